@@ -1,0 +1,1 @@
+"""Postwagen's core: carries mailboxes from an old server to a new one. Imports neither Flask nor Celery."""

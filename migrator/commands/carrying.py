@@ -1,0 +1,170 @@
+"""`postwagen copy` and `postwagen verify`."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from migrator import settings as all_settings
+from migrator.cli import complain
+from migrator.commands.passwords import supplier
+from migrator.commands.progress import Bars, Silence, summary
+from migrator.errors import UsageError
+from migrator.jobs import queries
+from migrator.jobs.oneshot.command import Finished, Interruptible, default_state, run_once
+from migrator.jobs.oneshot.queries import skips
+from migrator.jobs.recipes import Work
+from migrator.jobs.report import exit_code, report
+from migrator.jobs.states import JobKind
+from migrator.sessions.endpoint import Endpoint, parse_url
+from migrator.settings import Settings
+
+
+def _common(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed((
+        click.argument("source"),
+        click.argument("target"),
+        click.option("--json", "as_json", is_flag=True, help="Exactly one JSON object on standard output."),
+        click.option("--state", type=click.Path(path_type=Path), help="The ledger. Default: in the data directory."),
+        click.option("--map", "mapping", multiple=True, metavar="OLD=NEW", help="This folder goes there (repeatable)."),
+        click.option("--include", multiple=True, metavar="GLOB", help="Only folders whose whole name matches."),
+        click.option("--exclude", multiple=True, metavar="GLOB", help="Not folders whose whole name matches."),
+        click.option("--under", default="", metavar="FOLDER", help="Put everything under this folder."),
+        click.option("--source-password-file", metavar="FILE", help="First line; - for standard input."),
+        click.option("--target-password-file", metavar="FILE", help="First line; - for standard input."),
+        click.option("--connections", type=click.IntRange(1, 16), default=1, help="At most so many per server."),
+        click.option("--quiet", is_flag=True, help="No progress."),
+    )):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@click.command(epilog="Example: postwagen copy imaps://info%40example.org@old.example imaps://…@new.example")
+@_common
+@click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing at the target.")
+@click.option("--max-octets", type=click.IntRange(1), help="Leave larger messages behind, and say so.")
+@click.option("--recreated", type=click.Choice(["replay", "keep"]), help="If a folder that we filled was made anew.")
+def copy(source: str, target: str, as_json: bool, quiet: bool, **given: Any) -> int:
+    """Carry a mailbox: all folders, messages, flags and dates. Run it again: it carries only what is new.
+
+    SOURCE and TARGET are imaps://user@host (TLS) or imap://user@host (STARTTLS); an @ in the user name is %40. Nothing
+    is ever deleted or marked at the source. Passwords: POSTWAGEN_SOURCE_PASSWORD, POSTWAGEN_TARGET_PASSWORD, a file, or
+    a prompt.
+    """
+    return _carry(JobKind.COPY, source, target, as_json, quiet, given)
+
+
+@click.command(epilog="Example: postwagen verify imaps://info%40example.org@old.example imaps://…@new.example")
+@_common
+@click.option(
+    "--level", type=click.Choice(["counts", "fingerprints", "digests"]), default="digests", show_default=True,
+    help="How closely to look; digests reads every octet of both ends.",
+)  # fmt: skip
+def verify(source: str, target: str, as_json: bool, quiet: bool, **given: Any) -> int:
+    """Prove that every message of SOURCE is at TARGET: octets, flags and dates, twins counted. Writes nothing."""
+    return _carry(JobKind.VERIFY, source, target, as_json, quiet, given)
+
+
+def _carry(kind: JobKind, source: str, target: str, as_json: bool, quiet: bool, given: dict[str, Any]) -> int:
+    settings = all_settings.load()
+    passwords = all_settings.load_passwords()
+    files = given["source_password_file"], given["target_password_file"]
+    if files == ("-", "-"):
+        raise UsageError("Only one password can come from standard input.")
+    old = parse_url(source, supplier("source", files[0], passwords.source))
+    new = parse_url(target, supplier("target", files[1], passwords.target))
+    _refuse_itself(old, new)
+    work = Work(kind, old, new, _options(given))
+    for end in (old, new):
+        end.credential()  # asked for now: later a Ctrl-C means "stop in good order", and bars cover the prompt
+    state = _state(given["state"]) or default_state(settings.data_dir, work)
+    finished = _run(work, state, settings, quiet)
+    if finished.error is not None:
+        complain(finished.error)
+    if as_json:
+        click.echo(json.dumps(_report(finished, state), ensure_ascii=False))
+    else:
+        summary(finished)
+    return exit_code(finished.job, finished.result, finished.error)
+
+
+def _state(given: Path | None) -> Path | None:
+    if given is not None and not given.name:
+        raise UsageError("--state names no file for the ledger.")
+    return given
+
+
+def _refuse_itself(old: Endpoint, new: Endpoint) -> None:
+    same_name = old.identity == new.identity and old.address == new.address
+    if same_name or (_login(old) == _login(new) and _reached(old) & _reached(new)):
+        raise UsageError("SOURCE and TARGET are the same account.", hint="A mailbox is never copied onto itself.")
+
+
+def _login(end: Endpoint) -> tuple[str, int, str, str]:
+    return end.protocol, end.port, end.user.lower(), end.authzid
+
+
+def _reached(end: Endpoint) -> set[str]:
+    """The addresses behind the name; none where it is unknown, which the connection will tell."""
+    if end.address:
+        return {end.address}
+    try:
+        return {str(info[4][0]) for info in socket.getaddrinfo(end.host, end.port, type=socket.SOCK_STREAM)}
+    except (OSError, UnicodeError):
+        return set()
+
+
+def _options(given: dict[str, Any]) -> dict[str, Any]:
+    pairs: dict[str, str] = {}
+    for rule in given["mapping"]:
+        old, equals, new = rule.partition("=")
+        if not equals or not old or not new:
+            raise UsageError(f"--map {rule}: write OLD=NEW.")
+        pairs[old] = new
+    options = {
+        "map": pairs,
+        "include": list(given["include"]),
+        "exclude": list(given["exclude"]),
+        "under": given["under"],
+        **{name: given.get(name) for name in ("dry_run", "max_octets", "recreated", "level")},
+    }
+    return {name: value for name, value in options.items() if value}
+
+
+def _run(work: Work, state: Path, settings: Settings, quiet: bool) -> Finished:
+    stop = Interruptible()
+
+    def ask_to_stop(_number: int, _frame: object) -> None:
+        if stop.asked.is_set():
+            raise KeyboardInterrupt
+        stop.asked.set()
+
+    before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with (Silence() if quiet else Bars()) as bars:
+            return run_once(
+                work, state.absolute(), stop=stop, observer=bars, quiet_seconds=settings.quiet_seconds, begun=bars.begun
+            )
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _report(finished: Finished, state: Path) -> dict[str, Any]:
+    from migrator.db.store import Database
+
+    db = Database(f"sqlite:///{state.absolute()}")
+    failures, cursor = queries.failures(db, finished.job.id, limit=1000, cursor=None)
+    found = list(failures)
+    while cursor is not None:
+        more, cursor = queries.failures(db, finished.job.id, limit=1000, cursor=cursor)
+        found.extend(more)
+    left = skips(db, finished.job)
+    db.dispose()
+    return report(finished.job, found, left, finished.result, finished.error, finished.seconds)

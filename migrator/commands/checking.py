@@ -1,0 +1,119 @@
+"""`postwagen check`: preflight of one or both ends."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from migrator import settings as all_settings
+from migrator.cli import complain
+from migrator.commands.passwords import supplier
+from migrator.jobs.probe import PreviewRow, ProbeReport, preview, probe_end
+from migrator.planning.mapping import MappingRules
+from migrator.sessions.endpoint import Endpoint, parse_url
+
+
+@click.command(epilog="Example: postwagen check imaps://info%40example.org@old.example imaps://…@new.example")
+@click.argument("source")
+@click.argument("target", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Exactly one JSON object on standard output.")
+@click.option("--source-password-file", metavar="FILE", help="First line; - for standard input.")
+@click.option("--target-password-file", metavar="FILE", help="First line; - for standard input.")
+def check(
+    source: str, target: str | None, as_json: bool, source_password_file: str | None, target_password_file: str | None
+) -> int:
+    """Look before you copy: reachable, TLS, login, folders, sizes, quota, and where each folder would go."""
+    all_settings.load()
+    passwords = all_settings.load_passwords()
+    ends = {"source": parse_url(source, supplier("source", source_password_file, passwords.source))}
+    if target:
+        ends["target"] = parse_url(target, supplier("target", target_password_file, passwords.target))
+    reports = {role: probe_end(end, role, None) for role, end in ends.items()}
+    rows: list[PreviewRow] = []
+    if len(reports) == 2 and all(report.ok for report in reports.values()):
+        rows = preview(reports["source"], reports["target"], MappingRules())
+    advice = list(_advice(reports))
+    if as_json:
+        click.echo(json.dumps(_json(ends, reports, rows, advice), ensure_ascii=False))
+    else:
+        _show(ends, reports, rows, advice)
+    errors = [report.error for report in reports.values() if report.error]
+    for error in errors:
+        complain(error)
+    return errors[0].exit_code if errors else 0
+
+
+def _advice(reports: dict[str, ProbeReport]) -> list[str]:
+    said: list[str] = []
+    source, target = reports["source"], reports.get("target")
+    if source.ok and source.messages == 0:
+        said.append("Nothing lies on the old server: new credentials are all that this customer needs.")
+    if target and target.ok and target.quota and source.ok and source.octets is not None:
+        used, limit = target.quota
+        if limit and used + source.octets > 0.9 * limit:
+            said.append(
+                f"The new mailbox is too small: {source.octets / 1e6:.0f} MB come to {used / 1e6:.0f} of "
+                f"{limit / 1e6:.0f} MB. Raise the quota first, so that new mail does not bounce."
+            )
+    if source.ok and source.messages:
+        said.append("Does a program still fetch this mailbox by POP3? IMAP cannot show it; ask the customer.")
+    return said
+
+
+def _json(
+    ends: dict[str, Endpoint], reports: dict[str, ProbeReport], rows: list[PreviewRow], advice: list[str]
+) -> dict[str, Any]:
+    shown: dict[str, Any] = {"verb": "check", "outcome": "succeeded"}
+    for role, report in reports.items():
+        if report.error:
+            shown["outcome"] = "failed"
+            shown.setdefault("error", report.error.as_dict())
+        shown[role] = {
+            "ok": report.ok,
+            "host": ends[role].host,
+            "port": ends[role].port,
+            "tls": report.tls or None,
+            "folders": report.folders,
+            "messages": report.messages,
+            "octets": report.octets,
+            "quota": {"used": report.quota[0], "limit": report.quota[1]} if report.quota else None,
+            "capabilities": list(report.notes),
+            "error": report.error.as_dict() if report.error else None,
+        }
+    shown["mapping"] = [
+        {"source": row.source, "target": row.target or None, "role": row.role, "reason": row.reason,
+         "messages": row.messages, "exists": row.exists} for row in rows
+    ]  # fmt: skip
+    shown["advice"] = advice
+    shown.setdefault("error", None)
+    return shown
+
+
+def _show(
+    ends: dict[str, Endpoint], reports: dict[str, ProbeReport], rows: list[PreviewRow], advice: list[str]
+) -> None:
+    console = Console(highlight=False)
+    for role, report in reports.items():
+        if not report.ok:
+            continue
+        size = f", {report.octets / 1e6:.1f} MB" if report.octets is not None else ""
+        quota = f", {report.quota[0] / 1e6:.0f} of {report.quota[1] / 1e6:.0f} MB used" if report.quota else ""
+        line = f"{role}: {ends[role].host}:{ends[role].port}, {report.tls or 'clear text'}, logged in; "
+        console.print(f"{line}{report.messages} messages in {report.folders} folders{size}{quota}", markup=False)
+        console.print(f"  {' '.join(report.notes)}", markup=False)
+    if rows:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for name in ("folder", "goes to", "why"):
+            table.add_column(name, overflow="fold")
+        table.add_column("messages", justify="right")
+        for row in rows:
+            target = row.target + ("" if row.exists else " (new)") if row.target else "stays behind"
+            number = "" if row.messages is None else str(row.messages)
+            table.add_row(row.source, target, f"role {row.role}" if row.reason == "role" else row.reason, number)
+        console.print(table)
+    for line in advice:
+        console.print(f"Advice: {line}", markup=False)

@@ -1,0 +1,1 @@
+"""EDGE: the database. Models, ledger, vault, migrations."""

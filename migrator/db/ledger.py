@@ -1,0 +1,448 @@
+"""The ledger in the database: one commit per step, under the job's fence (`ports.Ledger`).
+
+A step locks the job's row by writing to it under the fence: whoever lost the lease cannot write one octet more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import astuple, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from migrator.db.models import Failure, Folder, Job, JobFolder, JobSample, JobWarning, LedgerEntry, Skipped
+from migrator.db.store import Database
+from migrator.errors import Fenced
+from migrator.mail.folders import FolderInfo
+from migrator.mail.messages import MessageKey, Prints
+from migrator.ports import (
+    Amendment,
+    Confirmation,
+    Entry,
+    FolderPair,
+    How,
+    Intent,
+    Mark,
+    Refusal,
+    Skip,
+    Stand,
+    Tally,
+)
+
+PAGE = 1000
+KEYS_AT_ONCE = 400
+SAMPLE_SECONDS = 2.0
+REASON = 40
+"""So long a reason may be (PostgreSQL refuses longer ones)."""
+
+
+class SqlLedger:
+    """Fulfils `ports.Ledger` for one job that holds the lease with this fence."""
+
+    def __init__(self, db: Database, *, job_id: int, mailbox_id: int, fence: int) -> None:
+        self._db = db
+        self.job_id = job_id
+        self.mailbox_id = mailbox_id
+        self._fence = fence
+        self._sampled: datetime | None = None
+
+    def under_fence(self, session: Session) -> None:
+        """Lock the job's row; Fenced if somebody else holds the lease now."""
+        held = session.execute(
+            update(Job).where(Job.id == self.job_id, Job.fence == self._fence).values(fence=self._fence)
+        )
+        if held.rowcount != 1:  # type: ignore[attr-defined]  # CursorResult
+            raise Fenced("Another worker has taken this job over.")
+
+    def plan(self, pairs: Sequence[FolderPair], skipped: Sequence[tuple[FolderInfo, str]]) -> None:
+        """Show the folders of this run; numbers that an earlier slice wrote stay."""
+        with self._db.writing() as session:
+            self.under_fence(session)
+            known = {
+                row.source_name: row
+                for row in session.scalars(select(JobFolder).where(JobFolder.job_id == self.job_id))
+            }
+            shown = [(pair.source, pair, pair.reason) for pair in pairs] + [
+                (info, None, rule) for info, rule in skipped
+            ]
+            for position, (info, pair, reason) in enumerate(shown):
+                row = known.get(info.name) or JobFolder(job_id=self.job_id, source_name=info.name)
+                _show(row, position, info, pair, reason)
+                session.add(row)
+
+    def pair(self, pair: FolderPair, target: str) -> SqlPairLedger:
+        """The ledger of one pair; its folders are known to the database from now on."""
+        with self._db.writing() as session:
+            self.under_fence(session)
+            origin = _folder_id(session, self.mailbox_id, "old", pair.source.name)
+            there = _folder_id(session, self.mailbox_id, "new", target)
+            session.execute(
+                update(JobFolder)
+                .where(JobFolder.job_id == self.job_id, JobFolder.source_name == pair.source.name)
+                .values(target_name=target, state="working", error=None)
+            )
+        return SqlPairLedger(self, self._db, origin, there, pair.source.name)
+
+    def fail_folder(self, name: str, error: dict[str, str]) -> None:
+        """A folder could not be carried as a whole: what has no other answer in it has failed."""
+        with self._db.writing() as session:
+            self.under_fence(session)
+            row = session.scalar(
+                select(JobFolder).where(JobFolder.job_id == self.job_id, JobFolder.source_name == name)
+            )
+            if row is not None:
+                row.state, row.error = "failed", error
+                row.found = max(row.found or 0, row.announced or 0)
+                row.failed = row.found - (row.copied or 0) - (row.already_there or 0) - (row.skipped or 0)
+
+    def warn(self, code: str, folder: str, detail: str) -> None:
+        """Keep a warning for the report, once."""
+        with self._db.writing() as session:
+            self.under_fence(session)
+            values = {"code": code, "folder": folder[:1000], "detail": detail[:1000]}
+            same = select(JobWarning.id).where(
+                JobWarning.job_id == self.job_id,
+                *(getattr(JobWarning, name) == value for name, value in values.items()),
+            )
+            if session.scalar(same) is None:
+                session.add(JobWarning(job_id=self.job_id, at=datetime.now(UTC), **values))
+
+    def sample(self, session: Session, now: datetime) -> None:
+        """How far the job is, at most every two seconds, for plots and ETA."""
+        if self._sampled is not None and (now - self._sampled).total_seconds() < SAMPLE_SECONDS:
+            return
+        self._sampled = now
+        rows = session.execute(
+            select(
+                JobFolder.copied, JobFolder.octets, JobFolder.found, JobFolder.announced,
+                JobFolder.already_there, JobFolder.skipped, JobFolder.failed,
+            ).where(JobFolder.job_id == self.job_id, JobFolder.excluded.is_(False))
+        ).all()  # fmt: skip
+        todo = sum(
+            max(row.found, row.announced) - row.copied - row.already_there - row.skipped - row.failed for row in rows
+        )
+        session.add(
+            JobSample(
+                job_id=self.job_id,
+                at=now,
+                messages=sum(row.copied for row in rows),
+                octets=sum(row.octets for row in rows),
+                open_messages=max(0, todo),
+            )
+        )
+
+
+def _show(row: JobFolder, position: int, info: FolderInfo, pair: FolderPair | None, reason: str) -> None:
+    row.position, row.levels = position, len(info.path)
+    collision = pair is None and reason.startswith("collision")
+    row.reason, row.excluded = reason[:REASON], pair is None and not collision
+    row.role = pair.target_role.value if pair and pair.target_role else (info.role.value if info.role else None)
+    row.announced, row.announced_octets = info.messages or 0, info.octets
+    if pair is None:
+        row.state = "failed" if collision else "excluded"
+        row.found = info.messages or 0
+        row.failed, row.skipped = (row.found, 0) if collision else (0, row.found)
+    elif row.state != "done":
+        row.state = row.state or "open"
+
+
+def _folder_id(session: Session, mailbox_id: int, side: str, name: str) -> int:
+    known = session.scalar(
+        select(Folder.id).where(Folder.mailbox_id == mailbox_id, Folder.side == side, Folder.name == name)
+    )
+    if known is not None:
+        return known
+    folder = Folder(mailbox_id=mailbox_id, side=side, name=name)
+    session.add(folder)
+    session.flush()
+    return folder.id
+
+
+class SqlPairLedger:
+    """Fulfils `ports.PairLedger`: one source folder and the target folder that it goes to."""
+
+    def __init__(self, ledger: SqlLedger, db: Database, origin: int, target: int, name: str) -> None:
+        self._ledger = ledger
+        self._db = db
+        self._origin = origin
+        self._target = target
+        self._name = name
+
+    # ---- reading -------------------------------------------------------------------------------------------------
+
+    def mark(self) -> Mark:
+        """What the last pass knew of both folders."""
+        with self._db.reading() as session:
+            found = dict(
+                session.execute(select(Folder.id, Folder.validity).where(Folder.id.in_((self._origin, self._target))))
+                .tuples()
+                .all()
+            )
+        return Mark(found.get(self._origin, 0), found.get(self._target, 0))
+
+    def entries(self, keys: Sequence[MessageKey]) -> dict[MessageKey, Entry]:
+        """The entries of these origins, and what this job refused of them."""
+        found: dict[MessageKey, Entry] = {}
+        with self._db.reading() as session:
+            for start in range(0, len(keys), KEYS_AT_ONCE):
+                some = keys[start : start + KEYS_AT_ONCE]
+                for row in session.scalars(select(LedgerEntry).where(self._is_origin(LedgerEntry, some))):
+                    found[_origin_of(row)] = self._entry(row)
+                refused = select(Failure).where(
+                    Failure.job_id == self._ledger.job_id, self._is_origin(Failure, some)
+                )
+                for failure in session.scalars(refused):
+                    found[_origin_of(failure)] = _refused(failure)
+        return found
+
+    def _is_origin(self, table: Any, keys: Sequence[MessageKey]) -> ColumnElement[bool]:
+        folder = table.origin_folder_id if table is LedgerEntry else table.folder_id
+        if all(not key.name for key in keys) and len({key.validity for key in keys}) == 1:
+            uids = [key.uid for key in keys]
+            return and_(folder == self._origin, table.origin_validity == keys[0].validity, table.origin_uid.in_(uids))
+        return and_(
+            folder == self._origin,
+            or_(
+                *(
+                    and_(
+                        table.origin_validity == key.validity,
+                        table.origin_uid == key.uid,
+                        table.origin_name == key.name,
+                    )
+                    for key in keys
+                )
+            ),
+        )
+
+    def strays(self, validity: int) -> Iterator[Sequence[Entry]]:
+        """Confirmed entries of the source folder with another UIDVALIDITY."""
+        yield from self._paged(
+            LedgerEntry.origin_folder_id == self._origin,
+            LedgerEntry.origin_validity != validity,
+            LedgerEntry.origin_name == "",
+            LedgerEntry.stand == Stand.CONFIRMED.value,
+        )
+
+    def unsettled(self) -> Sequence[Entry]:
+        """What is in doubt in the target folder."""
+        return self._all(LedgerEntry.stand == Stand.INTENDED.value)
+
+    def keyless(self) -> Sequence[Entry]:
+        """Confirmed entries whose key the target did not name."""
+        return self._all(
+            LedgerEntry.stand == Stand.CONFIRMED.value, LedgerEntry.target_uid.is_(None), LedgerEntry.note != "lost"
+        )
+
+    def unread_back(self) -> Sequence[Entry]:
+        """Delicate messages that were not compared yet."""
+        return self._all(LedgerEntry.stand == Stand.CONFIRMED.value, LedgerEntry.note == "unread_back")
+
+    def claims(self, validity: int, floor: int) -> frozenset[int]:
+        """UIDs of the target folder that an entry owns."""
+        owned = select(LedgerEntry.target_uid).where(
+            LedgerEntry.target_folder_id == self._target,
+            LedgerEntry.target_validity == validity,
+            LedgerEntry.target_uid >= floor,
+        )
+        with self._db.reading() as session:
+            return frozenset(uid for uid in session.scalars(owned) if uid is not None)
+
+    def carried(self, *, not_validity: int | None = None, floor: int = 0, after: int = 0) -> Sequence[Entry]:
+        """A page of confirmed entries of the target folder that have a key."""
+        where = [
+            LedgerEntry.target_folder_id == self._target,
+            LedgerEntry.stand == Stand.CONFIRMED.value,
+            LedgerEntry.target_uid >= floor,
+            LedgerEntry.id > after,
+        ]
+        if not_validity is not None:
+            where.append(LedgerEntry.target_validity != not_validity)
+        with self._db.reading() as session:
+            rows = session.scalars(select(LedgerEntry).where(*where).order_by(LedgerEntry.id).limit(PAGE))
+            return [self._entry(row) for row in rows]
+
+    def _all(self, *where: ColumnElement[bool]) -> Sequence[Entry]:
+        return [entry for page in self._paged(LedgerEntry.target_folder_id == self._target, *where) for entry in page]
+
+    def _paged(self, *where: ColumnElement[bool]) -> Iterator[Sequence[Entry]]:
+        after = 0
+        while True:
+            with self._db.reading() as session:
+                rows = session.scalars(
+                    select(LedgerEntry).where(*where, LedgerEntry.id > after).order_by(LedgerEntry.id).limit(PAGE)
+                ).all()
+                page = [self._entry(row) for row in rows]
+            if not page:
+                return
+            after = page[-1].id
+            yield page
+
+    def _entry(self, row: LedgerEntry) -> Entry:
+        return Entry(
+            id=row.id,
+            origin=_origin_of(row),
+            stand=Stand(row.stand),
+            prints=Prints(row.digest, row.soft, row.header, row.message_id, row.size, row.delicate),
+            instant=row.instant,
+            flags=frozenset(row.flags.split()),
+            floor=row.floor,
+            target_key=None if row.target_uid is None else MessageKey(row.target_validity or 0, row.target_uid),
+            how=How(row.how) if row.how else None,
+            this_job=row.job_id == self._ledger.job_id,
+            note=row.note,
+        )
+
+    # ---- writing -------------------------------------------------------------------------------------------------
+
+    def step(
+        self,
+        *,
+        confirmed: Sequence[Confirmation] = (),
+        refused: Sequence[Refusal] = (),
+        released: Sequence[int] = (),
+        intended: Sequence[Intent] = (),
+        amended: Sequence[Amendment] = (),
+        skipped: Sequence[Skip] = (),
+        tally: Tally | None = None,
+        mark: Mark | None = None,
+    ) -> Sequence[int]:
+        """ONE commit of all of it, or Fenced and none of it."""
+        now = datetime.now(UTC)
+        with self._db.writing() as session:
+            self._ledger.under_fence(session)
+            self._confirm(session, confirmed)
+            gone = [*released, *(item.entry for item in refused if item.entry is not None)]
+            for start in range(0, len(gone), KEYS_AT_ONCE):
+                session.execute(delete(LedgerEntry).where(LedgerEntry.id.in_(gone[start : start + KEYS_AT_ONCE])))
+            self._amend(session, amended)
+            self._report(session, refused, skipped, now)
+            ids = self._intend(session, intended)
+            if mark is not None:
+                self._mark(session, mark)
+            if tally is not None:
+                self._tally(session, tally, done=mark is not None and mark.complete)
+                self._ledger.sample(session, now)
+        return ids
+
+    def _confirm(self, session: Session, confirmed: Sequence[Confirmation]) -> None:
+        if not confirmed:
+            return
+        session.execute(
+            update(LedgerEntry),
+            [
+                {
+                    "id": item.entry,
+                    "stand": Stand.CONFIRMED.value,
+                    "how": item.how.value,
+                    "note": item.note,
+                    "target_validity": item.target_key.validity if item.target_key else None,
+                    "target_uid": item.target_key.uid if item.target_key else None,
+                    "job_id": self._ledger.job_id,
+                }
+                for item in confirmed
+            ],
+        )
+
+    def _intend(self, session: Session, intended: Sequence[Intent]) -> Sequence[int]:
+        if not intended:
+            return []
+        rows = [
+            {
+                "origin_folder_id": self._origin,
+                "origin_validity": item.origin.validity,
+                "origin_uid": item.origin.uid,
+                "origin_name": item.origin.name,
+                "target_folder_id": self._target,
+                "stand": Stand.INTENDED.value,
+                **{field.name: getattr(item.prints, field.name) for field in fields(Prints)},
+                "instant": item.instant,
+                "flags": " ".join(sorted(item.flags)),
+                "floor": item.floor,
+                "job_id": self._ledger.job_id,
+            }
+            for item in intended
+        ]
+        made = insert(LedgerEntry).returning(LedgerEntry.id, sort_by_parameter_order=True)
+        return list(session.scalars(made, rows))
+
+    def _amend(self, session: Session, amended: Sequence[Amendment]) -> None:
+        for item in amended:
+            values: dict[str, Any] = {}
+            if item.flags is not None:
+                values["flags"] = " ".join(sorted(item.flags))
+            if item.target_key is not None:
+                values.update(target_validity=item.target_key.validity, target_uid=item.target_key.uid)
+            if item.forget_target_key:
+                values.update(target_validity=None, target_uid=None, note="lost")
+            if item.note is not None:
+                values["note"] = item.note
+            if item.origin is not None:
+                values.update(
+                    origin_validity=item.origin.validity, origin_uid=item.origin.uid, origin_name=item.origin.name
+                )
+            session.execute(update(LedgerEntry).where(LedgerEntry.id == item.entry).values(**values))
+
+    def _report(self, session: Session, refused: Sequence[Refusal], skipped: Sequence[Skip], now: datetime) -> None:
+        base = {"job_id": self._ledger.job_id, "folder_id": self._origin}
+        failures = [
+            {
+                **base,
+                **_origin_columns(item.origin),
+                "at": now,
+                "reason": item.reason,
+                "detail": item.detail[:2000],
+                "message_id": item.message_id,
+                "size": item.size,
+            }
+            for item in refused
+        ]
+        skips = [{**base, **_origin_columns(item.origin), "rule": item.rule[:200]} for item in skipped]
+        _insert_new(session, Failure, failures)
+        _insert_new(session, Skipped, skips)
+
+    def _mark(self, session: Session, mark: Mark) -> None:
+        for folder, validity in ((self._origin, mark.source_validity), (self._target, mark.target_validity)):
+            if validity:
+                session.execute(update(Folder).where(Folder.id == folder).values(validity=validity))
+
+    def _tally(self, session: Session, tally: Tally, *, done: bool) -> None:
+        """Absolute numbers. Until the folder is done they only grow, so that no bar ever jumps back."""
+        row = session.scalar(
+            select(JobFolder).where(
+                JobFolder.job_id == self._ledger.job_id, JobFolder.source_name == self._name
+            )
+        )
+        if row is None:
+            return
+        for name, value in zip((field.name for field in fields(Tally)), astuple(tally), strict=True):
+            setattr(row, name, value if done else max(value, getattr(row, name) or 0))
+        row.state = "done" if done else "working"
+
+
+def _insert_new(session: Session, table: Any, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert what is not there yet; the same message refused or skipped twice by one job is one row."""
+    if not rows:
+        return
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    for row in rows:
+        session.execute(dialect.insert(table).values(**row).on_conflict_do_nothing())
+
+
+def _origin_columns(key: MessageKey) -> dict[str, Any]:
+    return {"origin_validity": key.validity, "origin_uid": key.uid, "origin_name": key.name}
+
+
+def _origin_of(row: LedgerEntry | Failure) -> MessageKey:
+    return MessageKey(row.origin_validity, row.origin_uid, row.origin_name)
+
+
+def _refused(row: Failure) -> Entry:
+    nothing = Prints(b"", b"", b"", b"", row.size, delicate=False)
+    return Entry(
+        0, _origin_of(row), Stand.REFUSED, nothing, None, frozenset(), 0,
+        this_job=True, reason=row.reason, detail=row.detail,
+    )  # fmt: skip

@@ -1,0 +1,123 @@
+"""Verify: the same survey as a carry, without the writing. Reads both ends and compares them as multisets."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from migrator.engine.progress import Count
+from migrator.engine.run import plan
+from migrator.errors import FolderRefused, Stopped
+from migrator.mail.flags import fitting
+from migrator.mail.folders import FolderPath, FolderRef
+from migrator.mail.messages import Row, take_prints
+from migrator.planning.verification import Comparison, Discrepancy, Kind, Level, Record, compare
+from migrator.ports import Event, FolderPair, Letter, Mark, Opened, Page, Want
+
+if TYPE_CHECKING:
+    from migrator.engine.run import Ends, Options
+
+
+@dataclass(slots=True)
+class Audit:
+    """What was found."""
+
+    discrepancies: list[Discrepancy] = field(default_factory=list)
+
+    @property
+    def proven(self) -> bool:
+        """Whether every message of the source is at the target as it should be."""
+        return all(item.kind is Kind.EXTRA for item in self.discrepancies)
+
+
+def audit(ends: Ends, options: Options, level: Level) -> Audit:
+    """Compare folder by folder; nothing is written at either end."""
+    found = Audit()
+    mapping = plan(ends, options)
+    groups: dict[FolderPath, list[FolderPair]] = defaultdict(list)
+    for pair in mapping.pairs:
+        groups[pair.target_path].append(pair)
+    for path, pairs in groups.items():
+        if ends.stop.wanted():
+            raise Stopped("Stopped between two folders.")
+        name = ends.target.traits.namespace.to_name(path)
+        ends.observer.note(Event("folder_started", {"folder": pairs[0].source.name}))
+        try:
+            folder: FolderRef | None = ends.target.look(name)
+        except FolderRefused:
+            folder = None
+        comparison = _compare(ends, pairs, folder, level)
+        found.discrepancies.extend(comparison.discrepancies)
+        for pair in pairs:
+            _show(ends, pair, name, comparison)
+    return found
+
+
+def _compare(ends: Ends, pairs: Sequence[FolderPair], folder: FolderRef | None, level: Level) -> Comparison:
+    source = [record for pair in pairs for record in _source_records(ends, pair, folder, level)]
+    target = list(_target_records(ends, folder, level)) if folder else []
+    if level is Level.COUNTS:
+        return _compare_counts(source, target)
+    return compare(source, target, dates=ends.source.traits.has_dates)
+
+
+def _compare_counts(source: Sequence[Record], target: Sequence[Record]) -> Comparison:
+    missing = max(0, len(source) - len(target))
+    found = Comparison(proven=list(source[: len(source) - missing]), differing=list(source[len(source) - missing :]))
+    if missing:
+        detail = f"{missing} of {len(source)} (counted only)"
+        found.discrepancies.append(Discrepancy(source[0].folder, "", Kind.MISSING, detail))
+    if len(target) > len(source):
+        detail = f"{len(target) - len(source)} more than {len(source)} (counted only)"
+        found.discrepancies.append(Discrepancy(target[0].folder, "", Kind.EXTRA, detail))
+    return found
+
+
+def _source_records(ends: Ends, pair: FolderPair, folder: FolderRef | None, level: Level) -> Iterator[Record]:
+    for item in ends.source.survey(pair.source.name):
+        if isinstance(item, Opened):
+            continue
+        wants = {row.key: Want(pair.source.name, row.key, row.size) for row in item.rows}
+        yield from _records(item, pair.source.name, level, lambda w=wants: ends.source.read(w.values()), folder)
+
+
+def _target_records(ends: Ends, folder: FolderRef, level: Level) -> Iterator[Record]:
+    for page in ends.target.listing(folder):
+        wants = [Want(folder.name, row.key, row.size) for row in page.rows]
+        yield from _records(page, folder.name, level, lambda w=wants: ends.target.open(folder, w), folder)
+
+
+def _records(page: Page, name: str, level: Level, read: object, folder: FolderRef | None) -> Iterator[Record]:
+    rows = {row.key: row for row in page.rows}
+    if level is Level.COUNTS:
+        for row in rows.values():
+            yield _record(name, row, b"", b"", row.size, folder)
+        return
+    for answer in read():  # type: ignore[operator]
+        row = rows[answer.want.key]
+        if isinstance(answer, Letter):
+            prints = take_prints(answer.head, answer.chunks())
+            answer.close()
+            exact = prints.digest if level is Level.DIGESTS else prints.header
+            soft = prints.soft if level is Level.DIGESTS else prints.message_id
+            yield _record(name, row, exact, soft, prints.size, folder)
+        elif answer.absence.value != "gone_at_source":
+            yield _record(name, row, b"unread " + str(row.key).encode(), b"", row.size, folder)
+
+
+def _record(name: str, row: Row, exact: bytes, soft: bytes, size: int, folder: FolderRef | None) -> Record:
+    flags = frozenset(fitting(row.flags, folder).kept) if folder else row.flags
+    return Record(name, str(row.key), exact, soft or exact, flags, row.instant, size)
+
+
+def _show(ends: Ends, pair: FolderPair, target: str, comparison: Comparison) -> None:
+    """The folder's numbers: what is proven counts as already there, what differs as failed."""
+    count = Count()
+    for record in comparison.proven:
+        count.already_there += record.folder == pair.source.name
+    for record in comparison.differing:
+        count.failed += record.folder == pair.source.name
+    count.found = count.already_there + count.failed
+    ends.ledger.pair(pair, target).step(tally=count.frozen(), mark=Mark(complete=True))

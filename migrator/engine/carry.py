@@ -1,0 +1,374 @@
+"""Carrying one folder: survey, decide, read, intend, append, confirm, change flags, read back.
+
+The order is the whole point (house.md, the journey of one message): a message's intent is committed before the
+target's first octet, and its confirmation together with the next batch's intents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from migrator.engine.adopt import Adoption
+from migrator.engine.progress import Count
+from migrator.engine.quiet import Quiet
+from migrator.engine.readback import look_after, read_back
+from migrator.engine.recreated import heal_source, heal_target
+from migrator.engine.settle import settle_folder
+from migrator.errors import Fenced, PostwagenError, Stopped
+from migrator.mail.flags import fitting
+from migrator.mail.folders import FolderRef
+from migrator.mail.messages import MessageKey, Prints, Row, find_message_id, header_block, take_prints
+from migrator.planning.batches import is_full
+from migrator.planning.delta import Verdict, decide
+from migrator.ports import (
+    Absence,
+    Amendment,
+    AppendResult,
+    Batch,
+    Confirmation,
+    Entry,
+    FlagChange,
+    FolderPair,
+    How,
+    Intent,
+    Letter,
+    Mark,
+    Opened,
+    PairLedger,
+    Parcel,
+    Refusal,
+    Refused,
+    Skip,
+    Stored,
+    Unknown,
+    Unread,
+    Want,
+)
+
+if TYPE_CHECKING:
+    from migrator.engine.run import Ends, Options
+
+ALONE_TRIES = 3
+"""So often a message may break the connection while it travels alone; then it is refused."""
+
+
+class InDoubt(Exception):
+    """Something is in doubt here: come back when the target has been left alone for a while."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Parted:
+    """What is known of a message between intent and confirmation."""
+
+    row: Row
+    prints: Prints
+    dropped: int
+
+
+@dataclass(slots=True)
+class _Load:
+    """A message that was read, ready to be intended."""
+
+    row: Row
+    letter: Letter
+    prints: Prints
+    flags: tuple[str, ...]
+    dropped: int
+    instant: datetime | None
+
+
+class FolderCarry:
+    """One folder's run. Used once."""
+
+    def __init__(
+        self,
+        ends: Ends,
+        options: Options,
+        pair: FolderPair,
+        folder: FolderRef,
+        ledger: PairLedger,
+        quiet: Quiet,
+        hindered: dict[MessageKey, int],
+    ) -> None:
+        self._ends = ends
+        self._options = options
+        self._pair = pair
+        self._folder = folder
+        self._ledger = ledger
+        self._quiet = quiet
+        self._count = Count()
+        self._on_the_way: dict[int, _Parted] = {}
+        self._confirmed: list[Confirmation] = []
+        self._refused: list[Refusal] = []
+        self._released: list[int] = []
+        self._skipped: list[Skip] = []
+        self._flag_changes: list[tuple[Entry, FlagChange, frozenset[str]]] = []
+        self._amended: list[Amendment] = []
+        self._doubtful = False
+        self._appended = False
+        self._hindered = hindered
+        """How often each message was on a connection that broke; such messages travel alone."""
+        self._adoption = Adoption(ends.target, folder, ledger)
+
+    # ---- the whole folder ----------------------------------------------------------------------------------------
+
+    def carry(self) -> None:
+        """Carry the folder. Raises InDoubt, FolderRefused, and whatever hits the mailbox."""
+        self._settle()
+        self._folder = heal_target(self._ends, self._pair, self._folder, self._ledger, self._options.recreated)
+        self._adoption = Adoption(self._ends.target, self._folder, self._ledger)
+        if self._ledger.mark().target_validity != self._folder.validity:
+            self._ledger.step(mark=Mark(0, self._folder.validity))
+        again = True
+        while again:
+            again = self._pass()
+        self._change_flags()
+        self._settle_keyless()
+        if self._appended:
+            look_after(self._ends, self._pair, self._folder, self._ledger)
+        read_back(self._ends, self._pair, self._folder, self._ledger)
+        self._step(mark=Mark(0, self._folder.validity, complete=True))
+
+    def _settle(self) -> None:
+        """Nothing may stay in doubt, and no key unknown: adoption would give such a message away (traps.md, F)."""
+        if self._ledger.unsettled() and not self._quiet.is_over():
+            raise InDoubt
+        self._folder = settle_folder(self._ends.target, self._folder, self._ledger, self._quiet)
+
+    def _settle_keyless(self) -> None:
+        if not self._ends.target.traits.reports_keys:
+            settle_folder(self._ends.target, self._folder, self._ledger, self._quiet)
+
+    def _pass(self) -> bool:
+        """Survey and append once. True: something was certainly not sent and is to be tried again now."""
+        self._count = Count()
+        tries = sum(self._hindered.values())
+        results = self._ends.target.append(self._batches(), may_commit=self._ends.stop.may_commit)
+        try:
+            for result in results:
+                self._take(result)
+        except PostwagenError as error:
+            if not isinstance(error, Fenced):
+                self._step()
+            raise
+        self._step()
+        if self._doubtful:
+            self._quiet.begin()
+            raise InDoubt
+        return sum(self._hindered.values()) > tries
+
+    # ---- reading and deciding ------------------------------------------------------------------------------------
+
+    def _batches(self) -> Iterator[Batch]:
+        """Batches, each intended before it is handed out."""
+        loads: list[_Load] = []
+        octets = 0
+        for load in self._loads():
+            alone = load.row.key in self._hindered
+            if loads and (alone or is_full(octets, len(loads), load.letter.size)):
+                yield self._intend(loads)
+                loads, octets = [], 0
+                if self._pause():
+                    load.letter.close()
+                    return
+            loads.append(load)
+            octets += load.letter.size
+            if alone:
+                yield self._intend(loads)
+                loads, octets = [], 0
+        if loads:
+            yield self._intend(loads)
+
+    def _pause(self) -> bool:
+        """After a batch: whether to leave the folder for now."""
+        if self._ends.stop.wanted():
+            raise Stopped("Stopped between two batches.")
+        return self._doubtful
+
+    def _loads(self) -> Iterator[_Load]:
+        validity = 0
+        for item in self._ends.source.survey(self._pair.source.name):
+            if isinstance(item, Opened):
+                validity = item.validity
+                heal_source(self._ends, self._pair, self._ledger, validity)
+                continue
+            self._count.found += len(item.rows)
+            self._count.octets_found += sum(row.size for row in item.rows)
+            yield from self._page(item.rows)
+            if self._pause():
+                return
+
+    def _page(self, rows: Sequence[Row]) -> Iterator[_Load]:
+        entries = self._ledger.entries([row.key for row in rows])
+        wanted: dict[MessageKey, Row] = {}
+        for row in rows:
+            entry = entries.get(row.key)
+            decision = decide(row, entry, max_octets=self._options.max_octets)
+            if decision.verdict is Verdict.CARRY:
+                self._admit(row, wanted)
+            elif decision.verdict is Verdict.SKIP:
+                self._skip(row.key, decision.rule)
+            elif decision.verdict is Verdict.FAILED:
+                self._count.failed += 1
+            elif decision.verdict is not Verdict.IN_FLIGHT:
+                self._count_there(decision.verdict, entry, row)
+                if (decision.add or decision.remove) and entry is not None:
+                    self._want_flags(entry, row, decision.add, decision.remove)
+        self._step()
+        wants = [Want(self._pair.source.name, row.key, row.size) for row in wanted.values()]
+        for answer in self._ends.source.read(wants):
+            row = wanted[answer.want.key]
+            if isinstance(answer, Unread):
+                self._unread(row, answer)
+            else:
+                load = self._loaded(row, answer)
+                if load is not None:
+                    yield load
+
+    def _admit(self, row: Row, wanted: dict[MessageKey, Row]) -> None:
+        if self._hindered.get(row.key, 0) > ALONE_TRIES:
+            detail = "the new server breaks the connection each time this message is sent"
+            self._refuse(Refusal(row.key, "connection_lost_on_append", detail, row.size))
+            return
+        limit = self._ends.target.traits.max_octets
+        if limit is not None and row.size > limit:
+            self._refuse(Refusal(row.key, "too_big", f"the new server takes at most {limit} octets", row.size))
+            return
+        wanted[row.key] = row
+
+    def _count_there(self, verdict: Verdict, entry: Entry | None, row: Row) -> None:
+        if verdict is Verdict.COPIED:
+            self._count.copied += 1
+            self._count.octets += entry.prints.size if entry else row.size
+            self._count.dropped_flags += len(fitting(entry.flags if entry else row.flags, self._folder).dropped)
+        else:
+            self._count.already_there += 1
+
+    def _unread(self, row: Row, answer: Unread) -> None:
+        if answer.absence is Absence.GONE:
+            self._skip(row.key, answer.absence.value)
+        elif answer.absence is Absence.LATER:
+            raise Stopped(f"The folder {self._pair.source.name} changed its UIDVALIDITY while it was read.")
+        else:
+            self._refuse(Refusal(row.key, answer.absence.value, answer.detail, row.size))
+
+    def _loaded(self, row: Row, letter: Letter) -> _Load | None:
+        """The message with its prints; None where the target had it already and it was adopted."""
+        prints = take_prints(letter.head, letter.chunks())
+        instant = row.instant or _date_of(letter.head)
+        key = self._adoption.find(prints, instant)
+        if key is not None:
+            letter.close()
+            self._adopt(row, prints, instant, key)
+            return None
+        fit = fitting(row.flags, self._folder)
+        return _Load(row, letter, prints, fit.kept, len(fit.dropped), instant)
+
+    def _adopt(self, row: Row, prints: Prints, instant: datetime | None, key: MessageKey) -> None:
+        """Already there, matched by its octets: never appended again. Its flags stay as the customer left them."""
+        intent = Intent(row.key, prints, instant, row.flags, floor=key.uid)
+        entry = self._step(intended=[intent])[0]
+        self._confirmed.append(Confirmation(entry, key, How.ADOPTED))
+        self._count.already_there += 1
+
+    # ---- intending, sending, confirming --------------------------------------------------------------------------
+
+    def _intend(self, loads: Sequence[_Load]) -> Batch:
+        floor = self._folder.uidnext
+        ids = self._step(
+            intended=[Intent(load.row.key, load.prints, load.instant, load.row.flags, floor) for load in loads]
+        )
+        parcels = []
+        for entry, load in zip(ids, loads, strict=True):
+            self._on_the_way[entry] = _Parted(load.row, load.prints, load.dropped)
+            parcels.append(Parcel(entry, load.letter, load.flags, load.instant))
+        return Batch(self._folder, parcels)
+
+    def _take(self, result: AppendResult) -> None:
+        """Book one result; it is committed with the next step."""
+        parcel = result.parcel
+        parted = self._on_the_way.pop(parcel.entry)
+        row = parted.row
+        if isinstance(result, Stored):
+            note = "unread_back" if parted.prints.delicate else ""
+            self._confirmed.append(Confirmation(parcel.entry, result.key, How.APPENDED, note))
+            self._appended = True
+            self._count.copied += 1
+            self._count.octets += parcel.letter.size
+            self._count.dropped_flags += parted.dropped
+        elif isinstance(result, Refused):
+            identity = find_message_id(header_block(parcel.letter.head)).decode("utf-8", "replace")[:500]
+            refusal = Refusal(row.key, result.reason, result.detail, parcel.letter.size, identity, parcel.entry)
+            self._refuse(refusal)
+        elif isinstance(result, Unknown):
+            self._doubtful = True
+            self._hindered[row.key] = self._hindered.get(row.key, 0) + 1
+        else:
+            self._released.append(parcel.entry)
+            self._hindered[row.key] = self._hindered.get(row.key, 0) + 1
+        parcel.letter.close()
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self._refused.append(refusal)
+        self._count.failed += 1
+
+    def _skip(self, key: MessageKey, rule: str) -> None:
+        self._skipped.append(Skip(key, rule))
+        self._count.skipped += 1
+
+    def _step(self, *, intended: Sequence[Intent] = (), mark: Mark | None = None) -> Sequence[int]:
+        """One commit of everything that is known by now."""
+        ids = self._ledger.step(
+            confirmed=self._confirmed,
+            refused=self._refused,
+            released=self._released,
+            skipped=self._skipped,
+            amended=self._amended,
+            intended=intended,
+            tally=self._count.frozen(),
+            mark=mark,
+        )
+        self._confirmed, self._refused, self._released, self._skipped = [], [], [], []
+        self._amended = []
+        return ids
+
+    # ---- flags ---------------------------------------------------------------------------------------------------
+
+    def _want_flags(self, entry: Entry, row: Row, add: frozenset[str], remove: frozenset[str]) -> None:
+        key = entry.target_key
+        if key is None or key.validity != self._folder.validity:
+            return
+        fit = frozenset(fitting(add, self._folder).kept), frozenset(fitting(remove, self._folder).kept)
+        if not any(fit):
+            self._amended.append(Amendment(entry.id, flags=row.flags))
+            return
+        self._flag_changes.append((entry, FlagChange(key, *fit), row.flags))
+
+    def _change_flags(self) -> None:
+        """Carry changed flags over: ±FLAGS only, so that what the customer set there stays (traps.md, L)."""
+        by_key = {change.key: (entry, flags) for entry, change, flags in self._flag_changes}
+        changes = [change for _, change, _ in self._flag_changes]
+        if not changes:
+            return
+        for change, there in self._ends.target.change_flags(self._folder, changes):
+            entry, flags = by_key[change.key]
+            self._amended.append(Amendment(entry.id, flags=flags))
+            self._count.flag_changes += int(there)
+        self._step()
+
+
+def _date_of(head: bytes) -> datetime | None:
+    """The Date header's instant, for messages whose internal date is impossible (quirks.md, 49)."""
+    for line in header_block(head).splitlines():
+        name, colon, value = line.partition(b":")
+        if colon and name.strip().lower() == b"date":
+            try:
+                found = parsedate_to_datetime(value.decode("ascii", "replace").strip())
+            except (ValueError, TypeError, IndexError, OverflowError):
+                return None
+            return found.astimezone(UTC) if found.tzinfo and 1970 <= found.year <= 9998 else None
+    return None

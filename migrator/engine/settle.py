@@ -1,0 +1,87 @@
+"""Settling what is in doubt in one target folder, and learning keys that the target did not name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from migrator.engine.quiet import Quiet
+from migrator.errors import ConnectionLost
+from migrator.mail.folders import FolderRef
+from migrator.mail.messages import Row, take_prints
+from migrator.planning.doubt import Candidate, settle
+from migrator.ports import (
+    Amendment,
+    Confirmation,
+    Entry,
+    How,
+    Letter,
+    PairLedger,
+    Refusal,
+    Target,
+    Want,
+)
+
+LOOK_AGAIN_SECONDS = 2.0
+LOOKS = 30
+
+
+def settle_folder(target: Target, folder: FolderRef, ledger: PairLedger, quiet: Quiet) -> FolderRef:
+    """Settle every entry in doubt of this target folder. The caller has made sure that quiescence is over.
+
+    UIDNEXT must stand still over two looks. Returns the folder as it stands now.
+    """
+    unsettled = ledger.unsettled()
+    if unsettled:
+        folder = stable(target, folder, quiet)
+    keyless = ledger.keyless()
+    if not unsettled and not keyless:
+        return folder
+    if ledger.mark().target_validity not in (0, folder.validity):  # floors of the old folder mean nothing here
+        unsettled = [replace(entry, floor=1) for entry in unsettled]
+        keyless = [replace(entry, floor=1) for entry in keyless]
+    floor = min(entry.floor for entry in (*unsettled, *keyless))
+    claims = ledger.claims(folder.validity, floor)
+    free = (row for page in target.listing(folder, floor=floor) for row in page.rows if row.key.uid not in claims)
+    answer = settle(unsettled, keyless, list(candidates(target, folder, free)))
+    doubtful = {entry.id for entry in unsettled}
+    ledger.step(
+        confirmed=[
+            Confirmation(entry.id, key, How.RECOVERED, "unread_back" if entry.prints.delicate else "")
+            for entry, key in answer.there
+            if entry.id in doubtful
+        ],
+        amended=[Amendment(entry.id, target_key=key) for entry, key in answer.there if entry.id not in doubtful],
+        released=[entry.id for entry in answer.absent],
+        refused=[ambiguous(entry) for entry in answer.ambiguous],
+    )
+    return folder
+
+
+def ambiguous(entry: Entry) -> Refusal:
+    """What cannot be told apart is reported, never appended again."""
+    detail = "the new server may have it already, but it altered its octets: look there before you retry"
+    return Refusal(entry.origin, "ambiguous", detail, entry.prints.size, entry=entry.id)
+
+
+def stable(target: Target, folder: FolderRef, quiet: Quiet) -> FolderRef:
+    """Look until UIDNEXT and the number of messages stand still over two looks."""
+    before = target.look(folder.name)
+    for _ in range(LOOKS):
+        quiet.pause(LOOK_AGAIN_SECONDS)
+        now = target.look(folder.name)
+        if (now.uidnext, now.messages, now.validity) == (before.uidnext, before.messages, before.validity):
+            return now
+        before = now
+    raise ConnectionLost("The target folder does not come to rest; somebody fills it.", end="target")
+
+
+def candidates(target: Target, folder: FolderRef, rows: Iterable[Row]) -> Iterator[Candidate]:
+    """The rows' messages, read back and put into prints; what has vanished meanwhile is no candidate."""
+    known = {row.key: row for row in rows}
+    wants = [Want(folder.name, row.key, row.size) for row in known.values()]
+    for answer in target.open(folder, wants):
+        if isinstance(answer, Letter):
+            prints = take_prints(answer.head, answer.chunks())
+            answer.close()
+            yield Candidate(answer.want.key, prints, known[answer.want.key].instant)

@@ -1,0 +1,282 @@
+"""Resilience as wrappers of the ports: a broken connection is opened again, and only what is missing is asked again.
+
+An append is never repeated here: a lost answer is the value `Unknown`, and the engine knows what to do with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Generic, TypeVar
+
+from migrator.errors import ConnectionLost, FolderRefused, PostwagenError, Remedy, ServerBusy
+from migrator.mail.folders import FolderInfo, FolderPath, FolderRef, Role
+from migrator.mail.messages import MessageKey
+from migrator.ports import (
+    Absence,
+    AppendResult,
+    Batch,
+    Clock,
+    Event,
+    FlagChange,
+    Letter,
+    Observer,
+    Opened,
+    Page,
+    Parcel,
+    Source,
+    StopSignal,
+    Target,
+    Traits,
+    Unknown,
+    Unread,
+    Unsent,
+    Want,
+)
+
+DELAYS = (1.0, 2.0, 5.0, 10.0, 30.0)
+"""Waits before the next attempt; after the last one the error goes on to the job, which waits longer."""
+LONGEST_WAIT = 60.0
+"""A server that asks for more patience than this is waited for by the job, not by a worker's thread."""
+LOSSES_OF_ONE = 3
+
+End = TypeVar("End", Source, Target)
+
+
+class Reopening(Generic[End]):
+    """One end that is opened at first use and again after every loss."""
+
+    def __init__(
+        self, name: str, opener: Callable[[], End], *, stop: StopSignal, clock: Clock, observer: Observer
+    ) -> None:
+        self._name = name
+        self._opener = opener
+        self._stop = stop
+        self._clock = clock
+        self._observer = observer
+        self._open: End | None = None
+        self._losses = 0
+        self._ever = False
+
+    def end(self) -> End:
+        """The open end. Errors say which end is meant."""
+        if self._open is None:
+            try:
+                self._open = self._opener()
+            except PostwagenError as error:
+                error.end = self._name
+                raise
+            self._ever = True
+        return self._open
+
+    def progress(self) -> None:
+        """Something was delivered: patience begins anew."""
+        self._losses = 0
+
+    def lost(self, error: PostwagenError) -> None:
+        """Take note of a loss: wait and go on, or raise what cannot be mended here."""
+        error.end = error.end or self._name
+        if error.end != self._name or not self._mendable(error):
+            raise error
+        self.drop()
+        wait = error.later.total_seconds() if error.later else DELAYS[min(self._losses, len(DELAYS) - 1)]
+        if self._losses >= len(DELAYS) or wait > LONGEST_WAIT:
+            raise error
+        self._losses += 1
+        fields = {"end": self._name, "code": error.instance_code, "detail": error.detail, "wait": wait}
+        self._observer.note(Event("reconnecting", fields))
+        self._clock.wait(wait, self._stop)
+
+    def _mendable(self, error: PostwagenError) -> bool:
+        if isinstance(error, ConnectionLost | ServerBusy):
+            return True
+        return self._ever and self._open is None and error.remedy is Remedy.LATER
+
+    def drop(self) -> None:
+        """Close; the next use opens again."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    def again(self, ask: Callable[[End], object]) -> object:
+        """Ask for something that may be asked twice."""
+        while True:
+            try:
+                answer = ask(self.end())
+            except PostwagenError as error:
+                self.lost(error)
+            else:
+                self.progress()
+                return answer
+
+
+def _read_again(
+    reopening: Reopening[End], wants: Iterable[Want], ask: Callable[[End, Sequence[Want]], Iterator[Letter | Unread]]
+) -> Iterator[Letter | Unread]:
+    """Ask again for what was not delivered; a message that breaks the connection each time is given up, alone."""
+    missing = {(want.folder, want.key): want for want in wants}
+    blamed: dict[MessageKey, int] = {}
+    while missing:
+        first = next(iter(missing.values()))
+        suspect = blamed.get(first.key, 0)
+        asked = [first] if suspect else list(missing.values())
+        try:
+            for answer in ask(reopening.end(), asked):
+                del missing[answer.want.folder, answer.want.key]
+                reopening.progress()
+                yield answer
+        except PostwagenError as error:
+            first = next(iter(missing.values()), first)
+            blamed[first.key] = blamed.get(first.key, 0) + 1
+            if isinstance(error, ConnectionLost) and blamed[first.key] >= LOSSES_OF_ONE and not error.end:
+                missing.pop((first.folder, first.key), None)
+                reopening.drop()
+                yield Unread(first, Absence.SHORT, f"the connection breaks each time: {error.message}")
+                continue
+            reopening.lost(error)
+
+
+def _rows_again(reopening: Reopening[End], ask: Callable[[End], Iterator[Opened | Page]]) -> Iterator[Opened | Page]:
+    """A listing that goes on after a loss, behind the highest key that was delivered.
+
+    A server that lists its pages out of order is listed all the same, but not after a loss (quirks.md, 23).
+    """
+    opened: Opened | None = None
+    highest: MessageKey | None = None
+    behind: MessageKey | None = None
+    ordered = True
+    while True:
+        try:
+            for item in ask(reopening.end()):
+                if isinstance(item, Opened):
+                    if opened is None:
+                        yield item
+                    elif opened.validity != item.validity:
+                        raise FolderRefused(f"The folder {item.folder} changed its UIDVALIDITY while it was listed.")
+                    opened = item
+                    continue
+                rows = [row for row in item.rows if behind is None or row.key > behind]
+                reopening.progress()
+                if rows:
+                    ordered = ordered and (highest is None or rows[0].key > highest)
+                    highest = max(highest or rows[-1].key, rows[-1].key)
+                    yield Page(rows)
+        except PostwagenError as error:
+            reopening.lost(error)
+            if not ordered:
+                raise FolderRefused("The connection broke while the server listed this folder out of order.") from None
+            behind = highest
+        else:
+            return
+
+
+class RetryingSource:
+    """A Source that survives lost connections."""
+
+    def __init__(self, reopening: Reopening[Source]) -> None:
+        self._reopening = reopening
+
+    @property
+    def traits(self) -> Traits:
+        """Of the end that is open now."""
+        return self._reopening.end().traits
+
+    def folders(self) -> Sequence[FolderInfo]:
+        """All folders."""
+        return self._reopening.again(lambda end: end.folders())  # type: ignore[return-value]
+
+    def survey(self, folder: str) -> Iterator[Opened | Page]:
+        """One survey, whatever happens to the connection."""
+        return _rows_again(self._reopening, lambda end: end.survey(folder))
+
+    def read(self, wants: Iterable[Want]) -> Iterator[Letter | Unread]:
+        """One answer per want, whatever happens to the connection."""
+        return _read_again(self._reopening, wants, lambda end, missing: end.read(missing))
+
+    def close(self) -> None:
+        """Log out."""
+        self._reopening.drop()
+
+
+class RetryingTarget:
+    """A Target that survives lost connections, and never appends twice."""
+
+    def __init__(self, reopening: Reopening[Target]) -> None:
+        self._reopening = reopening
+
+    @property
+    def traits(self) -> Traits:
+        """Of the end that is open now."""
+        return self._reopening.end().traits
+
+    def folders(self) -> Sequence[FolderInfo]:
+        """All folders."""
+        return self._reopening.again(lambda end: end.folders())  # type: ignore[return-value]
+
+    def ensure_folder(self, path: FolderPath, role: Role | None) -> FolderRef:
+        """Made once: a folder that was made before the loss is found the second time."""
+        return self._reopening.again(lambda end: end.ensure_folder(path, role))  # type: ignore[return-value]
+
+    def look(self, name: str) -> FolderRef:
+        """The folder as it stands."""
+        return self._reopening.again(lambda end: end.look(name))  # type: ignore[return-value]
+
+    def listing(self, folder: FolderRef, *, floor: int = 1) -> Iterator[Page]:
+        """One listing, whatever happens to the connection."""
+        for item in _rows_again(self._reopening, lambda end: end.listing(folder, floor=floor)):
+            if isinstance(item, Page):
+                yield item
+
+    def open(self, folder: FolderRef, wants: Iterable[Want]) -> Iterator[Letter | Unread]:
+        """One answer per want, whatever happens to the connection."""
+        return _read_again(self._reopening, wants, lambda end, missing: end.open(folder, missing))
+
+    def append(self, batches: Iterable[Batch], *, may_commit: Callable[[], bool]) -> Iterator[AppendResult]:
+        """Batch by batch; a loss ends the batch in hand with its results, and the next one has a new connection.
+
+        What was certainly not sent is sent again only where that is no fault of its messages: before anything of the
+        batch was sent, or because the server is busy.
+        """
+        for batch in batches:
+            left = list(batch.parcels)
+            while left:
+                unsent: list[Parcel] = []
+                told = doubtful = False
+                try:
+                    end = self._reopening.end()
+                    for result in end.append([replace(batch, parcels=left)], may_commit=may_commit):
+                        told = True
+                        doubtful = doubtful or isinstance(result, Unknown)
+                        if isinstance(result, Unsent):
+                            unsent.append(result.parcel)
+                        else:
+                            yield result
+                except PostwagenError as error:
+                    left = unsent if told else left
+                    try:
+                        self._reopening.lost(error)
+                    except PostwagenError:
+                        yield from map(Unsent, left)
+                        raise
+                    if told and (doubtful or not isinstance(error, ServerBusy)):
+                        break
+                else:
+                    left = unsent
+                    self._reopening.progress()
+                    break
+            yield from map(Unsent, left)
+
+    def change_flags(self, folder: FolderRef, changes: Iterable[FlagChange]) -> Iterator[tuple[FlagChange, bool]]:
+        """Setting flags twice does no harm: what has no answer is asked again."""
+        missing = {change.key: change for change in changes}
+        while missing:
+            try:
+                for change, there in self._reopening.end().change_flags(folder, list(missing.values())):
+                    del missing[change.key]
+                    yield change, there
+            except PostwagenError as error:
+                self._reopening.lost(error)
+
+    def close(self) -> None:
+        """Log out."""
+        self._reopening.drop()

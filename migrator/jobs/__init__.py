@@ -1,0 +1,1 @@
+"""Where ends and engine meet: states, recipes, runner, lease, operations, queries."""

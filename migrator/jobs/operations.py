@@ -1,0 +1,340 @@
+"""Writing jobs: what people ask for. Whoever makes a job QUEUED puts its id into the queue after the commit."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+from sqlalchemy import exists, func, select, update
+from sqlalchemy.orm import Session
+
+from migrator.accounts import token_hash
+from migrator.db.models import Endpoint, Job, JobEventRow, Mailbox, StatusLink
+from migrator.db.store import Database
+from migrator.db.vault import Vault
+from migrator.errors import UsageError
+from migrator.jobs import lease
+from migrator.jobs.orders import (
+    Invalid,
+    NewEndpoint,
+    NewJob,
+    check,
+    check_options,
+    check_password,
+    plain_host,
+)
+from migrator.jobs.states import ENDED, JobEvent, JobState, after
+from migrator.sessions.endpoint import fingerprint_digits
+from migrator.settings import Settings
+
+__all__ = [
+    "CredentialsWiped",
+    "Invalid",
+    "NewEndpoint",
+    "NewJob",
+    "NotFound",
+    "WrongState",
+    "cancel",
+    "create",
+    "create_status_link",
+    "pause",
+    "replace_password",
+    "reseal",
+    "resume",
+    "retry",
+    "revoke_status_links",
+    "wipe_credentials",
+    "wipe_expired",
+]
+
+
+class NotFound(UsageError):
+    """There is no such job."""
+
+    code: ClassVar[str] = "not_found"
+
+
+class WrongState(UsageError):
+    """The job is in a state that does not know this event. `state` says which."""
+
+    code: ClassVar[str] = "wrong_state"
+
+    def __init__(self, state: JobState, event: JobEvent) -> None:
+        super().__init__(f"The job is {state}; it cannot be asked to {event} now.")
+        self.state = state
+
+
+class CredentialsWiped(UsageError):
+    """The passwords were wiped on time, so the job cannot go on without them."""
+
+    code: ClassVar[str] = "credentials_wiped"
+    hint: ClassVar[str] = "Enter the passwords again, then let it go on."
+
+
+# ---- orders --------------------------------------------------------------------------------------------------------
+
+
+def create(db: Database, vault: Vault, new: NewJob, *, settings: Settings, now: datetime | None = None) -> int:
+    """A job, QUEUED and committed; the caller puts its id into the queue. Raises Invalid with every problem."""
+    moment = now or datetime.now(UTC)
+    check(new, settings.allowed_networks)
+    with db.writing() as session:
+        job = Job(
+            kind=new.kind,
+            state=JobState.QUEUED,
+            mailbox_id=_mailbox(session, new, moment),
+            source_id=_endpoint(session, vault, new.source),
+            target_id=_endpoint(session, vault, new.target),
+            options=new.options,
+            created_by=new.created_by,
+            created_at=moment,
+            dispatched_at=moment,
+        )
+        session.add(job)
+        session.flush()
+        session.add(
+            lease.history(job.id, "create", moment, actor=new.created_by, fields=None, states=("", JobState.QUEUED))
+        )
+        return job.id
+
+
+def credential_context(endpoint_id: int) -> str:
+    """What a sealed password is bound to."""
+    return f"endpoint {endpoint_id} password"
+
+
+def replace_password(
+    db: Database,
+    vault: Vault,
+    job_id: int,
+    end: str,
+    password: str,
+    *,
+    actor: str,
+    now: datetime | None = None,
+) -> None:
+    """Another password for the `source` or `target` of a job that has not ended for good. Raises Invalid, NotFound,
+    WrongState."""
+    check_password(end, password)
+    with db.writing() as session:
+        job = _locked(session, job_id)
+        if job.state in ENDED:
+            raise WrongState(JobState(job.state), JobEvent.RETRY)
+        endpoint = session.get_one(Endpoint, job.source_id if end == "source" else job.target_id)
+        endpoint.credential = vault.seal(password, credential_context(endpoint.id))
+        endpoint.credential_wiped_at = None
+        _remark(session, job, "new_password", actor, now or datetime.now(UTC), {"end": end})
+
+
+def _mailbox(session: Session, new: NewJob, now: datetime) -> int:
+    """The mailbox of this pair of accounts: made at the first job, and the same one for every later job."""
+    route = f"{new.source.identity} -> {new.target.identity}"
+    if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time anyway
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(route, 0))))
+    found = session.scalar(select(Mailbox.id).where(Mailbox.route == route))
+    if found is not None:
+        return found
+    address = next((end.user for end in (new.target, new.source) if "@" in end.user), new.target.user)
+    mailbox = Mailbox(address=address, route=route, created_at=now)
+    session.add(mailbox)
+    session.flush()
+    return mailbox.id
+
+
+def _endpoint(session: Session, vault: Vault, new: NewEndpoint) -> int:
+    """The row first, because its id is part of what the password is sealed for."""
+    row = Endpoint(
+        protocol=new.protocol,
+        host=plain_host(new.host),
+        port=new.port,
+        security=new.security,
+        user=new.user,
+        auth=new.auth,
+        authzid=new.authzid,
+        address=new.address or None,
+        ca_pem=new.ca_pem or None,
+        fingerprint=fingerprint_digits(new.fingerprint) if new.fingerprint else None,
+    )
+    session.add(row)
+    session.flush()
+    row.credential = vault.seal(new.password, credential_context(row.id))
+    return row.id
+
+
+# ---- wishes --------------------------------------------------------------------------------------------------------
+
+
+def pause(
+    db: Database, job_id: int, *, actor: str, options: dict[str, Any] | None = None, now: datetime | None = None
+) -> JobState:
+    """Stop for now. A running job is asked to; its worker fires the event. Raises NotFound, WrongState."""
+    return _ask(db, job_id, JobEvent.PAUSE, actor, options, now or datetime.now(UTC))
+
+
+def cancel(
+    db: Database, job_id: int, *, actor: str, options: dict[str, Any] | None = None, now: datetime | None = None
+) -> JobState:
+    """End for good; what was carried stays, passwords are wiped. A running job is asked to. Raises NotFound,
+    WrongState."""
+    return _ask(db, job_id, JobEvent.CANCEL, actor, options, now or datetime.now(UTC))
+
+
+def resume(
+    db: Database, job_id: int, *, actor: str, options: dict[str, Any] | None = None, now: datetime | None = None
+) -> JobState:
+    """Go on; a wish to pause that was not yet heard is taken back. Raises NotFound, WrongState, CredentialsWiped."""
+    return _ask(db, job_id, JobEvent.RESUME, actor, options, now or datetime.now(UTC))
+
+
+def retry(
+    db: Database, job_id: int, *, actor: str, options: dict[str, Any] | None = None, now: datetime | None = None
+) -> JobState:
+    """Try again what is blocked, incomplete or failed. `options` are laid over those of the order.
+
+    Raises NotFound, WrongState, CredentialsWiped, Invalid.
+    """
+    return _ask(db, job_id, JobEvent.RETRY, actor, options, now or datetime.now(UTC))
+
+
+def _ask(
+    db: Database, job_id: int, event: JobEvent, actor: str, options: Mapping[str, Any] | None, now: datetime
+) -> JobState:
+    check_options(options or {})
+    with db.writing() as session:
+        job = _locked(session, job_id)
+        state = JobState(job.state)
+        if lease.is_alive(job, now):
+            return _wish(session, job, event, actor, now)
+        new_state = after(state, event)
+        if new_state is None:
+            raise WrongState(state, event)
+        if new_state is JobState.QUEUED:
+            _require_credentials(session, job)
+        values: dict[str, Any] = {
+            **lease.LEFT,
+            "fence": job.fence + 1,  # whoever worked on it and lost the lease is fenced out for certain
+            "finished_at": now if new_state in ENDED else None,
+        }
+        if options:
+            values["options"] = {**job.options, **options}
+        if new_state is JobState.QUEUED:
+            values |= {"error": None, "not_before": None, "failures_in_a_row": 0, "dispatched_at": now}
+        if not lease.move(session, job, event, now, fence=job.fence, actor=actor, values=values):
+            raise WrongState(state, event)
+        if new_state in ENDED:
+            lease.wipe(session, job.source_id, job.target_id, now)
+        return new_state
+
+
+def _wish(session: Session, job: Job, event: JobEvent, actor: str, now: datetime) -> JobState:
+    """A worker is at it: leave it a note, which it reads when it renews its lease. To cancel outweighs to pause."""
+    wishes = {JobEvent.PAUSE: "pause", JobEvent.CANCEL: "cancel", JobEvent.RESUME: ""}
+    if event not in wishes or (event is JobEvent.RESUME and job.wish != "pause"):
+        raise WrongState(JobState.RUNNING, event)
+    if job.wish != "cancel" and job.wish != wishes[event]:
+        job.wish = wishes[event]
+        _remark(session, job, f"asked_to_{event}", actor, now)
+    return JobState.RUNNING
+
+
+def _locked(session: Session, job_id: int) -> Job:
+    job = session.scalar(select(Job).where(Job.id == job_id).with_for_update())
+    if job is None:
+        raise NotFound(f"There is no job {job_id}.")
+    return job
+
+
+def _remark(
+    session: Session, job: Job, name: str, actor: str, now: datetime, fields: Mapping[str, Any] | None = None
+) -> None:
+    session.add(lease.history(job.id, name, now, actor=actor, fields=fields, states=(job.state, job.state)))
+
+
+def _require_credentials(session: Session, job: Job) -> None:
+    kept = session.scalar(
+        select(func.count())
+        .select_from(Endpoint)
+        .where(Endpoint.id.in_((job.source_id, job.target_id)), Endpoint.credential.is_not(None))
+    )
+    if kept != 2:
+        raise CredentialsWiped("The passwords of this job were wiped.")
+
+
+# ---- the customer's link -------------------------------------------------------------------------------------------
+
+
+def create_status_link(db: Database, job_id: int, *, days: float = 30, now: datetime | None = None) -> str:
+    """The token of a link to this job's progress, for the customer. Raises NotFound."""
+    moment = now or datetime.now(UTC)
+    token = secrets.token_urlsafe(32)
+    with db.writing() as session:
+        _locked(session, job_id)
+        session.add(
+            StatusLink(
+                job_id=job_id,
+                token_hash=token_hash(token),
+                created_at=moment,
+                expires_at=moment + timedelta(days=days),
+            )
+        )
+    return token
+
+
+def revoke_status_links(db: Database, job_id: int, *, now: datetime | None = None) -> int:
+    """Close all links to this job; returns how many were open."""
+    moment = now or datetime.now(UTC)
+    with db.writing() as session:
+        closed = session.scalars(
+            update(StatusLink)
+            .where(StatusLink.job_id == job_id, StatusLink.revoked_at.is_(None))
+            .values(revoked_at=moment)
+            .returning(StatusLink.id)
+        )
+        return len(closed.all())
+
+
+# ---- passwords -----------------------------------------------------------------------------------------------------
+
+
+def wipe_credentials(db: Database, job_id: int, *, actor: str = "", now: datetime | None = None) -> None:
+    """Forget this job's passwords now. Raises NotFound."""
+    moment = now or datetime.now(UTC)
+    with db.writing() as session:
+        job = _locked(session, job_id)
+        lease.wipe(session, job.source_id, job.target_id, moment)
+        _remark(session, job, "credentials_wiped", actor, moment)
+
+
+def wipe_expired(db: Database, *, days: float, now: datetime | None = None) -> int:
+    """Forget the passwords of jobs that have been at rest for `days`; returns of how many jobs."""
+    moment = now or datetime.now(UTC)
+    last_event = select(func.max(JobEventRow.at)).where(JobEventRow.job_id == Job.id).scalar_subquery()
+    with db.writing() as session:
+        stale = session.scalars(
+            select(Job).where(
+                Job.state.not_in((JobState.QUEUED, JobState.RUNNING)),
+                exists().where(Endpoint.id.in_((Job.source_id, Job.target_id)), Endpoint.credential.is_not(None)),
+                func.coalesce(last_event, Job.created_at) < moment - timedelta(days=days),
+            )
+        ).all()
+        for job in stale:
+            lease.wipe(session, job.source_id, job.target_id, moment)
+            _remark(session, job, "credentials_wiped", "", moment, {"days": days})
+        return len(stale)
+
+
+def reseal(db: Database, vault: Vault) -> int:
+    """After `vault.rotate()`: seal every stored password with the newest key, row by row; returns how many."""
+    with db.reading() as session:
+        ids = session.scalars(select(Endpoint.id).where(Endpoint.credential.is_not(None))).all()
+    done = 0
+    for endpoint_id in ids:
+        with db.writing() as session:
+            row = session.scalar(select(Endpoint).where(Endpoint.id == endpoint_id).with_for_update())
+            if row is not None and row.credential is not None and not vault.is_newest(row.credential):
+                context = credential_context(row.id)
+                row.credential = vault.seal(vault.unseal(row.credential, context), context)
+                done += 1
+    return done

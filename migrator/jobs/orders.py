@@ -1,0 +1,239 @@
+"""What a person orders: two endpoints, a kind of work, options; and everything that is wrong with it at once. Pure."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Any, ClassVar, Final
+
+from migrator.errors import UsageError
+from migrator.jobs.states import JobKind
+from migrator.sessions.endpoint import fingerprint_digits
+from migrator.sessions.guard import MAIL_PORTS, Network, allowed
+
+Problem = tuple[str, str, str]
+"""Field path (`source.host`), code, one sentence."""
+
+SOURCE_PROTOCOLS: Final = ("imap",)
+TARGET_PROTOCOLS: Final = ("imap",)
+SECURITIES: Final = ("tls", "starttls", "none")
+MECHANISMS: Final = ("", "login", "plain")
+LEVELS: Final = ("counts", "fingerprints", "digests")
+LONGEST_PASSWORD: Final = 4_096
+
+_LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class NewEndpoint:
+    """Where and how to log in, as a person typed it. The password is never shown."""
+
+    protocol: str
+    host: str
+    port: int
+    security: str
+    user: str
+    password: str = field(repr=False)
+    ca_pem: str | None = field(default=None, repr=False)
+    fingerprint: str | None = None
+    address: str | None = None
+    auth: str = ""
+    authzid: str = ""
+
+    @property
+    def identity(self) -> str:
+        """The account without password: what a ledger is bound to. A pinned address is another server."""
+        pinned = f"[{self.address}]" if self.address else ""
+        acting = f"{self.user}+{self.authzid}" if self.authzid else self.user
+        return f"{self.protocol}://{acting}@{plain_host(self.host)}{pinned}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """One kind of work for one mailbox. Options are those of `OPTIONS`."""
+
+    kind: JobKind
+    source: NewEndpoint
+    target: NewEndpoint
+    options: dict[str, Any]
+    created_by: str
+
+
+class Invalid(UsageError):
+    """The order cannot be taken. `problems` names every field that is wrong."""
+
+    code: ClassVar[str] = "invalid"
+    hint: ClassVar[str] = "Correct the fields named and send it again. Nothing was stored."
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(" ".join(message for _, _, message in problems))
+        self.problems = list(problems)
+
+
+def plain_host(host: str) -> str:
+    """A host as it is kept and compared: lower case, without brackets and final dot."""
+    return host.strip().strip("[]").rstrip(".").lower()
+
+
+def check(new: NewJob, networks: Sequence[Network]) -> None:
+    """Raises Invalid with every problem that can be seen without asking a server."""
+    problems = [
+        *_endpoint("source", new.source, SOURCE_PROTOCOLS, networks),
+        *_endpoint("target", new.target, TARGET_PROTOCOLS, networks),
+        *_options(new.options),
+    ]
+    if not problems and new.source.identity == new.target.identity:
+        problems.append(("target.host", "same_account", "Source and target are the same account."))
+    if problems:
+        raise Invalid(problems)
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Raises Invalid where options alone are changed."""
+    if problems := list(_options(options)):
+        raise Invalid(problems)
+
+
+def check_password(end: str, password: str) -> None:
+    """Raises Invalid where a password alone is changed."""
+    if problems := list(_password(end, password)):
+        raise Invalid(problems)
+
+
+# ---- endpoints -----------------------------------------------------------------------------------------------------
+
+
+def _endpoint(end: str, new: NewEndpoint, protocols: Sequence[str], networks: Sequence[Network]) -> Iterator[Problem]:
+    if new.protocol not in protocols:
+        yield f"{end}.protocol", "unknown", f"The protocol of the {end} must be {' or '.join(protocols)}."
+    if new.security not in SECURITIES:
+        yield f"{end}.security", "unknown", "The security must be tls, starttls or none (clear text)."
+    if new.auth not in MECHANISMS:
+        yield f"{end}.auth", "unknown", "The mechanism must be login or plain; left empty, we choose."
+    port_fits = 1 <= new.port <= 65_535
+    if not port_fits:
+        yield f"{end}.port", "invalid", "The port must be a number from 1 to 65535."
+    yield from _host(end, new, networks if port_fits else None)
+    yield from _text(f"{end}.user", "user name", new.user)
+    yield from _password(end, new.password)
+    if new.authzid:
+        yield from _text(f"{end}.authzid", "authorisation name", new.authzid)
+    yield from _trust(end, new)
+
+
+def _host(end: str, new: NewEndpoint, networks: Sequence[Network] | None) -> Iterator[Problem]:
+    """The host, and the address that is pinned for it; `networks` None: the port is not worth judging."""
+    host = plain_host(new.host)
+    if not host:
+        yield f"{end}.host", "missing", f"The host of the {end} is missing."
+    elif _is_address(host):
+        yield from _address(f"{end}.host", host, new.port, networks)
+    elif not _is_name(host):
+        yield f"{end}.host", "invalid", f"{host[:80]} is no host name."
+    elif networks is not None and not networks and not new.address and new.port not in MAIL_PORTS:
+        ports = ", ".join(map(str, sorted(MAIL_PORTS)))
+        yield f"{end}.port", "forbidden", f"Only mail ports may be used: {ports}."
+    if new.address is not None:
+        if _is_address(new.address):
+            yield from _address(f"{end}.address", new.address, new.port, networks)
+        else:
+            yield f"{end}.address", "invalid", "The address must be an IP address."
+
+
+def _address(field_path: str, text: str, port: int, networks: Sequence[Network] | None) -> Iterator[Problem]:
+    if networks is not None and not allowed(text, port, networks):
+        message = (
+            f"{text} with port {port} may not be reached: only mail ports of public addresses, "
+            "and the networks that an operator allowed with POSTWAGEN_ALLOWED_NETWORKS."
+        )
+        yield field_path, "forbidden", message
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_name(host: str) -> bool:
+    try:
+        ascii_host = host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return False
+    labels = ascii_host.split(".")
+    return len(ascii_host) <= 253 and all(map(_LABEL.fullmatch, labels)) and not labels[-1].isdigit()
+
+
+def _text(field_path: str, name: str, text: str) -> Iterator[Problem]:
+    if not text:
+        yield field_path, "missing", f"The {name} is missing."
+    elif len(text) > 320:
+        yield field_path, "too_long", f"The {name} may have 320 characters."
+    elif _CONTROL.search(text):
+        yield field_path, "invalid", f"The {name} holds a line break or another control character."
+
+
+def _password(end: str, password: str) -> Iterator[Problem]:
+    """Never shows any of it."""
+    if not password:
+        yield f"{end}.password", "missing", f"The password of the {end} is missing."
+    elif len(password) > LONGEST_PASSWORD:
+        yield f"{end}.password", "too_long", f"The password may have {LONGEST_PASSWORD} characters."
+    elif _CONTROL.search(password):
+        yield f"{end}.password", "invalid", "The password holds a line break or another control character."
+
+
+def _trust(end: str, new: NewEndpoint) -> Iterator[Problem]:
+    if new.fingerprint:
+        try:
+            fingerprint_digits(new.fingerprint)
+        except UsageError as error:
+            yield f"{end}.fingerprint", "invalid", error.message
+    if new.ca_pem:
+        try:
+            ssl.create_default_context(cadata=new.ca_pem)
+        except (ssl.SSLError, ValueError):
+            yield f"{end}.ca_pem", "invalid", "The certificate authority must be PEM text: -----BEGIN CERTIFICATE-----."
+
+
+# ---- options -------------------------------------------------------------------------------------------------------
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) and item for item in value)
+
+
+def _is_map(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(x, str) and x for pair in value.items() for x in pair)
+
+
+def _is_whole(low: int, high: int) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+OPTIONS: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
+    "map": (_is_map, "an object of source and target folder names"),
+    "include": (_is_texts, "a list of folder patterns"),
+    "exclude": (_is_texts, "a list of folder patterns"),
+    "under": (lambda value: isinstance(value, str), "a folder name"),
+    "dry_run": (lambda value: isinstance(value, bool), "true or false"),
+    "connections": (_is_whole(1, 16), "a number from 1 to 16"),
+    "max_octets": (_is_whole(1, 2**40), "a number of octets"),
+    "recreated": (lambda value: value in ("replay", "keep"), "replay or keep"),
+    "level": (lambda value: value in LEVELS, " or ".join(LEVELS)),
+}
+"""What a job may be told beside its ends: name → (test, what it must be)."""
+
+
+def _options(options: Mapping[str, Any]) -> Iterator[Problem]:
+    for name, value in options.items():
+        if name not in OPTIONS:
+            yield f"options.{name}", "unknown", f"There is no option {name[:40]}; known are {', '.join(OPTIONS)}."
+        elif not OPTIONS[name][0](value):
+            yield f"options.{name}", "invalid", f"The option {name} must be {OPTIONS[name][1]}."

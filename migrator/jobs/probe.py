@@ -1,0 +1,138 @@
+"""Preflight of one end: connect, log in, list, count, quota; and the preview of a mapping. Writes nothing anywhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from migrator.errors import PostwagenError, UsageError
+from migrator.jobs.orders import NewEndpoint
+from migrator.mail.folders import FolderInfo, Namespace
+from migrator.planning.mapping import MappingRules, plan_mapping
+from migrator.sessions.connect import AddressRule
+from migrator.sessions.endpoint import Endpoint, fingerprint_digits
+from migrator.sessions.guard import allowed
+from migrator.settings import Settings
+
+READ_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeReport:
+    """What one end answered. `octets` is None where the server does not say; `quota` is (used, limit) in octets."""
+
+    ok: bool
+    error: PostwagenError | None
+    folders: int = 0
+    messages: int = 0
+    octets: int | None = None
+    tls: str = ""
+    notes: Sequence[str] = ()
+    folder_list: Sequence[FolderInfo] = ()
+    namespace: Namespace = field(default_factory=Namespace)
+    quota: tuple[int, int] | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewRow:
+    """One source folder and where it would go. `target` is empty where it stays behind; `reason` says why."""
+
+    source: str
+    levels: int
+    target: str
+    role: str | None
+    reason: str
+    messages: int | None
+    exists: bool
+
+
+def probe(endpoint: NewEndpoint, *, role: str, settings: Settings) -> ProbeReport:
+    """Probe an end for the service: only addresses that the settings allow."""
+
+    def may_reach(address: str, port: int) -> bool:
+        return allowed(address, port, settings.allowed_networks)
+
+    end = Endpoint(
+        protocol=endpoint.protocol,
+        host=endpoint.host,
+        port=endpoint.port,
+        security=endpoint.security,
+        user=endpoint.user,
+        credential=lambda: endpoint.password,
+        auth=endpoint.auth,
+        authzid=endpoint.authzid,
+        address=endpoint.address,
+        ca_pem=endpoint.ca_pem,
+        fingerprint=fingerprint_digits(endpoint.fingerprint) if endpoint.fingerprint else None,
+    )
+    return probe_end(end, role, may_reach)
+
+
+def probe_end(end: Endpoint, role: str, may_reach: AddressRule | None) -> ProbeReport:
+    """Probe an end; every error of ours stands in the report."""
+    began = time.monotonic()
+    try:
+        report = _ask(end, may_reach)
+    except PostwagenError as error:
+        error.end = role
+        return ProbeReport(ok=False, error=error, seconds=time.monotonic() - began)
+    return ProbeReport(**{**_as_dict(report), "seconds": time.monotonic() - began})
+
+
+def _as_dict(report: ProbeReport) -> dict[str, object]:
+    return {name: getattr(report, name) for name in ProbeReport.__dataclass_fields__}
+
+
+def _ask(end: Endpoint, may_reach: AddressRule | None) -> ProbeReport:
+    from migrator.sessions.imap.folders import list_folders, quota
+    from migrator.sessions.imap.session import ImapSession
+
+    if end.protocol != "imap":
+        raise UsageError(f"{end.protocol} cannot be checked yet.", hint="Use imaps:// or imap://.")
+    session = ImapSession(end, may_reach=may_reach, read_seconds=READ_SECONDS)
+    try:
+        folders = list_folders(session, numbers=True)
+        sizes = [info.octets for info in folders if info.selectable]
+        return ProbeReport(
+            ok=True,
+            error=None,
+            folders=sum(info.selectable for info in folders),
+            messages=sum(info.messages or 0 for info in folders),
+            octets=None if not sizes or None in sizes else sum(size or 0 for size in sizes),
+            tls=session.tls,
+            notes=sorted(session.capabilities & NOTEWORTHY),
+            folder_list=folders,
+            namespace=session.namespace,
+            quota=quota(session),
+        )
+    finally:
+        session.close()
+
+
+NOTEWORTHY = frozenset({
+    "APPENDLIMIT", "CONDSTORE", "CREATE-SPECIAL-USE", "LIST-EXTENDED", "LIST-STATUS", "LITERAL+", "LITERAL-",
+    "MULTIAPPEND", "NAMESPACE", "QUOTA", "SPECIAL-USE", "STATUS=SIZE", "UIDPLUS",
+})  # fmt: skip
+"""Capabilities that make carrying faster or surer."""
+
+
+def preview(source: ProbeReport, target: ProbeReport, rules: MappingRules) -> list[PreviewRow]:
+    """Where every folder would go. Raises UsageError for a rule that names no folder."""
+    plan = plan_mapping(source.folder_list, target.folder_list, target.namespace, rules)
+    there = {info.path for info in target.folder_list}
+    rows = [
+        PreviewRow(
+            source=pair.source.name,
+            levels=len(pair.source.path),
+            target=target.namespace.to_name(pair.target_path),
+            role=pair.target_role.value if pair.target_role else None,
+            reason=pair.reason,
+            messages=pair.source.messages,
+            exists=pair.target_path in there,
+        )
+        for pair in plan.pairs
+    ]
+    left = [(info, rule) for info, rule in plan.left_out] + [(info, f"collision: {why}") for info, why in plan.collisions]
+    return rows + [PreviewRow(info.name, len(info.path), "", None, rule, info.messages, False) for info, rule in left]

@@ -1,0 +1,362 @@
+"""Reading jobs: what pages, API and command show, as the values of `views`."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import Select, String, cast, func, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from migrator.accounts import token_hash
+from migrator.db.models import (
+    Endpoint,
+    Failure,
+    Folder,
+    Job,
+    JobEventRow,
+    JobFolder,
+    JobSample,
+    JobWarning,
+    Mailbox,
+    Skipped,
+    StatusLink,
+    Worker,
+)
+from migrator.db.store import Database
+from migrator.db.vault import Vault
+from migrator.jobs import progress, rows
+from migrator.jobs.lease import mailbox_is_busy
+from migrator.jobs.operations import CredentialsWiped, NotFound, credential_context
+from migrator.jobs.states import JobKind, JobState
+from migrator.jobs.views import (
+    Counts,
+    EventView,
+    FailureGroup,
+    FailureView,
+    JobLine,
+    JobView,
+    SampleView,
+    SkipView,
+    StatusView,
+    WarningView,
+)
+from migrator.sessions.endpoint import Endpoint as Login
+
+if TYPE_CHECKING:
+    from migrator.jobs.recipes import Work
+
+FIRST: Final = 100
+"""Failures and skips that a job's view shows; the others are paged."""
+NEWEST_EVENTS: Final = 50
+MOST_SAMPLES: Final = 120
+WORKER_SILENCE: Final = timedelta(seconds=20)
+"""A worker that has not shown itself for so long is not counted as alive."""
+_JUST_COME: Final = timedelta(seconds=5)
+_NEEDS_PERSON: Final = frozenset({JobState.BLOCKED, JobState.FAILED})
+_Query = Select[Job, Mailbox, Endpoint, Endpoint]
+
+
+# ---- lists ---------------------------------------------------------------------------------------------------------
+
+
+def jobs(
+    db: Database,
+    now: datetime,
+    *,
+    states: Collection[JobState] = (),
+    search: str = "",
+    limit: int = 50,
+    cursor: str | None = None,
+) -> tuple[list[JobLine], str | None]:
+    """One page, newest first, and the cursor of the next one. `search`: part of an address or host, or a number.
+
+    Raises UsageError for a cursor that is none of ours.
+    """
+    query, source, target = _with_ends()
+    query = query.order_by(Job.id.desc()).limit(limit + 1)
+    if states:
+        query = query.where(Job.state.in_(states))
+    if cursor:
+        query = query.where(Job.id < rows.from_cursor(cursor))
+    for word in search.split():
+        places = (Mailbox.address, source.host, target.host, source.user, cast(Job.id, String))
+        query = query.where(or_(*(func.lower(place).contains(word.lower(), autoescape=True) for place in places)))
+    with db.reading() as session:
+        found = list(session.execute(query))
+        page = found[:limit]
+        folders = _folders(session, [row[0].id for row in page])
+        samples = _recent_samples(session, [row[0].id for row in page if row[0].state == JobState.RUNNING], now)
+    lines = [JobLine(**rows.job_line(row, folders.get(row[0].id, ()), samples.get(row[0].id, ()), now)) for row in page]
+    return lines, rows.to_cursor(lines[-1].id) if len(found) > limit else None
+
+
+def counts_by_state(db: Database) -> dict[JobState, int]:
+    """How many jobs there are in each state; every state is named."""
+    with db.reading() as session:
+        found = dict(session.execute(select(Job.state, func.count()).group_by(Job.state)).all())
+    return {state: found.get(state, 0) for state in JobState}
+
+
+def workers_alive(db: Database, now: datetime) -> int:
+    """Worker processes that have shown themselves lately."""
+    with db.reading() as session:
+        return (
+            session.scalar(select(func.count()).select_from(Worker).where(Worker.seen_at > now - WORKER_SILENCE)) or 0
+        )
+
+
+# ---- one job -------------------------------------------------------------------------------------------------------
+
+
+def job(db: Database, job_id: int, now: datetime) -> JobView | None:
+    """Everything of one job, or None."""
+    query, _, _ = _with_ends()
+    with db.reading() as session:
+        found = session.execute(query.where(Job.id == job_id)).one_or_none()
+        if found is None:
+            return None
+        row = found
+        folders = _folders(session, [job_id]).get(job_id, ())
+        recent = _recent_samples(session, [job_id], now).get(job_id, ())
+        speed = progress.speed(recent) if row[0].state == JobState.RUNNING else progress.Speed()
+        return JobView(
+            **rows.job_line(row, folders, recent, now),
+            source=rows.endpoint_view(row[2]),
+            target=rows.endpoint_view(row[3]),
+            options=row[0].options,
+            octets_found=rows.octets_found(folders),
+            octets_per_second=speed.octets,
+            messages_per_second=speed.messages,
+            working_seconds=row[0].working_seconds,
+            folders=[rows.folder_view(folder) for folder in folders],
+            failure_groups=_failure_groups(session, job_id),
+            failures=_failures(session, job_id, limit=FIRST, below=0)[0],
+            skips=_skips(session, job_id, folders),
+            warnings=_warnings(session, job_id),
+            events=_events(session, job_id),
+            samples=_thinned_samples(session, job_id),
+            result=row[0].result,
+        )
+
+
+def failures(
+    db: Database, job_id: int, *, limit: int = FIRST, cursor: str | None = None
+) -> tuple[list[FailureView], str | None]:
+    """One page of the messages that were not carried, in the order in which they failed, and the next cursor."""
+    with db.reading() as session:
+        return _failures(session, job_id, limit=limit, below=rows.from_cursor(cursor) if cursor else 0)
+
+
+def status_by_token(db: Database, token: str, now: datetime) -> StatusView | None:
+    """What the customer's link shows; None when it is unknown, revoked or expired."""
+    query, _, _ = _with_ends()
+    with db.reading() as session:
+        link = session.scalar(
+            select(StatusLink).where(
+                StatusLink.token_hash == token_hash(token),
+                StatusLink.revoked_at.is_(None),
+                StatusLink.expires_at > now,
+            )
+        )
+        if link is None:
+            return None
+        row = session.execute(query.where(Job.id == link.job_id)).one()
+        folders = _folders(session, [link.job_id]).get(link.job_id, ())
+        recent = _recent_samples(session, [link.job_id], now).get(link.job_id, ())
+        line = JobLine(**rows.job_line(row, folders, recent, now))
+        return StatusView(
+            address=line.address,
+            kind=line.kind,
+            state=line.state,
+            percent=line.percent,
+            counts=line.counts,
+            octets=line.octets,
+            octets_found=rows.octets_found(folders),
+            eta_seconds=line.eta_seconds,
+            created_at=line.created_at,
+            started_at=line.started_at,
+            finished_at=line.finished_at,
+            waiting_until=line.waiting_until,
+            needs_person=line.state in _NEEDS_PERSON,
+            error_code=str((line.error or {}).get("code", "")),
+            expires_at=link.expires_at,
+        )
+
+
+def counts(db: Database, job_id: int) -> Counts:
+    """The job's sum as it stands now."""
+    with db.reading() as session:
+        return progress.total(map(rows.counts, _folders(session, [job_id]).get(job_id, ())))
+
+
+# ---- for workers ---------------------------------------------------------------------------------------------------
+
+
+def work(db: Database, vault: Vault, job_id: int) -> Work:
+    """What is to be done, for the worker that holds the lease. The passwords are suppliers: each login reads anew.
+
+    Raises NotFound, CredentialsWiped; the suppliers raise CannotUnseal too.
+    """
+    from migrator.jobs.recipes import Work  # pages need no engine
+
+    query, _, _ = _with_ends()
+    with db.reading() as session:
+        found = session.execute(query.where(Job.id == job_id)).one_or_none()
+    if found is None:
+        raise NotFound(f"There is no job {job_id}.")
+    job, _, source, target = found
+    return Work(
+        kind=JobKind(job.kind),
+        source=_login(db, vault, source),
+        target=_login(db, vault, target),
+        options=dict(job.options),
+    )
+
+
+def somebody_waits(db: Database, now: datetime) -> bool:
+    """Whether a job could be worked on if a worker were free; what has just come does not count yet."""
+    with db.reading() as session:
+        waiting = select(Job.id).where(
+            Job.state == JobState.QUEUED,
+            func.coalesce(Job.not_before, Job.created_at) <= now - _JUST_COME,
+            ~mailbox_is_busy(now),
+        )
+        return session.scalar(waiting.limit(1)) is not None
+
+
+# ---- inside: one job's parts ---------------------------------------------------------------------------------------
+
+
+def _login(db: Database, vault: Vault, row: Endpoint) -> Login:
+    def credential() -> str:
+        with db.reading() as session:
+            sealed = session.scalar(select(Endpoint.credential).where(Endpoint.id == row.id))
+        if sealed is None:
+            raise CredentialsWiped("The passwords of this job were wiped.")
+        return vault.unseal(sealed, credential_context(row.id))
+
+    if row.credential is None:
+        raise CredentialsWiped("The passwords of this job were wiped.")
+    return Login(
+        protocol=row.protocol,
+        host=row.host,
+        port=row.port,
+        security=row.security,
+        user=row.user,
+        credential=credential,
+        auth=row.auth,
+        authzid=row.authzid,
+        address=row.address,
+        ca_pem=row.ca_pem,
+        fingerprint=row.fingerprint,
+    )
+
+
+def _with_ends() -> tuple[_Query, type[Endpoint], type[Endpoint]]:
+    source, target = aliased(Endpoint), aliased(Endpoint)
+    query = (
+        select(Job, Mailbox, source, target)
+        .join(Mailbox, Mailbox.id == Job.mailbox_id)
+        .join(source, source.id == Job.source_id)
+        .join(target, target.id == Job.target_id)
+    )
+    return query, source, target
+
+
+def _folders(session: Session, job_ids: Sequence[int]) -> dict[int, list[JobFolder]]:
+    found = session.scalars(
+        select(JobFolder)
+        .where(JobFolder.job_id.in_(job_ids))
+        .order_by(JobFolder.job_id, JobFolder.position, JobFolder.id)
+    )
+    return {job_id: list(group) for job_id, group in itertools.groupby(found, lambda folder: folder.job_id)}
+
+
+def _recent_samples(session: Session, job_ids: Sequence[int], now: datetime) -> dict[int, list[SampleView]]:
+    """The samples that speed is made of."""
+    found = session.scalars(
+        select(JobSample)
+        .where(JobSample.job_id.in_(job_ids), JobSample.at > now - 2 * progress.WINDOW)
+        .order_by(JobSample.job_id, JobSample.at, JobSample.id)
+    )
+    groups = itertools.groupby(found, lambda sample: sample.job_id)
+    return {job_id: [rows.sample_view(sample) for sample in group] for job_id, group in groups}
+
+
+def _thinned_samples(session: Session, job_id: int) -> list[SampleView]:
+    """At most MOST_SAMPLES, evenly spread, first and last among them."""
+    mine = JobSample.job_id == job_id
+    last = (session.scalar(select(func.count()).select_from(JobSample).where(mine)) or 0) - 1
+    step = max(1, -(-last // (MOST_SAMPLES - 1)))
+    place = (func.row_number().over(order_by=(JobSample.at, JobSample.id)) - 1).label("place")
+    placed = select(JobSample.id, place).where(mine).subquery()
+    found = session.scalars(
+        select(JobSample)
+        .join(placed, placed.c.id == JobSample.id)
+        .where(or_(placed.c.place % step == 0, placed.c.place == last))
+        .order_by(placed.c.place)
+    )
+    return [rows.sample_view(sample) for sample in found]
+
+
+def _failures(session: Session, job_id: int, *, limit: int, below: int) -> tuple[list[FailureView], str | None]:
+    """From the row after `below` on."""
+    found = session.execute(
+        select(Failure, Folder.name)
+        .join(Folder, Folder.id == Failure.folder_id)
+        .where(Failure.job_id == job_id, Failure.id > below)
+        .order_by(Failure.id)
+        .limit(limit + 1)
+    ).all()
+    page = [rows.failure_view(row, folder) for row, folder in found[:limit]]
+    return page, rows.to_cursor(found[limit - 1][0].id) if len(found) > limit else None
+
+
+def _failure_groups(session: Session, job_id: int) -> list[FailureGroup]:
+    """One per reason, the most frequent first."""
+    found = session.execute(
+        select(Failure.reason, Folder.name, func.count(), func.max(Failure.size), func.max(Failure.detail))
+        .join(Folder, Folder.id == Failure.folder_id)
+        .where(Failure.job_id == job_id)
+        .group_by(Failure.reason, Folder.name)
+        .order_by(Failure.reason, Folder.name)
+    ).all()
+    groups: list[FailureGroup] = []
+    for reason, group in itertools.groupby(found, lambda row: row[0]):
+        _, folders, counts, sizes, details = zip(*group, strict=True)
+        groups.append(
+            FailureGroup(reason=reason, count=sum(counts), folders=folders, largest=max(sizes), detail=details[0])
+        )
+    return sorted(groups, key=lambda group: -group.count)
+
+
+def _skips(session: Session, job_id: int, folders: Sequence[JobFolder]) -> list[SkipView]:
+    """Whole folders first, then messages."""
+    whole = [
+        SkipView(folder=folder.source_name, key="", rule=folder.reason, count=rows.counts(folder).skipped)
+        for folder in folders
+        if folder.excluded
+    ]
+    found = session.execute(
+        select(Skipped, Folder.name)
+        .join(Folder, Folder.id == Skipped.folder_id)
+        .where(Skipped.job_id == job_id)
+        .order_by(Skipped.id)
+        .limit(FIRST)
+    )
+    return (whole + [SkipView(folder=folder, key=rows.key(row), rule=row.rule) for row, folder in found])[:FIRST]
+
+
+def _warnings(session: Session, job_id: int) -> list[WarningView]:
+    found = session.scalars(select(JobWarning).where(JobWarning.job_id == job_id).order_by(JobWarning.id))
+    return [WarningView(code=row.code, folder=row.folder, detail=row.detail) for row in found]
+
+
+def _events(session: Session, job_id: int) -> list[EventView]:
+    found = session.scalars(
+        select(JobEventRow).where(JobEventRow.job_id == job_id).order_by(JobEventRow.id.desc()).limit(NEWEST_EVENTS)
+    )
+    return [rows.event_view(row) for row in found]

@@ -1,0 +1,108 @@
+"""Which kind of job opens which ends and runs which verb. A new kind is a row here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from migrator.engine.audit import audit
+from migrator.engine.rehearse import rehearse
+from migrator.engine.run import Ends, Options, run
+from migrator.engine.wrappers import Reopening, RetryingSource, RetryingTarget
+from migrator.jobs.states import JobKind
+from migrator.planning.mapping import MappingRules
+from migrator.planning.verification import Level
+from migrator.ports import Clock, Ledger, Observer, Source, StopSignal, Target
+from migrator.sessions.connect import AddressRule
+from migrator.sessions.endpoint import Endpoint
+from migrator.sessions.registry import open_source, open_target
+
+MOST_DISCREPANCIES = 1000
+"""So many are kept in a job's result; the number of all of them is kept too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a job's row says, in values."""
+
+    kind: JobKind
+    source: Endpoint
+    target: Endpoint
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a run needs beside its ends."""
+
+    ledger: Ledger
+    stop: StopSignal
+    clock: Clock
+    observer: Observer
+    may_reach: AddressRule | None
+    quiet_seconds: float
+
+
+Result = dict[str, Any]
+
+
+def engine_options(options: Mapping[str, Any], quiet_seconds: float) -> Options:
+    """A job's options as the engine's."""
+    return Options(
+        rules=MappingRules(
+            by_hand=tuple(options.get("map", {}).items()),
+            include=tuple(options.get("include", ())),
+            exclude=tuple(options.get("exclude", ())),
+            under=options.get("under", ""),
+        ),
+        max_octets=options.get("max_octets"),
+        recreated=options.get("recreated", "ask"),
+        quiet_seconds=quiet_seconds,
+    )
+
+
+def carry_out(work: Work, world: World) -> Result:
+    """Open the ends, run the verb, close the ends. Returns what the job's row keeps as its result."""
+    source, target = _wrapped(work, world)
+    ends = Ends(source, target, world.ledger, world.stop, world.clock, world.observer)
+    try:
+        _ = source.traits, target.traits  # both doors are tried before anything is listed
+        return RECIPES[work.kind](ends, engine_options(work.options, world.quiet_seconds), work.options)
+    finally:
+        source.close()
+        target.close()
+
+
+def _wrapped(work: Work, world: World) -> tuple[RetryingSource, RetryingTarget]:
+    around: dict[str, Any] = {"stop": world.stop, "clock": world.clock, "observer": world.observer}
+
+    def source() -> Source:
+        return open_source(work.source, world.stop.wanted, world.may_reach)
+
+    def target() -> Target:
+        return open_target(work.target, world.stop.wanted, world.may_reach)
+
+    return (
+        RetryingSource(Reopening[Source]("source", source, **around)),
+        RetryingTarget(Reopening[Target]("target", target, **around)),
+    )
+
+
+def _copy(ends: Ends, options: Options, raw: Mapping[str, Any]) -> Result:
+    if raw.get("dry_run"):
+        return {"dry_run": True, "would_copy": rehearse(ends, options)}
+    outcome = run(ends, options)
+    return {"failed_folders": len(outcome.failed_folders)}
+
+
+def _verify(ends: Ends, options: Options, raw: Mapping[str, Any]) -> Result:
+    found = audit(ends, options, Level(raw.get("level", Level.DIGESTS)))
+    shown = [asdict(item) for item in found.discrepancies[:MOST_DISCREPANCIES]]
+    return {"proven": found.proven, "discrepancies": shown, "discrepancies_total": len(found.discrepancies)}
+
+
+RECIPES: dict[JobKind, Callable[[Ends, Options, Mapping[str, Any]], Result]] = {
+    JobKind.COPY: _copy,
+    JobKind.VERIFY: _verify,
+}

@@ -1,0 +1,97 @@
+"""The JSON of the one-shot commands (design: interface.md). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from migrator.errors import PostwagenError, Stopped
+from migrator.jobs.states import JobKind
+from migrator.jobs.views import Counts, FailureView, FolderView, JobView, SkipView
+
+
+def report(
+    job: JobView,
+    failures: Sequence[FailureView],
+    skips: Sequence[SkipView],
+    result: dict[str, Any],
+    error: PostwagenError | None,
+    seconds: float,
+) -> dict[str, Any]:
+    """One object with everything that happened. Always found = copied + already_there + skipped + failed.
+
+    What a run that was stopped or failed left undone is `open`, and not yet found.
+    """
+    would_copy: dict[str, int] = result.get("would_copy", {})
+    left = [*skips, *(SkipView(name, "", "dry_run", number) for name, number in would_copy.items() if number)]
+    shown: dict[str, Any] = {
+        "verb": job.kind.value,
+        "outcome": outcome(job, result, error),
+        "messages": counts(job.counts),
+        "octets": job.octets,
+        "seconds": round(seconds, 3),
+        "folders": [folder(item) for item in job.folders],
+        "failures": [
+            {name: getattr(item, name) for name in ("folder", "key", "message_id", "reason", "detail")}
+            for item in failures
+        ],
+        "skips": [{"folder": s.folder, "key": s.key or None, "rule": s.rule, "count": s.count} for s in left],
+        "warnings": [warning_text(item.code, item.folder, item.detail) for item in job.warnings],
+        "error": error.as_dict() if error else None,
+    }
+    if job.kind is JobKind.VERIFY:
+        shown["discrepancies"] = result.get("discrepancies", [])
+    if result.get("dry_run"):
+        shown |= {"dry_run": True, "would_copy": sum(would_copy.values())}
+    return shown
+
+
+def outcome(job: JobView, result: dict[str, Any], error: PostwagenError | None) -> str:
+    """succeeded, incomplete, failed or stopped."""
+    if isinstance(error, Stopped):
+        return "stopped"
+    if error is not None:
+        return "failed"
+    whole = job.counts.failed == 0 and not result.get("failed_folders") and result.get("proven", True)
+    return "succeeded" if whole else "incomplete"
+
+
+def exit_code(job: JobView, result: dict[str, Any], error: PostwagenError | None) -> int:
+    """As interface.md promises."""
+    if error is not None:
+        return error.exit_code
+    return 0 if outcome(job, result, error) == "succeeded" else 1
+
+
+def counts(numbers: Counts) -> dict[str, int]:
+    """The sum's parts; with `open` where something is left to do."""
+    parts = {name: getattr(numbers, name) for name in ("copied", "already_there", "skipped", "failed")}
+    return {"found": numbers.done, **parts, **({"open": numbers.open} if numbers.open else {})}
+
+
+def folder(item: FolderView) -> dict[str, Any]:
+    """One folder with its full names at both ends."""
+    shown: dict[str, Any] = {"source": item.source, "target": item.target or None, "role": item.role}
+    shown |= counts(item.counts)
+    shown |= {"octets": item.octets, "flags_dropped": item.dropped_flags, "flags_changed": item.flag_changes}
+    if item.error:
+        shown["error"] = item.error
+    return shown
+
+
+_WARNINGS = {
+    "folder_renamed": "The folder {folder} is called {detail} at the new server, which does not take its name.",
+    "folders_merged": "The folder {folder} is merged with another one of the same role: {detail}.",
+    "altered_by_target": "In {folder}: the new server altered a message ({detail}); everything else in it is the same.",
+    "damaged_by_target": "In {folder}: the new server stored other octets than it was sent ({detail}).",
+    "not_seen_again": "In {folder}: {detail} messages that the new server accepted were not in its listing afterwards.",
+    "date_not_kept": "In {folder}: the new server did not keep the date of {detail} messages.",
+    "flags_not_kept": "In {folder}: the new server did not keep the flags of {detail} messages.",
+    "source_validity_changed": "The folder {folder} was renumbered at the old server; its messages were recognised.",
+    "target_validity_changed": "The folder {folder} was made anew at the new server: {detail}.",
+}
+
+
+def warning_text(code: str, folder: str, detail: str) -> str:
+    """A warning as an English sentence."""
+    return _WARNINGS.get(code, "{folder}: {detail}").format(folder=folder, detail=detail)

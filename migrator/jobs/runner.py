@@ -1,0 +1,124 @@
+"""One slice of one job: take the lease, open the ends from the recipe, run the engine, fire the event."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from migrator.db.ledger import SqlLedger
+from migrator.db.store import Database
+from migrator.db.vault import Vault
+from migrator.errors import Defect, Fenced, PostwagenError, Stopped
+from migrator.jobs import lease as leases
+from migrator.jobs import assignment
+from migrator.jobs.holding import Holder, RealClock
+from migrator.jobs.lease import Lease
+from migrator.jobs.recipes import Result, Work, World, carry_out
+from migrator.jobs.remedy import Ending, ending_of
+from migrator.jobs.states import JobEvent, JobState
+from migrator.ports import Event
+from migrator.sessions.guard import allowed
+from migrator.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+REMARKABLE = frozenset({"reconnecting", "waiting_for_quiet", "folder_failed", "source_validity_changed",
+                        "target_validity_changed"})  # fmt: skip
+"""Events that a job's history keeps; the others are for logs and progress bars only."""
+
+
+class Chronicle:
+    """Fulfils `ports.Observer`: log lines for all events, history rows for the remarkable ones."""
+
+    def __init__(self, db: Database, lease: Lease) -> None:
+        self._db = db
+        self._lease = lease
+
+    def note(self, event: Event) -> None:
+        """Keep it."""
+        log.info(event.name, job=self._lease.job_id, **event.fields)
+        if event.name in REMARKABLE:
+            leases.note(self._db, self._lease, event.name, event.fields, datetime.now(UTC))
+
+
+def run_slice(
+    job_id: int, *, db: Database, vault: Vault, settings: Settings, owner: str, shutdown: threading.Event
+) -> bool:
+    """Work on a job for a while. True: put its id into the queue again. Never raises for what a job can meet."""
+    lease = leases.take(db, job_id, owner, settings.lease_seconds, datetime.now(UTC))
+    if lease is None:
+        return False
+    began = time.monotonic()
+
+    def slice_over() -> bool:
+        return time.monotonic() - began > settings.slice_seconds and assignment.somebody_waits(db, datetime.now(UTC))
+
+    def may_reach(address: str, port: int) -> bool:
+        return allowed(address, port, settings.allowed_networks)
+
+    with Holder(db, lease, seconds=settings.lease_seconds, shutdown=shutdown, slice_over=slice_over) as holder:
+        ledger = SqlLedger(db, job_id=job_id, mailbox_id=lease.mailbox_id, fence=lease.fence)
+        world = World(ledger, holder, RealClock(), Chronicle(db, lease), may_reach, settings.quiet_seconds)
+        ending = attempt(lambda: assignment.work(db, vault, job_id), world, holder, db, lease)
+    return finish(db, lease, ending, time.monotonic() - began)
+
+
+def attempt(work: Callable[[], Work], world: World, holder: Holder, db: Database, lease: Lease) -> Ending | None:
+    """Run the recipe and say how it ended; None: fenced out, touch nothing more."""
+    try:
+        result = carry_out(work(), world)
+    except Fenced:
+        return None
+    except Stopped as error:
+        return _stopped(holder, error)
+    except PostwagenError as error:
+        log.warning("slice_failed", job=lease.job_id, code=error.instance_code, end=error.end, detail=error.detail)
+        return ending_of(error, leases.failures_in_a_row(db, lease))
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a job never stays RUNNING for ever
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        log.exception("defect", job=lease.job_id)
+        detail = f"{type(error).__name__} in {where.name}, line {where.lineno}"
+        return ending_of(Defect("Something went wrong that must not.", detail=detail), 0)
+    return _finished(db, lease, result)
+
+
+def _stopped(holder: Holder, error: Stopped) -> Ending | None:
+    events = {"pause": JobEvent.PAUSE, "cancel": JobEvent.CANCEL}
+    if holder.reason == "lost":
+        return None
+    if holder.reason in events:
+        return Ending(events[holder.reason])
+    if holder.reason in ("slice", "shutdown"):
+        return Ending(JobEvent.YIELD, again=holder.reason == "slice")
+    return Ending(JobEvent.WAIT, error=error.as_dict(), wait=timedelta(seconds=30))
+
+
+def _finished(db: Database, lease: Lease, result: Result) -> Ending:
+    counts = assignment.counts(db, lease.job_id)
+    whole = counts.failed == 0 and not result.get("failed_folders") and result.get("proven", True)
+    return Ending(JobEvent.SUCCEED if whole else JobEvent.FALL_SHORT, result=result)
+
+
+def finish(db: Database, lease: Lease, ending: Ending | None, seconds: float) -> bool:
+    """Fire the ending's event. True: put the id into the queue again."""
+    if ending is None:
+        log.warning("fenced_out", job=lease.job_id)
+        return False
+    now = datetime.now(UTC)
+    values: dict[str, Any] = {"error": ending.error, "working_seconds": seconds, "result": ending.result}
+    if ending.wait is not None:
+        values["not_before"] = now + ending.wait
+        values["failures_in_a_row"] = ending.failures_in_a_row
+    try:
+        state = leases.fire(db, lease, ending.event, now, **values)
+    except Fenced:
+        log.warning("fenced_out", job=lease.job_id)
+        return False
+    log.info("slice_over", job=lease.job_id, state=state.value)
+    return ending.again and state is JobState.QUEUED

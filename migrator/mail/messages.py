@@ -1,0 +1,98 @@
+"""Messages: keys, rows of a survey, digests. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+HEAD_OCTETS = 64 * 1024
+"""How much of a message's beginning is kept at hand for reading its headers."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class MessageKey:
+    """A message's identity at one end: (UIDVALIDITY, UID), or a name (POP3's UIDL) with both zero."""
+
+    validity: int
+    uid: int
+    name: str = ""
+
+    def __str__(self) -> str:
+        return self.name or f"{self.validity}/{self.uid}"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One message as a survey or listing shows it. `size` is the server's word, a hint; `instant` is aware UTC."""
+
+    key: MessageKey
+    size: int
+    flags: frozenset[str]
+    instant: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Prints:
+    """A message's octets in short: exact, forgiving, and of its header.
+
+    `digest` is SHA-256 of the octets. `soft` is SHA-256 of the octets as targets are known to alter them (CR and LF
+    left out, NUL as 0x80: quirks.md, 42). `header` is SHA-256 of the header block in the same forgiving form.
+    `message_id` is SHA-256 of the Message-ID, or empty. `delicate`: holds octets that targets are known to alter
+    (NUL, CR CR, a lone CR at the end, a LF without CR).
+    """
+
+    digest: bytes
+    soft: bytes
+    header: bytes
+    message_id: bytes
+    size: int
+    delicate: bool
+
+
+_SOFT = bytes.maketrans(b"\x00", b"\x80")
+_ENDS = (b"\r\n\r\n", b"\n\n", b"\r\r")
+
+
+def header_block(head: bytes) -> bytes:
+    """The octets before the first empty line (or all that is there)."""
+    ends = [at for at in (head.find(mark) for mark in _ENDS) if at >= 0]
+    return head[: min(ends)] if ends else head
+
+
+def find_message_id(header: bytes) -> bytes:
+    """The value of the first Message-ID field, unfolded and stripped; empty where there is none."""
+    for line in header.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ").splitlines():
+        name, colon, value = line.partition(b":")
+        if colon and name.strip().lower() == b"message-id":
+            return value.strip()
+    return b""
+
+
+def _has_bare_newline(seam: bytes, before: int) -> bool:
+    """Whether a LF stands there without its CR; the first `before` octets were looked at already."""
+    return seam.count(b"\n", before) != seam.count(b"\r\n")
+
+
+def take_prints(head: bytes, chunks: Iterable[bytes]) -> Prints:
+    """Read a message once and take all its prints. `head` is its beginning; `chunks` is all of it."""
+    exact, soft = hashlib.sha256(), hashlib.sha256()
+    size, delicate, last = 0, False, b""
+    for chunk in chunks:
+        exact.update(chunk)
+        soft.update(chunk.translate(_SOFT, b"\r\n"))
+        size += len(chunk)
+        seam = last[-1:] + chunk
+        delicate = delicate or b"\x00" in chunk or b"\r\r" in seam or _has_bare_newline(seam, len(last[-1:]))
+        last = chunk or last
+    header = header_block(head)
+    identity = find_message_id(header)
+    return Prints(
+        digest=exact.digest(),
+        soft=soft.digest(),
+        header=hashlib.sha256(header.translate(_SOFT, b"\r\n")).digest(),
+        message_id=hashlib.sha256(identity).digest() if identity else b"",
+        size=size,
+        delicate=delicate or last.endswith(b"\r"),
+    )

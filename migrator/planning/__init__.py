@@ -1,0 +1,1 @@
+"""DECISIONS, pure: mapping, delta, doubt, batches, verification. No I/O, no clock."""

@@ -1,0 +1,49 @@
+"""What is to be done with one message, from what the source shows and what the ledger knows. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from migrator.mail.flags import normalised
+from migrator.ports import Entry, How, Row, Stand
+
+
+class Verdict(StrEnum):
+    """What is to be done."""
+
+    CARRY = "carry"
+    COPIED = "copied"
+    """This job carried it already."""
+    ALREADY_THERE = "already_there"
+    FAILED = "failed"
+    """This job tried, and the message has its reason."""
+    IN_FLIGHT = "in_flight"
+    """Intended and not settled: leave it alone."""
+    TOO_BIG = "too_big"
+    SKIP = "skip"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A verdict; with it, for messages that are there, what changed of their flags at the source."""
+
+    verdict: Verdict
+    add: frozenset[str] = frozenset()
+    remove: frozenset[str] = frozenset()
+    rule: str = ""
+
+
+def decide(row: Row, entry: Entry | None, *, max_octets: int | None) -> Decision:
+    """The verdict for one row. The flags' base is the ledger's, so that what the customer changed stays."""
+    if entry is None:
+        if max_octets is not None and row.size > max_octets:
+            return Decision(Verdict.SKIP, rule=f"larger than {max_octets} octets")
+        return Decision(Verdict.CARRY)
+    if entry.stand is Stand.INTENDED:
+        return Decision(Verdict.IN_FLIGHT)
+    if entry.stand is Stand.REFUSED:
+        return Decision(Verdict.FAILED)
+    now, base = normalised(row.flags), normalised(entry.flags)
+    ours = entry.this_job and entry.how is not How.ADOPTED
+    return Decision(Verdict.COPIED if ours else Verdict.ALREADY_THERE, add=now - base, remove=base - now)

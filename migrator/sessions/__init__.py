@@ -1,0 +1,1 @@
+"""EDGE: protocols. Sessions with foreign servers; strangers to the engine, they fulfil its ports."""

@@ -1,0 +1,280 @@
+"""Reading what IMAP servers say, tolerantly; writing what we say, strictly. Pure.
+
+Reading follows RFC 9051 and forgives what quirks.md has seen: mixed case, missing blanks, numbers like 9.37e+06,
+quoted strings for bodies, items in any order. Writing is closed: nothing that a foreign server or a mail contains can
+reach the target as anything but a string, a literal, an atom from our own table or a number (traps.md, A).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+
+from imapclient.imap_utf7 import decode as utf7_decode
+from imapclient.imap_utf7 import encode as utf7_encode
+
+from migrator.errors import ConnectionLost, Defect
+from migrator.mail.flags import SYSTEM_FLAGS, is_keyword
+from migrator.mail.folders import Role
+from migrator.sessions.imap.wire import Part
+from migrator.sessions.spool import Spool
+
+Token = "bytes | Spool | None | list[Token]"
+
+_ATOM = re.compile(rb'(?:[^\s()"\[\x00]|\[(?:[^\[\]]{0,500}\])?)+')
+_QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DATE = re.compile(r"\s*(\d{1,2})-([A-Za-z]{3})-(\d{4}) (\d{2}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2})")
+_ROLES = {
+    "\\sent": Role.SENT,
+    "\\drafts": Role.DRAFTS,
+    "\\junk": Role.JUNK,
+    "\\trash": Role.TRASH,
+    "\\archive": Role.ARCHIVE,
+    "\\all": Role.ALL,
+    "\\flagged": Role.FLAGGED,
+}
+
+
+# ---- reading -------------------------------------------------------------------------------------------------------
+
+
+def tokens(parts: Sequence[Part]) -> list[Token]:  # type: ignore[valid-type]
+    """A response as nested lists of atoms and strings (bytes), literals (Spool) and NIL (None)."""
+    stack: list[list[Token]] = [[]]  # type: ignore[valid-type]
+    for part in parts:
+        if isinstance(part, Spool):
+            stack[-1].append(part)
+        else:
+            _read_text(part, stack)
+    return stack[0]
+
+
+def _read_text(text: bytes, stack: list[list[Token]]) -> None:  # type: ignore[valid-type]
+    at, closed = 0, True
+    text = re.sub(rb"~?\{\d+\+?\}\r?\n$", b"", text)
+    while at < len(text):
+        mark = text[at : at + 1]
+        if mark in b" \t\r\n\x00":
+            at += 1
+        elif mark == b"(":
+            inner: list[Token] = []  # type: ignore[valid-type]
+            stack[-1].append(inner)
+            stack.append(inner)
+            at += 1
+        elif mark == b")":
+            if len(stack) > 1:
+                stack.pop()
+            at += 1
+        elif mark == b'"' and closed and (quoted := _QUOTED.match(text, at)):
+            stack[-1].append(re.sub(rb"\\(.)", rb"\1", quoted.group(1)))
+            at = quoted.end()
+        else:
+            closed = closed and mark != b'"'  # a string without end: do not look for its end again and again
+            atom = _ATOM.match(text, at)
+            end = atom.end() if atom else at + 1
+            word = text[at:end]
+            stack[-1].append(None if word.upper() == b"NIL" else word)
+            at = end
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """One FETCH response: the sequence number and what was delivered, by item name in upper case."""
+
+    number: int
+    items: dict[str, Token]  # type: ignore[valid-type]
+
+    @property
+    def uid(self) -> int | None:
+        """The UID, where it was delivered."""
+        value = self.items.get("UID")
+        return number_of(value) if isinstance(value, bytes) else None
+
+    def close(self) -> None:
+        """Forget the literals."""
+        for value in self.items.values():
+            if isinstance(value, Spool):
+                value.close()
+
+
+def fetched(parts: Sequence[Part]) -> Fetched | None:
+    """The FETCH response in `parts`, or None if it is something else."""
+    first = parts[0]
+    assert isinstance(first, bytes)
+    head = first.split(None, 3)
+    if len(head) < 3 or head[0] != b"*" or not head[1].isdigit() or head[2].upper()[:5] != b"FETCH":
+        return None
+    read = tokens(parts)
+    body = next((item for item in read if isinstance(item, list)), [])
+    while len(body) == 1 and isinstance(body[0], list):  # one pair of parentheses too many (quirks.md, 47)
+        body = body[0]
+    items: dict[str, Token] = {}  # type: ignore[valid-type]
+    for name, value in zip(body[::2], body[1::2], strict=False):
+        if isinstance(name, bytes):
+            items[re.sub(r"<\d+>$", "", name.decode("ascii", "replace").upper())] = value
+    return Fetched(number_of(head[1]), items)
+
+
+def number_of(octets: bytes) -> int:
+    """A number, forgiving `9.3736e+06` (quirks.md, 33). Raises ConnectionLost: we are out of step."""
+    found: int | None = None
+    for read in (int, lambda text: int(float(text))):
+        with contextlib.suppress(ValueError, OverflowError):
+            found = read(octets)
+            break
+    if found is None or abs(found) >= 1 << 63:
+        raise ConnectionLost("The server sent no number where one must stand.", detail=repr(octets[:40]))
+    return found
+
+
+def instant_of(value: Token) -> datetime | None:  # type: ignore[valid-type]
+    """INTERNALDATE as an instant in UTC; None where it is missing or impossible (quirks.md, 49)."""
+    if not isinstance(value, bytes):
+        return None
+    found = _DATE.match(value.decode("ascii", "replace"))
+    if not found or found.group(2).title() not in _MONTHS:
+        return None
+    day, month, year, hour, minute, second, sign, zone_hours, zone_minutes = found.groups()
+    shift = timedelta(hours=int(zone_hours), minutes=int(zone_minutes)) * (-1 if sign == "-" else 1)
+    try:
+        local = datetime(
+            int(year), _MONTHS.index(month.title()) + 1, int(day), int(hour), int(minute), min(int(second), 59),
+            tzinfo=timezone(shift),
+        )  # fmt: skip
+        instant = local.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return instant if 1900 <= instant.year <= 9999 else None
+
+
+def flags_of(value: Token) -> list[str]:  # type: ignore[valid-type]
+    """A flag list as text; what is not ASCII cannot be a flag and is left out."""
+    if not isinstance(value, list):
+        return []
+    return [flag.decode("ascii") for flag in value if isinstance(flag, bytes) and flag.isascii()]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One LIST response. `wire_name` is the name as the server wrote it."""
+
+    wire_name: bytes
+    name: str
+    delimiter: str
+    attributes: frozenset[str]
+
+    @property
+    def role(self) -> Role | None:
+        """The special use that the server says (RFC 6154)."""
+        return next((_ROLES[item] for item in sorted(self.attributes) if item in _ROLES), None)
+
+
+def listed(parts: Sequence[Part], verb: bytes = b"LIST") -> Listed | None:
+    """The LIST (or LSUB) response in `parts`, or None if it is something else."""
+    read = tokens(parts)
+    if len(read) < 5 or read[0] != b"*" or not isinstance(read[1], bytes) or read[1].upper() != verb:
+        return None
+    attributes, delimiter, name = read[2], read[3], read[4]
+    if isinstance(name, Spool):
+        name = b"".join(name.chunks())
+    if not isinstance(name, bytes) or not isinstance(attributes, list):
+        return None
+    flags = b"".join(item for item in attributes if isinstance(item, bytes)).replace(b"\\", b" \\").split()
+    return Listed(
+        wire_name=name,
+        name=folder_name(name),
+        delimiter=delimiter.decode("ascii", "replace") if isinstance(delimiter, bytes) else "",
+        attributes=frozenset(flag.decode("ascii", "replace").lower() for flag in flags),
+    )
+
+
+def folder_name(octets: bytes) -> str:
+    """A folder's name in Unicode: modified UTF-7 (RFC 3501, 5.1.3), or UTF-8 where a server sends that."""
+    if not octets.isascii():
+        return octets.decode("utf-8", "replace")
+    try:
+        return str(utf7_decode(octets))
+    except (ValueError, IndexError):
+        return octets.decode("ascii", "replace")
+
+
+def status_numbers(parts: Sequence[Part]) -> tuple[str, dict[str, int]] | None:
+    """The STATUS response in `parts` as (folder name, numbers), or None if it is something else."""
+    read = tokens(parts)
+    if len(read) < 4 or not isinstance(read[1], bytes) or read[1].upper() != b"STATUS":
+        return None
+    name, pairs = read[2], read[3]
+    if isinstance(name, Spool):
+        name = b"".join(name.chunks())
+    if not isinstance(name, bytes) or not isinstance(pairs, list):
+        return None
+    numbers = {
+        key.decode("ascii", "replace").upper(): number_of(value)
+        for key, value in zip(pairs[::2], pairs[1::2], strict=False)
+        if isinstance(key, bytes) and isinstance(value, bytes)
+    }
+    return folder_name(name), numbers
+
+
+def uid_set(text: str) -> list[int]:
+    """`5,7:9` as [5, 7, 8, 9], in the order written (RFC 4315: the order of the messages appended)."""
+    found: list[int] = []
+    for piece in text.split(","):
+        first, _, last = piece.partition(":")
+        low, high = int(first), int(last or first)
+        if abs(high - low) > 1_000_000:
+            raise ValueError("an absurd set of UIDs")
+        found.extend(range(low, high + 1) if low <= high else range(high, low + 1))
+    return found
+
+
+# ---- writing -------------------------------------------------------------------------------------------------------
+
+
+def quoted(octets: bytes) -> bytes:
+    """A quoted string. Only for octets that may stand in one."""
+    if any(octet in octets for octet in (b"\r", b"\n", b"\x00")) or not octets.isascii():
+        raise Defect("Octets that cannot stand in a quoted string.")
+    return b'"' + octets.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+
+
+def folder_argument(name: str) -> bytes:
+    """A folder's name as an argument: modified UTF-7, always quoted (quirks.md, 37)."""
+    return quoted(bytes(utf7_encode(name)))
+
+
+def flags_argument(flags: Iterable[str]) -> bytes:
+    """A flag list: the five system flags and strict keywords; anything else is a defect of ours."""
+    known = set(SYSTEM_FLAGS.values())
+    for flag in flags:
+        if flag not in known and not is_keyword(flag):
+            raise Defect("A flag reached the encoder that must not be sent.", detail=repr(flag[:60]))
+    return b"(" + " ".join(flags).encode("ascii") + b")"
+
+
+def date_argument(instant: datetime) -> bytes:
+    """An internal date, from the instant, in UTC; years 1900 to 9999."""
+    utc: datetime | None = None
+    with contextlib.suppress(OverflowError):
+        utc = instant.astimezone(UTC)
+    if utc is None or utc.year < 1900:
+        raise Defect("A date reached the encoder that must not be sent.", detail=str(instant))
+    text = f'"{utc.day:02d}-{_MONTHS[utc.month - 1]}-{utc.year:04d} {utc:%H:%M:%S} +0000"'
+    return text.encode("ascii")
+
+
+def set_argument(uids: Sequence[int]) -> bytes:
+    """Ascending UIDs as a set, runs collapsed (`1:5,9`)."""
+    pieces: list[str] = []
+    start = previous = uids[0]
+    for uid in [*uids[1:], 0]:
+        if uid == previous + 1:
+            previous = uid
+            continue
+        pieces.append(str(start) if start == previous else f"{start}:{previous}")
+        start = previous = uid
+    return ",".join(pieces).encode("ascii")

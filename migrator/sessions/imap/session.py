@@ -1,0 +1,413 @@
+"""One open, authenticated IMAP connection: opened, secured and logged in by IMAPClient on our wire."""
+
+from __future__ import annotations
+
+import contextlib
+import imaplib
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from imapclient import IMAPClient
+from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
+
+from migrator.errors import (
+    ConnectionLost,
+    ConnectRefused,
+    ConnectTimeout,
+    FolderRefused,
+    NotImap,
+    PostwagenError,
+    ServerRefused,
+    Stopped,
+    TlsMissing,
+    UsageError,
+)
+from migrator.mail.flags import SYSTEM_FLAGS, normalised
+from migrator.mail.folders import Namespace
+from migrator.mail.messages import MessageKey, Row
+from migrator.ports import Opened, Page
+from migrator.sessions.connect import CONNECT_SECONDS, AddressRule, check_pin, connect, secure, tls_context, tls_error
+from migrator.sessions.endpoint import Endpoint
+from migrator.sessions.imap import translate
+from migrator.sessions.imap.replies import (
+    fetched,
+    flags_of,
+    folder_argument,
+    instant_of,
+    number_of,
+    quoted,
+    tokens,
+)
+from migrator.sessions.imap.wire import Answer, Part, Silence, Wire, WireIMAP4, answer_of
+
+READ_SECONDS = 120.0
+_ASK_FOR_THE_PORT = (
+    "Check the port: IMAP with TLS is 993, IMAP with STARTTLS is 143. If it is right, run the same again later."
+)
+PAGE_ROWS = 2000
+
+imaplib._MAXLINE = 50_000_000  # type: ignore[attr-defined]  # 500,000 UIDs in one line are legal
+logging.getLogger("imapclient").setLevel(logging.CRITICAL)  # it formats every line, passwords too, for debug logs
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """A folder that is open on this connection."""
+
+    name: str
+    writable: bool
+    validity: int
+    uidnext: int
+    messages: int
+    permanent: tuple[str, ...] | None
+    """PERMANENTFLAGS, or None where the server did not say (RFC 9051: then all FLAGS are permanent)."""
+    flags: tuple[str, ...]
+
+
+class _Client(IMAPClient):  # type: ignore[misc]  # imapclient has no types
+    """IMAPClient on a socket that we opened, guarded and secured ourselves."""
+
+    def __init__(self, sock: object, endpoint: Endpoint, wire: Wire) -> None:
+        self._given = sock, wire
+        super().__init__(endpoint.host, port=endpoint.port, use_uid=True, ssl=endpoint.security == "tls")
+        self._imap.debug = 0
+        self.folder_encode = True
+
+    def _create_IMAP4(self) -> WireIMAP4:
+        sock, wire = self._given
+        return WireIMAP4(sock, self.host, wire)  # type: ignore[arg-type]
+
+    def _set_read_timeout(self) -> None:
+        """The wire keeps time."""
+
+
+class ImapSession:
+    """One connection. Any error that is no plain refusal drops it: we never go on reading out of step."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        wants_stop: Callable[[], bool] = lambda: False,
+        may_reach: AddressRule | None = None,
+        read_seconds: float = READ_SECONDS,
+    ) -> None:
+        self.endpoint = endpoint
+        self.selected: Selected | None = None
+        self.capabilities: frozenset[str] = frozenset()
+        self.namespace = Namespace()
+        self.foreign: tuple[str, ...] = ()
+        """Prefixes of other users' and shared namespaces."""
+        self.tls = ""
+        sock = connect(endpoint, may_reach)
+        if endpoint.security == "tls":
+            sock = secure(sock, endpoint, wants_stop)
+        self.wire = Wire(sock, timeout=CONNECT_SECONDS, wants_stop=wants_stop)
+        try:
+            with self._translated():
+                self._greet(sock)
+                self._login()
+                self.wire._timeout = read_seconds
+                self._learn()
+        except BaseException:
+            self.wire.drop()
+            raise
+
+    # ---- opening -----------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Foreign exceptions become ours here, and only here."""
+        host = self.endpoint.host
+        try:
+            yield
+        except PostwagenError:
+            raise
+        except (IMAPClientAbortError, imaplib.IMAP4.abort) as error:
+            raise ConnectionLost(f"{host} ended the connection.", detail=str(error)[:300]) from None
+        except (IMAPClientError, imaplib.IMAP4.error) as error:
+            raise ServerRefused(f"{host} refused a command.", detail=str(error)[:300]) from None
+        except OSError as error:
+            raise ConnectionLost(f"The connection to {host} broke.", detail=str(error)) from None
+
+    def _greet(self, sock: object) -> None:
+        where = f"{self.endpoint.host}:{self.endpoint.port}"
+        try:
+            self.client = _Client(sock, self.endpoint, self.wire)
+        except ConnectionLost as error:
+            raise self._no_greeting(where, error) from None
+        except (imaplib.IMAP4.error, ValueError, IndexError, AttributeError) as error:
+            busy = translate.busy(str(error)) or translate.turned_away(str(error), where)
+            raise busy or NotImap(f"{where} speaks no IMAP.", detail=str(error)[:200]) from None
+        if self.endpoint.security == "starttls":
+            self._starttls(where)
+        channel = self.client.socket()
+        self.tls = channel.version() or "" if hasattr(channel, "version") else ""
+
+    def _no_greeting(self, where: str, error: ConnectionLost) -> PostwagenError:
+        """Nobody spoke: perhaps no mail server, perhaps one that restarts. So later may help."""
+        if isinstance(error, Silence):
+            return ConnectTimeout(f"{where} accepts the connection and says nothing.", hint=_ASK_FOR_THE_PORT)
+        if error.detail and (busy := translate.busy(error.detail)):
+            return busy
+        return ConnectRefused(
+            f"{where} closes the connection without a greeting.", hint=_ASK_FOR_THE_PORT, detail=error.detail
+        )
+
+    def _starttls(self, where: str) -> None:
+        if not self.client.has_capability("STARTTLS"):
+            raise TlsMissing(f"{where} does not offer STARTTLS.")
+        try:
+            self.client.starttls(tls_context(self.endpoint))
+        except (IMAPClientError, imaplib.IMAP4.error) as error:
+            raise TlsMissing(f"{where} offers STARTTLS and then refuses it.", detail=str(error)[:200]) from None
+        except OSError as error:
+            raise tls_error(error, self.endpoint) from None
+        check_pin(self.client.socket(), self.endpoint)
+
+    def _login(self) -> None:
+        offered = self._ask_capabilities()
+        endpoint = self.endpoint
+        plain = endpoint.auth == "plain" or (not endpoint.auth and "AUTH=PLAIN" in offered)
+        if not plain and "LOGINDISABLED" in offered:
+            if "AUTH=PLAIN" not in offered or endpoint.auth == "login":
+                raise translate.login_error("LOGINDISABLED", endpoint.host)
+            plain = True
+        if endpoint.authzid and not plain:
+            raise UsageError("Logging in for another user (authzid=, master=) needs AUTHENTICATE PLAIN.")
+        if "\0" in endpoint.user + endpoint.credential():
+            raise UsageError("User names and passwords cannot hold the character NUL.")
+        try:
+            answer = self._authenticate_plain() if plain else self._plain_login()
+        except ConnectionLost as error:  # some say with BYE that there are too many connections
+            raise translate.busy(error.detail) or error from None
+        if answer.status != "OK":
+            raise translate.login_error(self._without_password(answer.text or answer.status), endpoint.host)
+
+    def _without_password(self, text: str) -> str:
+        """A server's words for people; some servers repeat the command that they refuse."""
+        password = self.endpoint.credential()
+        return text.replace(password, "…") if password else text
+
+    def _authenticate_plain(self) -> Answer:
+        """AUTHENTICATE PLAIN (RFC 4616); the password goes over the wire only, never into an exception."""
+        import base64  # noqa: PLC0415 - used once per connection
+
+        endpoint = self.endpoint
+        message = _octets(f"{endpoint.authzid}\0{endpoint.user}\0{endpoint.credential()}")
+        tag = self.wire.start(b"AUTHENTICATE PLAIN")
+        refused = self.wire.go_ahead(tag)
+        if refused is not None:
+            return self._plain_login() if refused.status == "BAD" and not endpoint.auth else refused
+        self.wire.send(base64.b64encode(message) + b"\r\n")
+        return self.wire.complete(tag)[0]
+
+    def _plain_login(self) -> Answer:
+        """LOGIN; both arguments as quoted strings, or as literals where they hold more than ASCII."""
+        arguments = [_octets(self.endpoint.user), _octets(self.endpoint.credential())]
+        if all(argument.isascii() and not set(argument) & set(b"\r\n") for argument in arguments):
+            return self.wire.complete(self.wire.start(b"LOGIN " + b" ".join(quoted(item) for item in arguments)))[0]
+        tag = self.wire.begin(b"LOGIN ")
+        for number, argument in enumerate(arguments):
+            self.wire.send(b"%s{%d}\r\n" % (b" " if number else b"", len(argument)))
+            ended = self.wire.go_ahead(tag)
+            if ended is not None:
+                return ended
+            self.wire.send(argument)
+        self.wire.send(b"\r\n")
+        return self.wire.complete(tag)[0]
+
+    def _ask_capabilities(self) -> frozenset[str]:
+        answer, responses = self.wire.complete(self.wire.start(b"CAPABILITY"))
+        if answer.status != "OK":
+            return frozenset()
+        words: set[str] = set()
+        for parts in responses:
+            read = [item for item in tokens(parts) if isinstance(item, bytes)]
+            if len(read) > 1 and read[1].upper() == b"CAPABILITY":
+                words |= {item.decode("ascii", "replace").upper() for item in read[2:]}
+        return frozenset(words)
+
+    def _learn(self) -> None:
+        """What the server can do after login; ID for servers that insist on it (quirks.md, 30)."""
+        self.capabilities = self._ask_capabilities()
+        self.client._cached_capabilities = tuple(word.encode() for word in self.capabilities)
+        self.client._imap.state = "AUTH"
+        if "ID" in self.capabilities or "163.com" in self.endpoint.host or "188.com" in self.endpoint.host:
+            self.command(b'ID ("name" "Postwagen" "vendor" "Postwagen")')
+        answer, responses = self.command(b"NAMESPACE") if "NAMESPACE" in self.capabilities else self.command(b"NOOP")
+        refused = translate.not_connected(answer.text, self.endpoint.host)
+        if refused:
+            raise refused
+        self.namespace = self._read_namespace(responses) or self._root_namespace()
+
+    def _read_namespace(self, responses: Sequence[Sequence[Part]]) -> Namespace | None:
+        found: Namespace | None = None
+        for parts in responses:
+            read = tokens(parts)
+            if len(read) < 5 or not isinstance(read[1], bytes) or read[1].upper() != b"NAMESPACE":
+                continue
+            spaces = [
+                (item[0].decode("ascii", "replace"), (item[1] or b"").decode("ascii", "replace"))
+                for group in read[2:5]
+                for item in ([group] if group is None else group)
+                if isinstance(item, list) and len(item) >= 2 and isinstance(item[0], bytes)
+            ]
+            personal = read[2] if isinstance(read[2], list) else []
+            if personal and spaces:
+                found = Namespace(prefix=spaces[0][0], delimiter=spaces[0][1])
+            self.foreign = tuple(prefix for prefix, _ in spaces[len(personal) :] if prefix)
+        return found
+
+    def _root_namespace(self) -> Namespace:
+        answer, responses = self.command(b'LIST "" ""')
+        for parts in responses:
+            read = tokens(parts)
+            if answer.status == "OK" and len(read) >= 5 and isinstance(read[3], bytes):
+                return Namespace(prefix="", delimiter=read[3].decode("ascii", "replace"))
+        return Namespace()
+
+    # ---- commands ----------------------------------------------------------------------------------------------
+
+    def command(self, command: bytes) -> tuple[Answer, list[list[Part]]]:
+        """A short command and all it brings. A BAD drops nothing here: nothing of ours was in flight."""
+        return self.wire.complete(self.wire.start(command))
+
+    def open_folder(self, name: str, *, writable: bool, again: bool = False) -> Selected:
+        """EXAMINE (or SELECT) a folder, unless it is open already. Raises FolderRefused."""
+        current = self.selected
+        if current and current.name == name and current.writable == writable and not again:
+            return current
+        self.selected = None
+        verb = b"SELECT " if writable else b"EXAMINE "
+        answer, responses = self.command(verb + folder_argument(name))
+        if answer.status != "OK":
+            raise translate.folder_error(answer, name, "opened")
+        self.selected = _selected(name, writable, responses)
+        self.wire.expunged.clear()
+        return self.selected
+
+    def status(self, name: str, items: bytes) -> dict[str, int]:
+        """STATUS of one folder; empty where the server refuses."""
+        from migrator.sessions.imap.replies import status_numbers  # noqa: PLC0415
+
+        answer, responses = self.command(b"STATUS " + folder_argument(name) + b" (" + items + b")")
+        if answer.status != "OK":
+            return {}
+        found = [numbers for parts in responses if (numbers := status_numbers(parts))]
+        return found[0][1] if found else {}
+
+    # ---- rows --------------------------------------------------------------------------------------------------
+
+    def rows(self, validity: int, *, floor: int = 1) -> Iterator[Page]:
+        """The open folder's rows with UID >= floor, in pages, in key order.
+
+        Windows are of sequence numbers and plain FETCH: UID windows explode on sparse UIDs (traps.md, I). Every
+        EXPUNGE that the server tells, also while messages are read between two pages, moves the window, so that
+        nothing is left out.
+        """
+        assert self.selected is not None
+        if floor > 1:
+            page = self._window(b"UID FETCH %d:*" % floor, validity)
+            yield Page([row for row in page if row.key.uid >= floor])
+            return
+        position, last = 0, self.selected.messages
+        while position < last:
+            end = min(position + PAGE_ROWS, last)
+            page = self._window(b"FETCH %d:%d" % (position + 1, end), validity)
+            if len(page) < end - position and not self.wire.expunged:
+                page = self._ask_singly(page, position + 1, end, validity)
+            position = end
+            yield Page(page)
+            for number in self.wire.expunged:
+                position, last = position - (number <= position), last - 1
+            self.wire.expunged.clear()
+
+    def _window(self, command: bytes, validity: int) -> list[Row]:
+        rows: dict[int, Row] = {}
+        run = self.wire.finish(self.wire.start(command + b" (UID FLAGS INTERNALDATE RFC822.SIZE)"))
+        while True:
+            try:
+                parts = next(run)
+            except StopIteration as end:
+                answer: Answer = end.value
+                break
+            row = _row(parts, validity)
+            if row:
+                rows[row.key.uid] = row
+        if answer.status != "OK":
+            raise translate.command_error(answer, "listing messages")
+        return [rows[uid] for uid in sorted(rows)]
+
+    def _ask_singly(self, page: list[Row], first: int, last: int, validity: int) -> list[Row]:
+        """Messages that the server left out of its answer (quirks.md, 4) are asked for one by one."""
+        known = {row.key.uid: row for row in page}
+        for number in range(first, last + 1):
+            for row in self._window(b"FETCH %d" % number, validity):
+                known[row.key.uid] = row
+        if len(known) < last - first + 1:
+            raise FolderRefused(
+                f"The server hides {last - first + 1 - len(known)} messages of this folder.",
+                hint="Compare the number of messages with the provider's webmail, and ask the provider.",
+            )
+        return [known[uid] for uid in sorted(known)]
+
+    def close(self) -> None:
+        """Log out politely if the line is still good. Never raises."""
+        if not self.wire.dropped:
+            with contextlib.suppress(PostwagenError, OSError):
+                self.wire._timeout = 2.0
+                self.wire.complete(self.wire.start(b"LOGOUT"))
+        self.wire.drop()
+
+
+def _octets(text: str) -> bytes:
+    """As UTF-8; what came in as other octets goes out as those."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _selected(name: str, writable: bool, responses: Sequence[Sequence[Part]]) -> Selected:
+    numbers = {"UIDVALIDITY": 0, "UIDNEXT": 0, "EXISTS": 0}
+    permanent: tuple[str, ...] | None = None
+    flags: tuple[str, ...] = ()
+    for parts in responses:
+        line = parts[0]
+        assert isinstance(line, bytes)
+        words = line.split()
+        if len(words) > 2 and words[2].upper() == b"EXISTS" and words[1].isdigit():
+            numbers["EXISTS"] = number_of(words[1])
+        elif len(words) > 2 and words[1].upper() == b"FLAGS":
+            read = tokens(parts)
+            flags = tuple(flags_of(read[2])) if len(read) > 2 else ()
+        elif line[:5].upper() == b"* OK ":
+            code = answer_of(line[2:]).text
+            upper = code.upper()
+            for key in ("UIDVALIDITY", "UIDNEXT"):
+                if upper.startswith(f"[{key} "):
+                    numbers[key] = number_of(code[len(key) + 2 :].split("]")[0].strip().encode())
+            if upper.startswith("[PERMANENTFLAGS"):
+                read = tokens([line[line.upper().index(b"[PERMANENTFLAGS") + 15 :].rpartition(b")")[0] + b")"])
+                permanent = tuple(flags_of(read[0])) if read else ()
+    return Selected(
+        name, writable, numbers["UIDVALIDITY"], numbers["UIDNEXT"], numbers["EXISTS"], permanent, flags
+    )  # fmt: skip
+
+
+def _row(parts: Sequence[Part], validity: int) -> Row | None:
+    got = fetched(parts)
+    if got is None:
+        return None
+    got.close()
+    uid, size = got.uid, got.items.get("RFC822.SIZE")
+    if uid is None or uid < 1 or not isinstance(size, bytes):
+        return None
+    return Row(
+        key=MessageKey(validity, uid),
+        size=max(0, number_of(size)),
+        flags=normalised(flags_of(got.items.get("FLAGS"))),
+        instant=instant_of(got.items.get("INTERNALDATE")),
+    )
+
+
+__all__ = ["READ_SECONDS", "ImapSession", "Opened", "Selected", "Stopped", "SYSTEM_FLAGS"]

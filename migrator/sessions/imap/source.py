@@ -1,0 +1,44 @@
+"""An IMAP account as a Source: EXAMINE and BODY.PEEK[] only; it has no verb that writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from migrator.errors import ServerRefused
+from migrator.mail.folders import FolderInfo
+from migrator.ports import Letter, Opened, Page, Traits, Unread, Want
+from migrator.sessions.imap.folders import list_folders
+from migrator.sessions.imap.reading import read_letters
+from migrator.sessions.imap.session import ImapSession
+
+
+class ImapSource:
+    """Fulfils `ports.Source`."""
+
+    def __init__(self, session: ImapSession) -> None:
+        self._session = session
+        self.traits = Traits(namespace=session.namespace, limits=session.tls)
+
+    def folders(self) -> Sequence[FolderInfo]:
+        """All folders. None at all is an error, never an empty mailbox (quirks.md, 48)."""
+        found = list_folders(self._session, numbers=True)
+        if not found:
+            raise ServerRefused("The server shows no folder at all, not even an inbox.")
+        return found
+
+    def survey(self, folder: str) -> Iterator[Opened | Page]:
+        """The folder's rows; always freshly opened, so that new mail is seen."""
+        selected = self._session.open_folder(folder, writable=False, again=True)
+        yield Opened(folder, selected.validity, selected.uidnext, selected.messages)
+        yield from self._session.rows(selected.validity)
+
+    def read(self, wants: Iterable[Want]) -> Iterator[Letter | Unread]:
+        """The messages' octets."""
+        return read_letters(self._session, wants, self._open)
+
+    def _open(self, folder: str) -> int:
+        return self._session.open_folder(folder, writable=False).validity
+
+    def close(self) -> None:
+        """Log out."""
+        self._session.close()

@@ -1,0 +1,150 @@
+"""An IMAP account as a Target. It has no verb that deletes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+
+from migrator.errors import FolderRefused
+from migrator.mail.flags import SYSTEM_FLAGS, normalised
+from migrator.mail.folders import FolderInfo, FolderPath, FolderRef, Role
+from migrator.ports import AppendResult, Batch, FlagChange, Letter, Page, Traits, Unread, Want
+from migrator.sessions.imap import translate
+from migrator.sessions.imap.appending import Appender
+from migrator.sessions.imap.folders import list_folders
+from migrator.sessions.imap.reading import read_letters
+from migrator.sessions.imap.replies import fetched, flags_argument, folder_argument, set_argument
+from migrator.sessions.imap.session import ImapSession, Selected
+
+_USES = {
+    Role.SENT: b"\\Sent",
+    Role.DRAFTS: b"\\Drafts",
+    Role.JUNK: b"\\Junk",
+    Role.TRASH: b"\\Trash",
+    Role.ARCHIVE: b"\\Archive",
+}
+STORE_AT_ONCE = 200
+
+
+class ImapTarget:
+    """Fulfils `ports.Target`, for one connection. A broken connection is the wrapper's business."""
+
+    def __init__(self, session: ImapSession) -> None:
+        self._session = session
+        self._appender = Appender(session)
+        self.traits = Traits(
+            namespace=session.namespace,
+            reports_keys="UIDPLUS" in session.capabilities or "IMAP4REV2" in session.capabilities,
+            max_octets=_append_limit(session.capabilities),
+            limits=session.tls,
+        )
+
+    # ---- folders -----------------------------------------------------------------------------------------------
+
+    def folders(self) -> Sequence[FolderInfo]:
+        """All folders, with the number of messages where the server gives it in one go."""
+        return list_folders(self._session, numbers=False)
+
+    def ensure_folder(self, path: FolderPath, role: Role | None) -> FolderRef:
+        """Open the folder; make it first, with its parents, if it is not there; subscribe it."""
+        name = self._session.namespace.to_name(path)
+        try:
+            selected = self._session.open_folder(name, writable=True, again=True)
+        except FolderRefused:
+            self._create(name, role)
+            selected = self._session.open_folder(name, writable=True, again=True)
+        self._session.command(b"SUBSCRIBE " + folder_argument(name))
+        return self._ref(selected)
+
+    def _ref(self, selected: Selected) -> FolderRef:
+        """What the engine needs of an open folder. Without UIDNEXT the floor is the highest UID + 1 (traps.md, F)."""
+        if not selected.validity:
+            raise FolderRefused(f"The folder {selected.name} has no UIDVALIDITY; it cannot be filled safely.")
+        permanent = selected.permanent if selected.permanent is not None else (*selected.flags, "\\*")
+        flags = normalised(permanent)
+        return FolderRef(
+            name=selected.name,
+            validity=selected.validity,
+            uidnext=selected.uidnext or self._highest_uid() + 1,
+            messages=selected.messages,
+            keywords=frozenset(flag for flag in (*flags, *selected.flags) if not flag.startswith("\\")),
+            any_keyword="\\*" in permanent,
+            system_flags=flags & frozenset(SYSTEM_FLAGS.values()),
+        )
+
+    def _highest_uid(self) -> int:
+        _, responses = self._session.command(b"UID FETCH * (UID)")
+        return max((got.uid or 0 for parts in responses if (got := fetched(parts))), default=0)
+
+    def _create(self, name: str, role: Role | None) -> None:
+        session = self._session
+        if role in _USES and "CREATE-SPECIAL-USE" in session.capabilities:
+            answer, _ = session.command(b"CREATE %s (USE (%s))" % (folder_argument(name), _USES[role]))
+            if answer.status == "OK":
+                return
+        answer, _ = session.command(b"CREATE " + folder_argument(name))
+        if answer.status != "OK" and not answer.code.startswith("ALREADYEXISTS"):
+            raise translate.folder_error(answer, name, "made")
+
+    def look(self, name: str) -> FolderRef:
+        """The folder freshly opened: some servers show new messages only then (quirks.md, 40)."""
+        return self._ref(self._session.open_folder(name, writable=True, again=True))
+
+    def listing(self, folder: FolderRef, *, floor: int = 1) -> Iterator[Page]:
+        """The folder's rows with UID >= floor."""
+        selected = self._session.open_folder(folder.name, writable=True, again=True)
+        return self._session.rows(selected.validity, floor=floor)
+
+    # ---- messages ----------------------------------------------------------------------------------------------
+
+    def open(self, folder: FolderRef, wants: Iterable[Want]) -> Iterator[Letter | Unread]:
+        """Read messages back; PEEK leaves `\\Seen` as it is."""
+        return read_letters(self._session, wants, self._open)
+
+    def _open(self, name: str) -> int:
+        return self._session.open_folder(name, writable=True).validity
+
+    def append(self, batches: Iterable[Batch], *, may_commit: Callable[[], bool]) -> Iterator[AppendResult]:
+        """One result per parcel. Raises after the batch in hand when the mailbox is hit (full, busy, broken)."""
+        for batch in batches:
+            self._session.open_folder(batch.folder.name, writable=True)
+            yield from self._appender.append(batch, may_commit)
+
+    def change_flags(self, folder: FolderRef, changes: Iterable[FlagChange]) -> Iterator[tuple[FlagChange, bool]]:
+        """+FLAGS and -FLAGS by UID, equal changes together; a message that is not there is told so."""
+        self._session.open_folder(folder.name, writable=True)
+        ordered = sorted(changes, key=lambda change: (sorted(change.add), sorted(change.remove), change.key.uid))
+        for (add, remove), run in groupby(ordered, key=lambda change: (change.add, change.remove)):
+            same = list(run)
+            for start in range(0, len(same), STORE_AT_ONCE):
+                yield from self._store(same[start : start + STORE_AT_ONCE], add, remove)
+
+    def _store(
+        self, changes: list[FlagChange], add: frozenset[str], remove: frozenset[str]
+    ) -> Iterator[tuple[FlagChange, bool]]:
+        uids = set_argument(sorted({change.key.uid for change in changes}))
+        answer, responses = self._session.command(b"UID FETCH %s (UID FLAGS)" % uids)
+        there = {got.uid for parts in responses if (got := fetched(parts))}
+        for sign, flags in ((b"+", add), (b"-", remove)):
+            if flags and there and answer.status == "OK":
+                argument = flags_argument(sorted(flags))
+                answer, _ = self._session.command(b"UID STORE %s %sFLAGS.SILENT %s" % (uids, sign, argument))
+        if answer.status != "OK":
+            raise translate.command_error(answer, "changing flags")
+        for change in changes:
+            yield change, change.key.uid in there
+
+    def close(self) -> None:
+        """Log out."""
+        self._session.close()
+
+
+def _append_limit(capabilities: frozenset[str]) -> int | None:
+    """APPENDLIMIT (RFC 7889), where the server says one for all folders."""
+    for word in capabilities:
+        if word.startswith("APPENDLIMIT=") and word[12:].isdigit():
+            return int(word[12:])
+    return None
+
+
+

@@ -1,0 +1,98 @@
+"""What IMAP servers say, in our errors. The only place that reads an IMAP server's texts. Pure."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from migrator.errors import (
+    ConnectRefused,
+    FolderRefused,
+    LoginRefused,
+    PostwagenError,
+    ServerBusy,
+    ServerRefused,
+    TargetFull,
+)
+from migrator.sessions.imap.wire import Answer
+
+_BUSY = re.compile(
+    r"\[(UNAVAILABLE|INUSE|THROTTLED)|too many (simultaneous )?(connections|log-?ins?)|maximum number of connections"
+    r"|throttl|rate limit|try again later|server (is )?(busy|unavailable)|temporar(y|ily)|backoff time",
+    re.IGNORECASE,
+)
+_FULL = re.compile(
+    r"\[OVERQUOTA|quota (limit )?(will be )?exceed|over ?quota|quota.*full|mailbox (is )?full|mail ?box.*exceeded"
+    r"|bigger place|not enough (disk )?(space|quota)|insufficient (disk )?(space|quota)|unavailable\. 15\b",
+    re.IGNORECASE,
+)
+_BIG = re.compile(
+    r"\[(TOOBIG|LIMIT)|(maximum|max).*(message|size|append)|message.*too (big|large)|too (big|large)|size.*exceed"
+    r"|exceeds?.*size|command argument error 11",
+    re.IGNORECASE,
+)
+_EMPTY = re.compile(r"zero[- ]byte|empty message|no message data", re.IGNORECASE)
+_WAIT = re.compile(r"backoff time:\s*(\d{1,9})\s*milliseconds", re.IGNORECASE)
+_NOT_CONNECTED = re.compile(r"authenticated but not connected", re.IGNORECASE)
+LONGEST_WAIT = timedelta(minutes=30)
+
+
+def _wait(text: str) -> timedelta | None:
+    found = _WAIT.search(text)
+    return min(timedelta(milliseconds=int(found.group(1))), LONGEST_WAIT) if found else None
+
+
+def busy(text: str) -> ServerBusy | None:
+    """The server asks for patience, perhaps saying how long (quirks.md, 2, 19, 44)."""
+    if _BUSY.search(text) and not _FULL.search(text):
+        return ServerBusy("The server is busy or limits us.", detail=text, later=_wait(text))
+    return None
+
+
+def turned_away(greeting: str, where: str) -> ConnectRefused | None:
+    """The server greets with BYE: it restarts, or is closed."""
+    if "BYE" not in greeting.upper():
+        return None
+    return ConnectRefused(f"{where} turns us away.", detail=greeting, hint="Run the same again later.")
+
+
+def login_error(text: str, host: str) -> PostwagenError:
+    """Why a login failed: limits are no wrong passwords (field.md, complaint 10)."""
+    return busy(text) or LoginRefused(f"{host} does not accept this user and password.", detail=text)
+
+
+def not_connected(text: str, host: str) -> LoginRefused | None:
+    """Exchange says OK to a login and then this (quirks.md, 1)."""
+    if not _NOT_CONNECTED.search(text):
+        return None
+    return LoginRefused(
+        f"{host} knows the account but gives it no mailbox.",
+        hint="The account has no mailbox, no licence, or may not use IMAP. Ask its administrator.",
+        detail=text,
+    )
+
+
+def command_error(answer: Answer, what: str) -> PostwagenError:
+    """A command that must not fail was refused."""
+    if _FULL.search(answer.text):
+        return TargetFull("The new mailbox is full.", detail=answer.text)
+    return busy(answer.text) or ServerRefused(f"The server refused: {what}.", detail=f"{answer.status} {answer.text}")
+
+
+def folder_error(answer: Answer, name: str, verb: str) -> PostwagenError:
+    """A folder cannot be opened or made."""
+    if _FULL.search(answer.text):
+        return TargetFull("The new mailbox is full.", detail=answer.text)
+    return busy(answer.text) or FolderRefused(f"The folder {name} cannot be {verb}.", detail=answer.text)
+
+
+def append_error(answer: Answer) -> PostwagenError | tuple[str, str]:
+    """Why an APPEND was refused: an error that hits the mailbox, or (reason, detail) of this one message."""
+    text = answer.text
+    if _EMPTY.search(text):
+        return "empty", text
+    if _FULL.search(text) and not answer.code.startswith(("TOOBIG", "LIMIT")):
+        return TargetFull("The new mailbox is full.", detail=text)
+    if _BIG.search(text):
+        return "too_big", text
+    return busy(text) or ("refused", text)

@@ -1,0 +1,280 @@
+"""The octets of an IMAP connection: one reader and one writer, used by imaplib and by our own message transfer.
+
+Installed under imaplib from the first octet on (`WireIMAP4`), because "IMAPClient opens, our reader takes over" would
+leave octets in imaplib's buffer. Literals are streamed; a whole big message never stands in memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import imaplib
+import re
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from migrator.errors import ConnectionLost, Stopped
+from migrator.mail.messages import HEAD_OCTETS
+from migrator.sessions.spool import Spool
+
+LINE_LIMIT = 50_000_000
+"""A line of 500,000 UIDs is legal; imaplib's own limit of 1,000,000 octets is not enough (dependencies.md, 3.6)."""
+RECEIVE = 256 * 1024
+POLL_SECONDS = 1.0
+"""How often a waiting read asks whether somebody wants us to stop."""
+
+_LITERAL = re.compile(rb"~?\{(\d{1,19})\+?\}\r?\n$")
+_TEXT = re.compile(rb"(?i)(?:\*|\S+) (?:OK|NO|BAD|BYE|PREAUTH)\b|\+")
+"""Lines that end in human text: `{5}` at their end is no literal."""
+_EXPUNGE = re.compile(rb"(?i)\* +(\d{1,10}) +EXPUNGE\b")
+
+Part = bytes | Spool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A tagged completion: OK, NO or BAD, with its text as the server wrote it."""
+
+    status: str
+    text: str
+
+    @property
+    def code(self) -> str:
+        """The response code in upper case, with arguments (`APPENDUID 1 5:7`), or empty (RFC 9051, 7.1)."""
+        found = re.match(r"\[([^\]]*)\]", self.text)
+        return found.group(1).upper() if found else ""
+
+
+class Silence(ConnectionLost):
+    """The server did not answer in time."""
+
+
+class Wire:
+    """One connection's octets. Not thread-safe.
+
+    `wants_stop` is asked about once a second while we wait and between chunks: then `Stopped` is raised, and the
+    connection must be dropped.
+    """
+
+    def __init__(self, sock: socket.socket, *, timeout: float, wants_stop: Callable[[], bool]) -> None:
+        self._sock = sock
+        self._buffer = bytearray()
+        self._timeout = timeout
+        self._wants_stop = wants_stop
+        self._tag = 0
+        self.dropped = False
+        self.expunged: list[int] = []
+        """Sequence numbers that the server said are gone, in order; whoever counts messages takes them out."""
+
+    # ---- octets ------------------------------------------------------------------------------------------------
+
+    def replace_socket(self, sock: socket.socket) -> None:
+        """After STARTTLS. Octets that came before the handshake are refused: they are not protected."""
+        self._sock = sock
+        if self._buffer:
+            raise ConnectionLost("The server sent data before the TLS handshake; the connection was dropped.")
+
+    def _fill(self) -> None:
+        waited = 0.0
+        while True:
+            if self._wants_stop():
+                raise Stopped("Stopped while waiting for the server.")
+            try:
+                self._sock.settimeout(POLL_SECONDS)
+                data = self._sock.recv(RECEIVE)
+            except TimeoutError:
+                waited += POLL_SECONDS
+                if waited >= self._timeout:
+                    raise Silence(f"The server did not answer for {self._timeout:.0f} seconds.") from None
+                continue
+            except (OSError, ssl.SSLError) as error:
+                raise ConnectionLost("The connection broke.", detail=str(error)) from error
+            if not data:
+                raise ConnectionLost("The server closed the connection.")
+            self._buffer += data
+            return
+
+    def readline(self) -> bytes:
+        """One line with its end."""
+        searched = 0
+        while (at := self._buffer.find(b"\n", searched)) < 0:
+            searched = len(self._buffer)
+            if searched > LINE_LIMIT:
+                raise ConnectionLost("The server sent a line without end.")
+            self._fill()
+        line = bytes(self._buffer[: at + 1])
+        del self._buffer[: at + 1]
+        return line
+
+    def read_pieces(self, size: int) -> Iterator[bytes]:
+        """Exactly `size` octets, in pieces as they arrive."""
+        while size:
+            if not self._buffer:
+                self._fill()
+            piece = bytes(self._buffer[:size])
+            del self._buffer[: len(piece)]
+            size -= len(piece)
+            yield piece
+
+    def read(self, size: int) -> bytes:
+        """Exactly `size` octets."""
+        return b"".join(self.read_pieces(size))
+
+    def send(self, data: bytes) -> None:
+        """Send all of it, in pieces, so that a stop is noticed; a stalled peer ends in ConnectionLost."""
+        view = memoryview(data)
+        waited = 0.0
+        while view:
+            if self._wants_stop():
+                raise Stopped("Stopped while sending.")
+            try:
+                self._sock.settimeout(POLL_SECONDS)
+                sent = self._sock.send(view[:RECEIVE])
+            except TimeoutError:
+                waited += POLL_SECONDS
+                if waited >= self._timeout:
+                    raise ConnectionLost(f"The server took no data for {self._timeout:.0f} seconds.") from None
+                continue
+            except (OSError, ssl.SSLError) as error:
+                raise ConnectionLost("The connection broke.", detail=str(error)) from error
+            waited = 0.0
+            view = view[sent:]
+
+    def drop(self) -> None:
+        """Close without a word. Never raises."""
+        self.dropped = True
+        with contextlib.suppress(OSError):
+            self._sock.close()
+
+    # ---- commands and responses --------------------------------------------------------------------------------
+
+    def begin(self, command: bytes) -> bytes:
+        """Send `tag command` without CRLF; returns the tag. `command` comes from `encode` only."""
+        self._tag += 1
+        tag = b"W%d" % self._tag
+        self.send(tag + b" " + command)
+        return tag
+
+    def start(self, command: bytes) -> bytes:
+        """Send a whole command line; returns the tag."""
+        return self.begin(command + b"\r\n")
+
+    def response(self) -> list[Part]:
+        """One response: its text, with every literal as a part of its own (large ones spooled).
+
+        NUL octets before it are padding (quirks.md, 58). Raises ConnectionLost when a literal goes on behind its end
+        (quirks.md, 47): what follows would be mail, read as answers.
+        """
+        line = self.readline().lstrip(b"\0")
+        parts: list[Part] = [line]
+        if _TEXT.match(line):
+            return parts
+        while found := _LITERAL.search(line):
+            size = int(found.group(1))
+            spool = Spool(size, HEAD_OCTETS)
+            try:
+                for piece in self.read_pieces(size):
+                    spool.write(piece, HEAD_OCTETS)
+            except BaseException:
+                spool.close()
+                raise
+            parts.append(spool)
+            line = self.readline()
+            parts.append(line)
+            if line[:1] not in (b" ", b")", b"\r", b"\n", b"\0"):
+                raise ConnectionLost("The server sent more of a message than it had announced.")
+        return parts
+
+    def finish(self, tag: bytes) -> Iterator[list[Part]]:
+        """Untagged responses until the tagged one; the generator's return value is the Answer.
+
+        BYE raises ConnectionLost, with what the server said.
+        """
+        while True:
+            parts = self.response()
+            first = parts[0]
+            if isinstance(first, bytes) and first.startswith(tag + b" "):
+                return answer_of(first[len(tag) + 1 :])
+            if isinstance(first, bytes) and first[:6].upper().startswith(b"* BYE"):
+                raise ConnectionLost("The server ended the connection.", detail=readable(first[6:]))
+            if isinstance(first, bytes) and (gone := _EXPUNGE.match(first)):
+                self.expunged.append(int(gone.group(1)))
+            yield parts
+
+    def complete(self, tag: bytes) -> tuple[Answer, list[list[Part]]]:
+        """All of a command's responses at once, for short ones."""
+        responses: list[list[Part]] = []
+        run = self.finish(tag)
+        while True:
+            try:
+                responses.append(next(run))
+            except StopIteration as end:
+                return end.value, responses
+
+    def go_ahead(self, tag: bytes) -> Answer | None:
+        """Wait for `+`. None: go ahead. An Answer: the server ended the command instead."""
+        while True:
+            parts = self.response()
+            first = parts[0]
+            assert isinstance(first, bytes)
+            if first.startswith(b"+"):
+                return None
+            if first.startswith(tag + b" "):
+                return answer_of(first[len(tag) + 1 :])
+            if first[:6].upper().startswith(b"* BYE"):
+                raise ConnectionLost("The server ended the connection.", detail=readable(first[6:]))
+
+
+def answer_of(line: bytes) -> Answer:
+    """The rest of a tagged line, without the tag."""
+    status, _, text = line.replace(b"\0", b"").strip().partition(b" ")
+    return Answer(status.decode("ascii", "replace").upper(), readable(text))
+
+
+def readable(octets: bytes) -> str:
+    """A server's text for people: at most 500 characters, no control characters."""
+    text = octets.strip(b"\x00\r\n ").decode("utf-8", "replace")
+    return "".join(char if char.isprintable() else "·" for char in text)[:500]
+
+
+class WireIMAP4(imaplib.IMAP4):
+    """imaplib on our wire: every octet, from the greeting on, passes through one reader."""
+
+    def __init__(self, sock: socket.socket, host: str, wire: Wire) -> None:
+        self._prepared = sock
+        self.wire = wire
+        super().__init__(host, 0)
+
+    def open(self, host: str = "", port: int = 0, timeout: float | None = None) -> None:
+        """Called by imaplib's constructor: the socket is connected (and secured) already."""
+        self.host, self.port, self.sock = host, port, self._prepared
+
+    def read(self, size: int) -> bytes:
+        """For imaplib."""
+        return self.wire.read(size)
+
+    def readline(self) -> bytes:
+        """For imaplib."""
+        return self.wire.readline()
+
+    def send(self, data: bytes) -> None:  # type: ignore[override]  # imaplib says ReadableBuffer
+        """For imaplib."""
+        self.wire.send(data)
+
+    def shutdown(self) -> None:
+        """Close the socket."""
+        self.wire.drop()
+
+    def starttls(self, ssl_context: ssl.SSLContext | None = None) -> tuple[str, list[bytes]]:  # type: ignore[override]
+        """STARTTLS (RFC 9051, 6.2.1): nothing that came before the handshake survives it."""
+        status, data = self._simple_command("STARTTLS")  # type: ignore[attr-defined]
+        if status == "OK":
+            assert ssl_context is not None
+            self.sock.settimeout(self.wire._timeout)
+            secured = ssl_context.wrap_socket(self.sock, server_hostname=self.host)
+            self.wire.replace_socket(secured)
+            self.sock = secured
+            self._tls_established = True
+            self._get_capabilities()  # type: ignore[attr-defined]
+        return status, data

@@ -1,0 +1,34 @@
+"""Which protocol opens which end. A new protocol is one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from migrator.errors import UsageError
+from migrator.ports import Source, Target
+from migrator.sessions.connect import AddressRule
+from migrator.sessions.endpoint import Endpoint
+
+WantsStop = Callable[[], bool]
+
+
+def open_source(endpoint: Endpoint, wants_stop: WantsStop, may_reach: AddressRule | None) -> Source:
+    """An open, logged-in Source. Raises ConnectError, LoginRefused and their kin."""
+    if endpoint.protocol == "imap":
+        from migrator.sessions.imap.session import ImapSession
+        from migrator.sessions.imap.source import ImapSource
+
+        return ImapSource(ImapSession(endpoint, wants_stop=wants_stop, may_reach=may_reach))
+    raise UsageError(
+        f"{endpoint.protocol} cannot be read from yet.", hint="Use imaps:// or imap://; POP3 comes in a later version."
+    )
+
+
+def open_target(endpoint: Endpoint, wants_stop: WantsStop, may_reach: AddressRule | None) -> Target:
+    """An open, logged-in Target."""
+    if endpoint.protocol == "imap":
+        from migrator.sessions.imap.session import ImapSession
+        from migrator.sessions.imap.target import ImapTarget
+
+        return ImapTarget(ImapSession(endpoint, wants_stop=wants_stop, may_reach=may_reach))
+    raise UsageError(f"{endpoint.protocol} cannot be written to.", hint="The new server is imaps:// or imap://.")

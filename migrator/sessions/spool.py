@@ -1,0 +1,53 @@
+"""Octets of one message on their way: small ones in memory, large ones in a file that vanishes with us."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from typing import IO
+
+IN_MEMORY = 1024 * 1024
+CHUNK = 256 * 1024
+
+
+class Spool:
+    """Write once, read as often as you like, close when done."""
+
+    __slots__ = ("_file", "_parts", "head", "size")
+
+    def __init__(self, expected: int, head_octets: int) -> None:
+        self.size = 0
+        self.head = b""
+        self._parts: list[bytes] = []
+        self._file: IO[bytes] | None = None
+        if expected > IN_MEMORY:
+            self._file = tempfile.TemporaryFile(prefix="postwagen-")  # noqa: SIM115 - closed by close()
+        self._keep_head(b"", head_octets)
+
+    def _keep_head(self, data: bytes, head_octets: int) -> None:
+        if len(self.head) < head_octets:
+            self.head += data[: head_octets - len(self.head)]
+
+    def write(self, data: bytes, head_octets: int) -> None:
+        """Add octets at the end."""
+        self.size += len(data)
+        self._keep_head(data, head_octets)
+        if self._file is None:
+            self._parts.append(data)
+        else:
+            self._file.write(data)
+
+    def chunks(self) -> Iterator[bytes]:
+        """All octets from the beginning, in pieces."""
+        if self._file is None:
+            yield from self._parts
+            return
+        self._file.seek(0)
+        while data := self._file.read(CHUNK):
+            yield data
+
+    def close(self) -> None:
+        """Forget the octets."""
+        self._parts = []
+        if self._file is not None:
+            self._file.close()

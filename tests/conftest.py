@@ -1,0 +1,59 @@
+"""Fixtures for all tests: settings, vault and databases of the test's own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from migrator.db.store import Database
+from migrator.db.vault import Vault
+from migrator.settings import Settings, load
+
+pytest_plugins = ["tests.servers.fixtures"]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """The defaults, in a data directory of the test's own."""
+    return load({}, data_dir=tmp_path / "data")
+
+
+@pytest.fixture
+def vault(settings: Settings) -> Vault:
+    """A vault with a key of the test's own."""
+    return Vault.open(settings.secret_key_file)
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database of the newest revision, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "empty.sqlite3"
+    database = Database(f"sqlite:///{path}")
+    database.upgrade()
+    database.dispose()
+    return path
+
+
+@pytest.fixture
+def database(settings: Settings, migrated_sqlite: Path) -> Iterator[Database]:
+    """SQLite, where these settings say, migrated and empty."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    shutil.copy(migrated_sqlite, settings.data_dir / "postwagen.sqlite3")
+    made = Database(settings.database_url)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.servers)])
+def database_everywhere(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """The same test on SQLite and on PostgreSQL, migrated and empty."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("database")
+        return
+    made = Database(request.getfixturevalue("postgres_url"))
+    made.upgrade()
+    yield made
+    made.dispose()

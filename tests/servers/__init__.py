@@ -1,0 +1,1 @@
+"""Real servers and a hostile network for tests."""

@@ -1,0 +1,94 @@
+"""Prints: the same whatever the pieces, and forgiving of exactly what targets are known to alter."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from migrator.mail.messages import HEAD_OCTETS, MessageKey, Prints, find_message_id, header_block, take_prints
+from migrator.sessions.memory import altered_as_dovecot_does
+from tests.corpus import DOVECOT_ALTERS, as_dovecot_keeps, nasty_messages
+
+NASTY = [(name, octets) for name, octets in nasty_messages() if octets]
+
+
+def prints(octets: bytes, step: int = 1 << 20) -> Prints:
+    return take_prints(octets[:HEAD_OCTETS], [octets[at : at + step] for at in range(0, len(octets), step)])
+
+
+tricky = st.binary(max_size=60) | st.lists(
+    st.sampled_from((b"\r", b"\n", b"\0", b"a", b"Message-ID: <x>", b" ", b":")), max_size=30
+).map(b"".join)
+
+
+@given(octets=tricky, step=st.integers(1, 7))
+def test_the_pieces_in_which_a_message_comes_do_not_matter(octets: bytes, step: int) -> None:
+    assert prints(octets, step) == prints(octets)
+    assert prints(octets).digest == hashlib.sha256(octets).digest()
+    assert prints(octets).size == len(octets)
+
+
+@given(tricky)
+def test_the_forgiving_digest_survives_what_dovecot_does_and_the_message_is_marked_delicate(octets: bytes) -> None:
+    altered = altered_as_dovecot_does(octets)
+    assert prints(altered).soft == prints(octets).soft
+    assert altered == octets or prints(octets).delicate
+
+
+@pytest.mark.parametrize("name,octets", NASTY, ids=[name for name, _ in NASTY])
+def test_the_forgiving_digest_survives_dovecot_for_the_whole_catalogue(name: str, octets: bytes) -> None:
+    kept = as_dovecot_keeps(octets)
+    assert prints(kept).soft == prints(octets).soft
+    if kept != octets:
+        assert name in DOVECOT_ALTERS
+        assert prints(octets).delicate or len(kept) != len(octets), "a change that no listing shows must be marked"
+
+
+def test_near_twins_differ_in_every_digest_of_their_octets() -> None:
+    one, other = prints(b"Subject: a\r\n\r\nrot"), prints(b"Subject: a\r\n\r\ntau")
+    assert one.digest != other.digest
+    assert one.soft != other.soft
+    assert (one.header, one.message_id) == (other.header, other.message_id)
+
+
+@pytest.mark.parametrize(
+    "octets,expected",
+    [
+        (b"A: b\r\n\r\nbody", b"A: b"),
+        (b"A: b\n\nbody", b"A: b"),
+        (b"A: b\r\n", b"A: b\r\n"),
+        (b"", b""),
+    ],
+)
+def test_the_header_ends_at_the_first_empty_line(octets: bytes, expected: bytes) -> None:
+    assert header_block(octets) == expected
+
+
+@pytest.mark.parametrize(
+    "header,expected",
+    [
+        (b"Message-ID: <a@b>", b"<a@b>"),
+        (b"mEsSaGe-iD : <a@b>", b"<a@b>"),
+        (b"Message-ID:\r\n <folded@b>", b"<folded@b>"),
+        (b"Message-ID:\r\n\t<folded@b>", b"<folded@b>"),
+        (b"Message-ID: <first>\r\nMessage-ID: <second>", b"<first>"),
+        (b"X: Message-ID: <no>", b""),
+        (b"Message-ID:", b""),
+        (b"", b""),
+    ],
+)
+def test_the_message_id_is_the_first_fields_value(header: bytes, expected: bytes) -> None:
+    assert find_message_id(header) == expected
+
+
+def test_a_message_without_message_id_has_no_print_of_it() -> None:
+    assert prints(b"Subject: a\r\n\r\nx").message_id == b""
+    assert len(prints(b"Message-ID: <a>\r\n\r\nx").message_id) == 32
+
+
+def test_a_key_is_shown_as_people_write_it() -> None:
+    assert str(MessageKey(7, 9)) == "7/9"
+    assert str(MessageKey(0, 0, "uidl-1")) == "uidl-1"

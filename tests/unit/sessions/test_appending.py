@@ -1,0 +1,274 @@
+"""APPEND: closed arguments, the commit point, refusals, and answers that mean doubt (traps.md, A, B, F, H)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from migrator.errors import ConnectionLost, Defect, PostwagenError, ServerBusy, Stopped, TargetFull
+from migrator.mail.folders import FolderRef
+from migrator.mail.messages import MessageKey
+from migrator.ports import AppendResult, Batch, FlagChange, Letter, Parcel, Refused, Stored, Want
+from migrator.sessions.imap.target import ImapTarget
+from tests.unit.sessions.scripted import CUT, Say, ScriptedServer, talking_to
+
+Patch = pytest.MonkeyPatch
+FOLDER = FolderRef("INBOX", 77, 10, 3)
+INSTANT = datetime(2001, 3, 5, 1, 2, 3, tzinfo=UTC)
+OK = b"%t OK [APPENDUID 77 10:12] done\r\n"
+CAPABILITY = b"* CAPABILITY IMAP4rev1 UIDPLUS AUTH=PLAIN "
+
+
+def parcel(number: int, octets: bytes = b"hallo\r\n", flags: tuple[str, ...] = ()) -> Parcel:
+    letter = Letter(
+        Want("x", MessageKey(1, number), 1), octets[:9], len(octets), lambda: iter((octets[:3], octets[3:]))
+    )
+    return Parcel(number, letter, flags, INSTANT)
+
+
+def batch(*parcels: Parcel) -> Batch:
+    return Batch(FOLDER, parcels or tuple(parcel(number) for number in range(3)))
+
+
+class Sent:
+    """What came of an append: results, the error that followed, and the server that saw it."""
+
+    def __init__(self, server: ScriptedServer) -> None:
+        self.server = server
+        self.results: list[AppendResult] = []
+        self.error: PostwagenError | None = None
+
+    @property
+    def kinds(self) -> list[str]:
+        return [type(result).__name__ for result in self.results]
+
+    def appends(self) -> list[bytes]:
+        return [line for line in self.server.commands if line.startswith(b"APPEND")]
+
+
+def append(
+    monkeypatch: Patch,
+    says: Say | list[Say],
+    *batches: Batch,
+    capabilities: bytes = b"MULTIAPPEND LITERAL+",
+    may_commit: Callable[[], bool] = lambda: True,
+    **more: Say | list[Say],
+) -> Sent:
+    server = ScriptedServer(APPEND=says, CAPABILITY=CAPABILITY + capabilities + b"\r\n", **more)
+    sent = Sent(server)
+    with talking_to(server, monkeypatch) as session:
+        try:
+            for result in ImapTarget(session).append(batches or [batch()], may_commit=may_commit):
+                sent.results.append(result)
+        except PostwagenError as error:
+            sent.error = error
+    return sent
+
+
+# ---- what is sent --------------------------------------------------------------------------------------------------
+
+
+def test_a_batch_travels_in_one_command_and_every_message_gets_its_key(monkeypatch: Patch) -> None:
+    sent = append(monkeypatch, OK)
+    assert [result.key for result in sent.results if isinstance(result, Stored)] == [
+        MessageKey(77, uid) for uid in (10, 11, 12)
+    ]
+    date = b' "05-Mar-2001 01:02:03 +0000" '
+    assert sent.appends() == [
+        b'APPEND "INBOX" ()' + date + b"{7}\r\nhallo\r\n ()" + date + b"{7+}\r\nhallo\r\n ()" + date + b"{7+}\r\nhallo"
+    ]
+
+
+def test_flags_that_were_not_accepted_yet_wait_for_the_server(monkeypatch: Patch) -> None:
+    flags = [("\\Seen",), ("\\Seen",), ("$Work",), ("\\Seen",)]
+    many = batch(*(parcel(number, flags=one) for number, one in enumerate(flags)))
+    sent = append(monkeypatch, OK.replace(b"10:12", b"10:13"), many)
+    assert re.findall(rb"\{7(\+?)\}", sent.appends()[0]) == [b"", b"+", b"", b"+"]
+
+
+def test_without_literal_plus_every_literal_waits(monkeypatch: Patch) -> None:
+    sent = append(monkeypatch, OK, capabilities=b"MULTIAPPEND")
+    assert re.findall(rb"\{7(\+?)\}", sent.appends()[0]) == [b"", b"", b""]
+
+
+def test_literal_minus_holds_for_small_messages_only(monkeypatch: Patch) -> None:
+    parcels = [parcel(0), parcel(1, b"x" * 4096), parcel(2, b"x" * 4097)]
+    sent = append(monkeypatch, OK, batch(*parcels), capabilities=b"MULTIAPPEND LITERAL-")
+    assert re.findall(rb"\{\d+(\+?)\}", sent.appends()[0]) == [b"", b"+", b""]
+
+
+def test_without_multiappend_every_message_travels_alone(monkeypatch: Patch) -> None:
+    says: list[Say] = [b"%%t OK [APPENDUID 77 %d] x\r\n" % uid for uid in (10, 11, 12)]
+    sent = append(monkeypatch, says, capabilities=b"LITERAL+")
+    assert (len(sent.appends()), sent.kinds) == (3, ["Stored"] * 3)
+
+
+def test_an_empty_message_travels_alone(monkeypatch: Patch) -> None:
+    says: list[Say] = [b"%t OK [APPENDUID 77 10] x\r\n", b"%t NO Can't save a zero byte message.\r\n"]
+    sent = append(monkeypatch, says, batch(parcel(0, b""), parcel(1)))
+    assert sorted(sent.kinds) == ["Refused", "Stored"]
+    refused = next(result for result in sent.results if isinstance(result, Refused))
+    assert (refused.reason, refused.parcel.entry) == ("empty", 0)
+
+
+@pytest.mark.parametrize("flag", ["a) {3+}", "\\Forwarded", "a b", "\r\nA1 LOGOUT", ""])
+def test_a_flag_that_must_not_be_sent_is_a_defect_and_nothing_is_stored(monkeypatch: Patch, flag: str) -> None:
+    sent = append(monkeypatch, OK, batch(parcel(0, flags=(flag,))))
+    assert isinstance(sent.error, Defect)
+    assert sent.kinds == ["Unsent"]
+    assert sent.appends() == []
+
+
+def test_a_message_that_changes_its_size_on_the_way_is_not_stored(monkeypatch: Patch) -> None:
+    odd = parcel(0)
+    longer = Letter(odd.letter.want, b"", 7, lambda: iter((b"hallo\r\nA1 DELETE INBOX\r\n",)))
+    sent = append(monkeypatch, OK, batch(Parcel(0, longer, (), None)))
+    assert isinstance(sent.error, ConnectionLost)
+    assert sent.kinds == ["Unsent"]
+    assert not any(b"DELETE" in line for line in sent.server.commands)
+
+
+# ---- the commit point ----------------------------------------------------------------------------------------------
+
+
+def test_who_may_not_commit_sends_everything_but_the_last_line_end(monkeypatch: Patch) -> None:
+    sent = append(monkeypatch, OK, may_commit=lambda: False)
+    assert isinstance(sent.error, Stopped)
+    assert sent.kinds == ["Unsent"] * 3
+    assert sent.appends() == []
+    assert sent.server.unfinished.endswith(b"{7+}\r\nhallo\r\n")
+
+
+def test_it_is_asked_at_the_last_moment_and_for_every_command(monkeypatch: Patch) -> None:
+    answers = iter((True, False))
+    sent = append(monkeypatch, [b"%t OK [APPENDUID 77 10] x\r\n"], may_commit=lambda: next(answers), capabilities=b"")
+    assert sent.kinds == ["Stored", "Unsent", "Unsent"]
+
+
+@pytest.mark.parametrize("say", [CUT, b"* BYE bye\r\n" + CUT, b"* 4 EXISTS\r\n" + CUT])
+def test_what_breaks_after_the_commit_point_is_unknown(monkeypatch: Patch, say: bytes) -> None:
+    sent = append(monkeypatch, say)
+    assert isinstance(sent.error, ConnectionLost)
+    assert sent.kinds == ["Unknown"] * 3
+
+
+def test_what_follows_a_break_in_the_same_batch_was_not_sent(monkeypatch: Patch) -> None:
+    sent = append(monkeypatch, [b"%t OK [APPENDUID 77 10] x\r\n", CUT], capabilities=b"")
+    assert sent.kinds == ["Stored", "Unknown", "Unsent"]
+
+
+# ---- answers -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "code",
+    [b"[APPENDUID 77 10:11]", b"[APPENDUID 77 10:13]", b"[APPENDUID 78 10:12]", b"[APPENDUID 77 x]", b"[APPENDUID]",
+     b"[APPENDUID 77 1:99999999]"],
+)  # fmt: skip
+def test_keys_that_cannot_be_right_are_doubt(monkeypatch: Patch, code: bytes) -> None:
+    assert append(monkeypatch, b"%t OK " + code + b" x\r\n").kinds == ["Unknown"] * 3
+
+
+def test_without_keys_it_is_stored_all_the_same(monkeypatch: Patch) -> None:
+    sent = append(monkeypatch, b"%t OK done\r\n")
+    assert [result.key for result in sent.results if isinstance(result, Stored)] == [None] * 3
+
+
+def test_a_refused_batch_is_halved_until_the_one_is_found(monkeypatch: Patch) -> None:
+    def say(line: bytes) -> bytes:
+        if b"evil" in line:
+            return b"%t NO Invalid message\r\n"
+        count = len(re.findall(rb"\{\d+\+?\}", line))
+        return b"%%t OK [APPENDUID 77 10:%d] x\r\n" % (9 + count) if count > 1 else b"%t OK [APPENDUID 77 10] x\r\n"
+
+    parcels = [parcel(number, b"evil\r\n" if number == 2 else b"good\r\n") for number in range(5)]
+    sent = append(monkeypatch, say, batch(*parcels))
+    fates = {result.parcel.entry: type(result).__name__ for result in sent.results}
+    assert fates == {0: "Stored", 1: "Stored", 2: "Refused", 3: "Stored", 4: "Stored"}
+    assert sent.error is None
+
+
+def test_a_refusal_before_the_literal_is_a_refusal(monkeypatch: Patch) -> None:
+    sent = append(monkeypatch, b"%t NO [TOOBIG] too large\r\n", batch(parcel(0)), literal=b"none")
+    assert sent.kinds == ["Refused"]
+    assert sent.error is None
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_full_mailbox_is_said_once_and_nothing_of_the_batch_is_refused(monkeypatch: Patch, count: int) -> None:
+    sent = append(
+        monkeypatch, b"%t NO [OVERQUOTA] Quota exceeded\r\n", batch(*(parcel(number) for number in range(count)))
+    )
+    assert sent.kinds == ["Unsent"] * count
+    assert isinstance(sent.error, TargetFull)
+
+
+def test_a_busy_server_refuses_nothing(monkeypatch: Patch) -> None:
+    sent = append(monkeypatch, b"%t NO [UNAVAILABLE] try again later\r\n", batch(parcel(0)))
+    assert sent.kinds == ["Unsent"]
+    assert isinstance(sent.error, ServerBusy)
+
+
+def test_a_throttled_server_says_so_with_bad(monkeypatch: Patch) -> None:
+    text = b"%t BAD Request is throttled. Suggested Backoff Time: 9000 milliseconds\r\n"
+    sent = append(monkeypatch, text, batch(parcel(0)))
+    assert sent.kinds == ["Unsent"]
+    assert isinstance(sent.error, ServerBusy)
+    assert sent.error.later is not None
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_any_bad_drops_the_connection_at_once(monkeypatch: Patch, count: int) -> None:
+    """The server may read the mail's octets as commands now (traps.md, A)."""
+    sent = append(
+        monkeypatch,
+        b"%t BAD Error in IMAP command APPEND: Invalid system flag\r\n",
+        batch(*(parcel(number) for number in range(count))),
+    )
+    assert isinstance(sent.error, ConnectionLost)
+    assert sent.kinds == (["Refused"] if count == 1 else ["Unsent"] * 3)
+    assert sent.server.verbs()[-1] == "APPEND"
+
+
+def test_batches_are_asked_for_only_when_the_one_before_is_answered(monkeypatch: Patch) -> None:
+    server = ScriptedServer(APPEND=b"%t OK [APPENDUID 77 10] x\r\n")
+    seen: list[int] = []
+
+    def batches() -> Iterator[Batch]:
+        for number in range(3):
+            seen.append(server.verbs().count("APPEND"))
+            yield batch(parcel(number))
+
+    with talking_to(server, monkeypatch) as session:
+        assert len(list(ImapTarget(session).append(batches(), may_commit=lambda: True))) == 3
+    assert seen == [0, 1, 2]
+
+
+# ---- flags ---------------------------------------------------------------------------------------------------------
+
+
+def test_equal_changes_travel_together_and_what_is_gone_is_told(monkeypatch: Patch) -> None:
+    changes = [
+        FlagChange(MessageKey(77, uid), frozenset(add), frozenset(remove))
+        for uid, add, remove in ((4, {"\\Seen"}, set()), (5, {"\\Seen"}, set()), (9, {"$A"}, {"$B"}))
+    ]
+    server = ScriptedServer(UID_FETCH=[b"* 3 FETCH (UID 9 FLAGS ())\r\n", b"* 1 FETCH (UID 4 FLAGS ())\r\n"])
+    with talking_to(server, monkeypatch) as session:
+        answers = {change.key.uid: there for change, there in ImapTarget(session).change_flags(FOLDER, changes)}
+    assert answers == {4: True, 5: False, 9: True}
+    assert [line for line in server.commands if b"STORE" in line] == [
+        b"UID STORE 9 +FLAGS.SILENT ($A)",
+        b"UID STORE 9 -FLAGS.SILENT ($B)",
+        b"UID STORE 4:5 +FLAGS.SILENT (\\Seen)",
+    ]
+
+
+def test_a_flag_change_never_says_more_than_it_must(monkeypatch: Patch) -> None:
+    server = ScriptedServer(UID_FETCH=b"* 1 FETCH (UID 4 FLAGS ())\r\n")
+    evil = FlagChange(MessageKey(77, 4), frozenset({"a) {3+}"}), frozenset())
+    with talking_to(server, monkeypatch) as session, pytest.raises(Defect):
+        list(ImapTarget(session).change_flags(FOLDER, [evil]))
+    assert not any(b"STORE" in line for line in server.commands)

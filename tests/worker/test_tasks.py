@@ -1,0 +1,89 @@
+"""The tasks themselves, without processes: what they do when the broker is away, or has enough."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from migrator.db.store import Database
+from migrator.db.vault import Vault
+from migrator.jobs.states import JobState
+from migrator.settings import Settings
+from tests.making import row
+from worker import queue, tasks
+from worker.app import make_app
+from worker.tasks import Place
+
+Make = Callable[..., int]
+
+
+@pytest.fixture
+def _no_broker(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A broker whose port nobody listens on."""
+    app = make_app(dataclasses.replace(settings, broker_url="redis://127.0.0.1:1/0"))
+    monkeypatch.setattr(queue, "_app", lambda: app)
+    yield
+    app.close()
+
+
+@pytest.fixture(autouse=True)
+def _here(settings: Settings, database: Database, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "place", lambda: Place(settings, database, vault, "test"))
+
+
+@pytest.mark.usefixtures("_no_broker")
+def test_enqueue_neither_raises_nor_waits_when_the_broker_is_away() -> None:
+    began = time.monotonic()
+    queue.enqueue(1)
+    assert time.monotonic() - began < 2
+    assert queue.waiting() == 0
+
+
+@pytest.mark.usefixtures("_no_broker")
+def test_a_sweep_without_broker_marks_nothing_so_the_next_one_finds_the_same(make: Make, database: Database) -> None:
+    lost = [make("quick", dispatched_at=None), make("twice", dispatched_at=None)]
+    assert tasks.sweep() == 0
+    assert [row(database, job_id).dispatched_at for job_id in lost] == [None, None]
+
+
+def test_a_sweep_adds_nothing_to_a_queue_that_is_long_enough(
+    make: Make, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[int] = []
+    monkeypatch.setattr(tasks, "send", lambda job_id: sent.append(job_id) or True)
+    lost = make("quick", dispatched_at=None)
+    monkeypatch.setattr(tasks, "waiting", lambda: tasks.ENOUGH)
+    assert (tasks.sweep(), sent) == (0, [])
+    monkeypatch.setattr(tasks, "waiting", lambda: 0)
+    assert (tasks.sweep(), sent) == (1, [lost])
+    assert row(database, lost).dispatched_at is not None
+
+
+def test_tidy_wipes_what_has_been_at_rest_for_too_long(
+    make: Make, database: Database, settings: Settings, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make("quick", state=JobState.FAILED)
+    assert tasks.tidy() == 0
+    monkeypatch.setattr(
+        tasks, "place", lambda: Place(dataclasses.replace(settings, keep_credentials_days=0), database, vault, "test")
+    )
+    assert tasks.tidy() == 1
+
+
+def test_no_task_takes_anything_but_a_number() -> None:
+    from inspect import signature
+
+    ours = {name: task for name, task in tasks.app.tasks.items() if name.startswith("postwagen.")}
+    assert set(ours) == {"postwagen.run_slice", "postwagen.sweep", "postwagen.tidy"}
+    for task in ours.values():
+        assert [parameter.annotation for parameter in signature(task.run).parameters.values()] in ([], ["int"])
+
+
+def test_the_application_takes_no_pickles_keeps_no_results_and_leaves_logging_alone(settings: Settings) -> None:
+    conf = make_app(settings).conf
+    assert (conf.accept_content, conf.task_serializer) == (["json"], "json")
+    assert (conf.result_backend, conf.task_ignore_result, conf.task_acks_late) == (None, True, False)
+    assert (conf.worker_hijack_root_logger, conf.worker_redirect_stdouts) == (False, False)

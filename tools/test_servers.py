@@ -1,0 +1,135 @@
+"""Sees to it that the servers which tests use are here: Dovecot, Redis, PostgreSQL, Chromium.
+
+    python tools/test_servers.py         install what is missing, where that may be done: as root, or by a
+                                         sudo that asks for no password, and with apt-get
+
+POSTWAGEN_TEST_SERVERS=auto (the default): what cannot be installed is named, with the command that installs it, and
+the tests that need it are skipped. POSTWAGEN_TEST_SERVERS=required: then the exit code is 1.
+
+The servers are only installed, never started: tests start their own, with their own files on ports of their own.
+Tests find the programs by `find("dovecot")` and so on.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+PROGRAMS: Final = {
+    # name → (where it may be beside the PATH, Debian packages that bring it)
+    "dovecot": (["/usr/sbin/dovecot"], ["dovecot-core"]),
+    "dovecot-imap": (["/usr/lib/dovecot/imap", "/usr/libexec/dovecot/imap"], ["dovecot-imapd"]),
+    "dovecot-pop3": (["/usr/lib/dovecot/pop3", "/usr/libexec/dovecot/pop3"], ["dovecot-pop3d"]),
+    "redis-server": ([], ["redis-server"]),
+    "postgres": (["/usr/lib/postgresql/*/bin/postgres"], ["postgresql"]),
+    "initdb": (["/usr/lib/postgresql/*/bin/initdb"], ["postgresql"]),
+    "chromium": (["~/.cache/ms-playwright/chromium-*/chrome-linux*/chrome", "/usr/bin/google-chrome"], ["chromium"]),
+}
+POLICY: Final = Path("/usr/sbin/policy-rc.d")
+
+
+def find(name: str) -> Path | None:
+    """Where the program is that PROGRAMS calls `name`; None when it is not installed."""
+    on_path = shutil.which(name)
+    if on_path:
+        return Path(on_path)
+    for pattern in PROGRAMS[name][0]:
+        absolute = Path(pattern).expanduser()
+        found = list(Path("/").glob(str(absolute.relative_to("/"))))
+        if found:
+            return max(found, key=lambda path: [int(number) for number in re.findall(r"\d+", str(path))])  # newest
+    return None
+
+
+def missing_packages() -> list[str]:
+    return sorted({package for name, (_, packages) in PROGRAMS.items() if not find(name) for package in packages})
+
+
+def main(arguments: Sequence[str]) -> int:
+    if arguments and arguments[0] == "--install":  # what sudo runs
+        return install(arguments[1:])
+    wish = os.environ.get("POSTWAGEN_TEST_SERVERS", "auto")
+    if wish not in ("auto", "required"):
+        say(f"POSTWAGEN_TEST_SERVERS is {wish!r}; it may be auto or required.")
+        return 2
+    packages = missing_packages()
+    if packages and may_install():
+        say(f"Installing test servers: {' '.join(packages)}")
+        as_root([sys.executable, __file__, "--install", *packages])
+        if not find("chromium"):  # Ubuntu has it as a snap only: take the one that Playwright brings
+            as_root([sys.executable, "-m", "playwright", "install-deps", "chromium"])
+            run([sys.executable, "-m", "playwright", "install", "chromium"])
+        packages = missing_packages()
+    if not packages:
+        return 0
+    say(f"Test servers are missing; `apt-get install --no-install-recommends {' '.join(packages)}` brings them.")
+    if wish == "required":
+        return 1
+    say("Going on without them: the tests that need them are skipped.")
+    return 0
+
+
+def may_install() -> bool:
+    if not shutil.which("apt-get"):
+        return False
+    if os.geteuid() == 0:
+        return True
+    return bool(shutil.which("sudo")) and run(["sudo", "-n", "true"]).returncode == 0
+
+
+def as_root(command: Sequence[str]) -> None:
+    """Runs `command`; what goes wrong is seen afterwards, by what is still missing."""
+    prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    subprocess.run([*prefix, *command], stdin=subprocess.DEVNULL)
+
+
+def install(packages: Sequence[str]) -> int:
+    apt = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=120"]
+    updated = run([*apt, "update"])
+    known = [package for package in packages if run(["apt-cache", "show", package]).returncode == 0]
+    with no_services():
+        installed = run([*apt, "install", "--yes", "--no-install-recommends", *known])
+    if installed.returncode or len(known) < len(packages):
+        say(updated.stdout + installed.stdout)
+    return installed.returncode
+
+
+@contextmanager
+def no_services() -> Iterator[None]:
+    """Keeps packages from starting their services while they are installed; a policy that was there is put back."""
+    before = POLICY.read_bytes() if POLICY.exists() else None
+    mode = POLICY.stat().st_mode & 0o7777 if before is not None else 0
+    POLICY.write_text("#!/bin/sh\nexit 101\n")
+    POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        if before is None:
+            POLICY.unlink(missing_ok=True)
+        else:
+            POLICY.write_bytes(before)
+            POLICY.chmod(mode)
+
+
+def run(command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        command,
+        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

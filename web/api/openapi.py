@@ -1,0 +1,137 @@
+"""The OpenAPI 3.1 description, made from the models that check what comes in and shape what goes out. Pure."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Final
+
+from pydantic.json_schema import models_json_schema
+
+from web.api import schemas
+
+_PROBLEM: Final = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_WORDS: Final = {
+    "400": "The body is no JSON.",
+    "401": "No token, or one that is unknown or revoked.",
+    "404": "There is no such job.",
+    "409": "The job is in a state that does not allow this; `state` says which.",
+    "413": "The body is larger than 1 MB.",
+    "415": "The body is not application/json.",
+    "422": "A field or parameter does not fit; `errors` names every one.",
+    "429": "Too many requests; `Retry-After` says how long to wait.",
+    "500": "A fault of ours; `incident` finds it in the log.",
+    "503": "The database cannot be reached at the moment.",
+}
+_ALWAYS: Final = ("401", "429", "500", "503")
+_BODY: Final = ("400", "413", "415", "422")
+_IN: Final = (schemas.NewJobIn, schemas.RetryIn, schemas.NothingIn)
+_OUT: Final = (schemas.Job, schemas.JobList, schemas.FailureList, schemas.Problem)
+
+
+@functools.cache
+def document() -> dict[str, Any]:
+    """The whole description."""
+    models = [*((model, "validation") for model in _IN), *((model, "serialization") for model in _OUT)]
+    _, found = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Postwagen",
+            "version": "1",
+            "summary": "Moves mailboxes over IMAP.",
+            "description": "Tokens are made with `postwagen token create NAME`. Times are UTC (RFC 3339).",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"token": []}],
+        "paths": _paths(),
+        "components": {
+            "schemas": found["$defs"],
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _paths() -> dict[str, Any]:
+    job = "/api/v1/jobs/{id}"
+    number = {"name": "id", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}}
+    paths: dict[str, Any] = {
+        "/api/v1/openapi.json": {
+            "get": {
+                "operationId": "describe",
+                "summary": "This description",
+                "security": [],
+                "responses": {"200": {"description": "OpenAPI 3.1.", "content": {"application/json": {"schema": {}}}}},
+            }
+        },
+        "/api/v1/jobs": {
+            "post": _operation("createJob", "A new job", "Job", "201", _BODY, takes="NewJobIn", located=True),
+            "get": _operation(
+                "listJobs", "Jobs, newest first", "JobList", "200", ("422",),
+                parameters=[_state(), _text("q", "Part of an address or host, or a job's number."), _limit(50), _cursor()],
+            ),
+        },
+        job: {"parameters": [number], "get": _operation("getJob", "One job", "Job", "200", ("404", "422"))},
+        f"{job}/failures": {
+            "parameters": [number],
+            "get": _operation(
+                "listFailures", "Messages that were not carried", "FailureList", "200", ("404", "422"),
+                parameters=[_limit(100), _cursor()],
+            ),
+        },
+    }  # fmt: skip
+    for verb, summary, takes in (
+        ("pause", "Stop for now", "NothingIn"),
+        ("resume", "Go on", "NothingIn"),
+        ("cancel", "End for good; passwords are wiped, what was carried stays", "NothingIn"),
+        ("retry", "Try again what is blocked, incomplete or failed", "RetryIn"),
+    ):
+        operation = _operation(f"{verb}Job", summary, "Job", "200", ("404", "409", *_BODY), takes=takes, optional=True)
+        paths[f"{job}/{verb}"] = {"parameters": [number], "post": operation}
+    return paths
+
+
+def _operation(
+    name: str,
+    summary: str,
+    gives: str,
+    status: str,
+    errors: tuple[str, ...],
+    *,
+    takes: str = "",
+    optional: bool = False,
+    located: bool = False,
+    parameters: list[dict[str, Any]] | None = None,
+) -> dict[str, Any]:
+    good: dict[str, Any] = {"description": summary, "content": {"application/json": {"schema": _reference(gives)}}}
+    if located:
+        good["headers"] = {"Location": {"description": "Where the job is.", "schema": {"type": "string"}}}
+    failures = {code: {"description": _WORDS[code], "content": _PROBLEM} for code in sorted({*errors, *_ALWAYS})}
+    found: dict[str, Any] = {"operationId": name, "summary": summary, "responses": {status: good, **failures}}
+    if takes:
+        content = {"application/json": {"schema": _reference(takes)}}
+        found["requestBody"] = {"required": not optional, "content": content}
+    return {**found, "parameters": parameters} if parameters else found
+
+
+def _reference(model: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{model}"}
+
+
+def _text(name: str, meaning: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": meaning, "schema": {"type": "string"}}
+
+
+def _state() -> dict[str, Any]:
+    schema = {"type": "array", "items": _reference("JobState")}
+    meaning = "Only jobs in these states, comma-separated."
+    return {"name": "state", "in": "query", "description": meaning, "style": "form", "explode": False, "schema": schema}
+
+
+def _limit(default: int) -> dict[str, Any]:
+    schema = {"type": "integer", "minimum": 1, "maximum": 200, "default": default}
+    return {"name": "limit", "in": "query", "schema": schema}
+
+
+def _cursor() -> dict[str, Any]:
+    return _text("cursor", "`next_cursor` of the page before.")

@@ -1,0 +1,307 @@
+"""The API's values: what comes in is checked strictly and by name, what goes out has exactly these fields.
+
+The same models are the OpenAPI description.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from migrator.jobs.operations import NewEndpoint, NewJob
+from migrator.jobs.states import JobKind, JobState
+from migrator.jobs.views import Counts, EndpointView, FailureView, FolderView, JobLine, JobView
+from web.jobs.forms import PORTS
+
+Text = Annotated[str, Field(min_length=1, max_length=1_000)]
+Securities = Literal["tls", "starttls", "none"]
+
+
+class _In(BaseModel):
+    """Unknown fields are refused by name; a number is no text, and a text no number."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Endpoint(_In):
+    """Where and how to log in. The password is stored sealed and never given back."""
+
+    protocol: Literal["imap"]
+    host: Annotated[str, Field(min_length=1, max_length=255, examples=["imap.example.org"])]
+    port: Annotated[int, Field(ge=1, le=65_535, description="Without it 993 for tls, otherwise 143.")] | None = None
+    security: Annotated[Securities, Field(description="`starttls` is required then; `none` is clear text.")] = "tls"
+    user: Annotated[str, Field(min_length=1, max_length=320)]
+    password: Annotated[str, Field(min_length=1, max_length=4_096, repr=False, json_schema_extra={"writeOnly": True})]
+    ca_pem: Annotated[str, Field(max_length=100_000, description="PEM text of an authority to trust.")] | None = None
+    fingerprint: Annotated[str, Field(max_length=200, description="`sha256:` and 64 hexadecimal digits.")] | None = None
+    address: Annotated[str, Field(max_length=64, description="Connect there; the host stays for TLS.")] | None = None
+    auth: Literal["", "login", "plain"] = ""
+    authzid: Annotated[str, Field(max_length=320)] = ""
+
+    def ordered(self) -> NewEndpoint:
+        """As an order names it."""
+        values = self.model_dump()
+        return NewEndpoint(**{**values, "port": self.port or PORTS[self.security]})
+
+
+class Options(_In):
+    """What a job may be told beside its ends. Folder names are full names of their end."""
+
+    map: Annotated[list[tuple[Text, Text]], Field(max_length=5_000, description="Pairs OLD, NEW.")] | None = None
+    include: Annotated[list[Text], Field(max_length=1_000, description="Patterns of whole source names.")] | None = None
+    exclude: Annotated[list[Text], Field(max_length=5_000, description="Patterns of whole source names.")] | None = None
+    under: Annotated[str, Field(max_length=1_000, description="Everything below this folder.")] | None = None
+    max_octets: Annotated[int, Field(ge=1, le=2**40, description="Larger messages are skipped.")] | None = None
+    recreated: Annotated[
+        Literal["ask", "replay", "keep"], Field(description="For a target folder that was deleted and created again.")
+    ] | None = None  # fmt: skip
+    connections: Annotated[int, Field(ge=1, le=16, description="At most so many to the old server.")] | None = None
+    dry_run: Annotated[bool, Field(description="Write nothing at the target.")] | None = None
+    level: Annotated[
+        Literal["counts", "fingerprints", "digests"], Field(description="How closely `verify` looks.")
+    ] | None = None  # fmt: skip
+
+    def ordered(self) -> dict[str, Any]:
+        """As an order names them: what was not given is left out."""
+        values = self.model_dump(exclude_none=True)
+        if "map" in values:
+            values["map"] = dict(values["map"])
+        if values.get("recreated") == "ask":
+            del values["recreated"]
+        return values
+
+
+class NewJobIn(_In):
+    """An order."""
+
+    kind: Literal["copy", "verify"]
+    source: Endpoint
+    target: Endpoint
+    options: Options = Field(default_factory=Options)
+
+    def ordered(self, created_by: str) -> NewJob:
+        """As operations take it."""
+        return NewJob(
+            kind=JobKind(self.kind),
+            source=self.source.ordered(),
+            target=self.target.ordered(),
+            options=self.options.ordered(),
+            created_by=created_by,
+        )
+
+
+class RetryIn(_In):
+    """Options that are laid over those of the order."""
+
+    options: Options | None = None
+
+
+class NothingIn(_In):
+    """No field at all."""
+
+
+# ---- out -----------------------------------------------------------------------------------------------------------
+
+
+class Messages(BaseModel):
+    """The sum. When the job has ended: found = copied + already_there + skipped + failed."""
+
+    found: int
+    copied: int
+    already_there: int
+    skipped: int
+    failed: int
+
+    @classmethod
+    def of(cls, counts: Counts) -> Messages:
+        """From the numbers of a job or folder."""
+        return cls(
+            found=counts.found,
+            copied=counts.copied,
+            already_there=counts.already_there,
+            skipped=counts.skipped,
+            failed=counts.failed,
+        )
+
+
+class Folder(Messages):
+    """One folder: full names at their ends. `target` is empty where the folder stays behind, and `reason` says why."""
+
+    source: str
+    target: str
+    role: str | None
+    state: Literal["open", "working", "done", "failed", "excluded"]
+    reason: str
+
+    @classmethod
+    def of_view(cls, view: FolderView) -> Folder:
+        """From what queries give."""
+        numbers = Messages.of(view.counts).model_dump()
+        return cls(source=view.source, target=view.target, role=view.role, state=view.state, reason=view.reason, **numbers)  # type: ignore[arg-type]
+
+
+class Failure(BaseModel):
+    """A message that was not carried. `key` is its UIDVALIDITY/UID at the old server."""
+
+    folder: str
+    key: str
+    message_id: str
+    reason: str
+    detail: str
+    size: int
+
+    @classmethod
+    def of(cls, view: FailureView) -> Failure:
+        """From what queries give."""
+        return cls(
+            folder=view.folder,
+            key=view.key,
+            message_id=view.message_id,
+            reason=view.reason,
+            detail=view.detail,
+            size=view.size,
+        )
+
+
+class EndpointOut(BaseModel):
+    """An endpoint without its password."""
+
+    protocol: str
+    host: str
+    port: int
+    security: Securities
+    user: str
+    address: str | None
+    fingerprint: str | None
+    password_stored: bool
+
+    @classmethod
+    def of(cls, view: EndpointView) -> EndpointOut:
+        """From what queries give."""
+        return cls(
+            protocol=view.protocol,
+            host=view.host,
+            port=view.port,
+            security=view.security,  # type: ignore[arg-type]
+            user=view.user,
+            address=view.address,
+            fingerprint=view.fingerprint,
+            password_stored=view.credential_stored,
+        )
+
+
+class ErrorOut(BaseModel):
+    """Why the job stands where it stands."""
+
+    model_config = ConfigDict(extra="allow")
+
+    code: str
+    message: str
+    remedy: str
+
+
+class JobInList(BaseModel):
+    """A job without its folders and failures."""
+
+    id: int
+    kind: JobKind
+    state: JobState
+    wish: Annotated[Literal["", "pause", "cancel"], Field(description="What a running job was asked to do.")]
+    address: str
+    messages: Messages
+    octets: Annotated[int, Field(description="Octets copied by this job.")]
+    percent: Annotated[float, Field(ge=0, le=100, description="Rounded down; 100 only when succeeded.")]
+    error: ErrorOut | None
+    created_by: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    waiting_until: datetime | None
+    eta_seconds: int | None
+
+
+class Job(JobInList):
+    """Everything of one job. `failures`: the first 100; all of them at /jobs/{id}/failures."""
+
+    source: EndpointOut
+    target: EndpointOut
+    options: dict[str, Any]
+    octets_found: int
+    folders: list[Folder]
+    failures: list[Failure]
+    warnings: list[dict[str, str]]
+    result: Annotated[dict[str, Any], Field(description="What `verify` found.")] | None
+
+
+class JobList(BaseModel):
+    """One page, newest first. `next_cursor` is null on the last one."""
+
+    jobs: list[JobInList]
+    next_cursor: str | None
+
+
+class FailureList(BaseModel):
+    """One page of failures."""
+
+    failures: list[Failure]
+    next_cursor: str | None
+
+
+class FieldError(BaseModel):
+    """One field or parameter that is wrong."""
+
+    pointer: str | None = None
+    parameter: str | None = None
+    code: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """RFC 9457. `state` with 409, `errors` with 422, `incident` with 500 and 503."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: list[FieldError] | None = None
+    state: JobState | None = None
+    incident: str | None = None
+
+
+def line_values(line: JobLine) -> dict[str, Any]:
+    """The fields that a job has in lists and alone."""
+    return {
+        "id": line.id,
+        "kind": line.kind,
+        "state": line.state,
+        "wish": line.wish,
+        "address": line.address,
+        "messages": Messages.of(line.counts),
+        "octets": line.octets,
+        "percent": line.percent,
+        "error": line.error,
+        "created_by": line.created_by,
+        "created_at": line.created_at,
+        "started_at": line.started_at,
+        "finished_at": line.finished_at,
+        "waiting_until": line.waiting_until,
+        "eta_seconds": line.eta_seconds,
+    }
+
+
+def job_out(view: JobView) -> Job:
+    """One job as JSON has it."""
+    return Job(
+        **line_values(view),
+        source=EndpointOut.of(view.source),
+        target=EndpointOut.of(view.target),
+        options=view.options,
+        octets_found=view.octets_found,
+        folders=[Folder.of_view(folder) for folder in view.folders],
+        failures=[Failure.of(failure) for failure in view.failures],
+        warnings=[{"code": one.code, "folder": one.folder, "detail": one.detail} for one in view.warnings],
+        result=view.result,
+    )

@@ -1,0 +1,148 @@
+"""What "test the connection" answers, and the lines of the folder preview, in the reader's words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from migrator.errors import PostwagenError
+from migrator.jobs.probe import PreviewRow, ProbeReport
+from web import formats
+from web.jobs import checked
+from web.jobs.forms import EndForm, as_glob
+from web.jobs.present import below_parent, why
+from web.texts.errors import error_text
+from web.texts.failures import rule_text
+
+FULL = 0.9
+"""So much of a quota may be filled: new mail must still fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer below the button: never more than what was found out."""
+
+    meaning: str
+    icon: str
+    title: str
+    body: str
+    facts: tuple[str, ...]
+    tech: str
+    at: datetime
+    seconds: float
+    kept: str
+    password_wrong: bool = False
+
+
+def answer_of(end: str, form: EndForm, report: ProbeReport, other: ProbeReport | None, at: datetime) -> Answer:
+    """A clear answer: what was found, or what is wrong and what helps."""
+    if report.error is not None or not report.ok:
+        return _refusal(form, report, at)
+    short = _too_small(report, other) if end == "target" else ""
+    return Answer(
+        meaning="needs" if short else "done",
+        icon="needs" if short else "done",
+        title=_("Logged in, everything can be read") if end == "source" else _("Logged in"),
+        body=_found(report),
+        facts=tuple(fact for fact in (short, *_facts(end, report)) if fact),
+        tech=" ".join(report.notes),
+        at=at,
+        seconds=report.seconds,
+        kept=checked.sign(form, report),
+    )
+
+
+def _refusal(form: EndForm, report: ProbeReport, at: datetime) -> Answer:
+    error = report.error or PostwagenError("No answer.")
+    text = error_text(error.instance_code)
+    return Answer(
+        meaning="failed",
+        icon="failed",
+        title=str(text.title) % {"host": form.host},
+        body=str(text.body),
+        facts=(_("Nothing was written, and nothing was changed at the old server."),),
+        tech="\n".join(part for part in (error.instance_code, error.message, error.detail) if part),
+        at=at,
+        seconds=report.seconds,
+        kept="",
+        password_wrong=error.instance_code == "login_refused",
+    )
+
+
+def _found(report: ProbeReport) -> str:
+    messages = ngettext("%(count)s message", "%(count)s messages", report.messages, count=formats.number(report.messages))
+    folders = ngettext("%(count)s folder", "%(count)s folders", report.folders, count=formats.number(report.folders))
+    if report.octets is None:
+        return _("%(messages)s in %(folders)s.", messages=messages, folders=folders)
+    size = formats.size(report.octets)
+    return _("%(messages)s in %(folders)s, %(size)s.", messages=messages, folders=folders, size=size)
+
+
+def _facts(end: str, report: ProbeReport) -> list[str]:
+    facts = [_("Encrypted: %(tls)s", tls=report.tls) if report.tls else _("The connection is not encrypted.")]
+    if end == "source":
+        facts.append(_("Reads without a trace: “read” and “unread” stay as they are"))
+    if report.quota and report.quota[1]:
+        used, limit = (formats.size(octets) for octets in report.quota)
+        facts.append(_("Space: %(used)s of %(limit)s used", used=used, limit=limit))
+    return facts
+
+
+def _too_small(report: ProbeReport, other: ProbeReport | None) -> str:
+    if not report.quota or other is None or other.octets is None:
+        return ""
+    used, limit = report.quota
+    if not limit or used + other.octets <= FULL * limit:
+        return ""
+    return _(
+        "The new mailbox is too small: %(size)s are to come. Raise its quota first, so that new mail still fits.",
+        size=formats.size(other.octets),
+    )
+
+
+# ---- preview -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewLine:
+    """One row. `fixed`: it stays behind by a rule that a tick does not change."""
+
+    row: PreviewRow
+    name: str
+    indent: int
+    take: bool
+    fixed: bool
+    by_hand: bool
+    why: str
+    merged_with: str
+    collides: bool
+
+
+def preview_lines(preview: checked.Preview) -> list[PreviewLine]:
+    """Folders in the order of the old server, children below their parents."""
+    names = {row.source for row in preview.rows}
+    targets = Counter(row.target for row in preview.rows if row.target)
+    ordered = sorted(preview.rows, key=lambda row: (row.source.upper() != "INBOX", row.source.casefold()))
+    return [_line(row, names, [other for other in ordered if targets[row.target] > 1]) for row in ordered]
+
+
+def _line(row: PreviewRow, names: set[str], candidates: list[PreviewRow]) -> PreviewLine:
+    name, indent = below_parent(row.source, row.levels, names)
+    collides = row.reason.startswith("collision")
+    unticked = row.reason == f"excluded: {as_glob(row.source)}"
+    others = [other.source for other in candidates if other.target == row.target and other is not row]
+    return PreviewLine(
+        row=row,
+        name=name,
+        indent=indent,
+        take=bool(row.target) or collides,
+        fixed=not row.target and not collides and not unticked,
+        by_hand=row.reason == "rule",
+        why=str(rule_text(row.reason)) if not row.target else why(row.reason, row.role),
+        merged_with=", ".join(others) if row.target else "",
+        collides=collides,
+    )

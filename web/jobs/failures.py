@@ -1,0 +1,73 @@
+"""The messages that were not carried: as a page, and as a CSV file that no spreadsheet program executes."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Final
+
+from babel.numbers import get_decimal_symbol
+from flask import Response, render_template, request, stream_with_context
+from flask_babel import get_locale
+from flask_babel import gettext as _
+
+from migrator.jobs import queries
+from migrator.jobs.views import FailureView
+from web import formats
+from web.jobs import bp, page
+from web.jobs.pages import JOB
+from web.services import services
+from web.texts.failures import failure_text
+
+PAGE: Final = 100
+CSV_PAGE: Final = 1_000
+_DANGEROUS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+@bp.get(f"/jobs/{JOB}/failures")
+def failures(job_id: int) -> str:
+    """One page of them."""
+    job = page.wanted(job_id)
+    found, following = queries.failures(services().db, job_id, limit=PAGE, cursor=request.args.get("cursor") or None)
+    lines = [(failure, failure_text(failure.reason)) for failure in found]
+    return render_template("jobs/failures.html", job=job, failures=lines, following=following)
+
+
+@bp.get(f"/jobs/{JOB}/failures.csv")
+def failures_csv(job_id: int) -> Response:
+    """All of them, for a spreadsheet program of the reader's country."""
+    page.wanted(job_id)
+    rows = stream_with_context(_rows(job_id))
+    name = f"postwagen-{job_id}-failures.csv"
+    return Response(rows, mimetype="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+def harmless(cell: str) -> str:
+    """A text that a spreadsheet program shows and never calculates, whatever a mail server made it begin with."""
+    return f"'{cell}" if cell.lstrip(" ").startswith(_DANGEROUS) else cell
+
+
+def _rows(job_id: int) -> Iterator[str]:
+    delimiter = ";" if get_decimal_symbol(get_locale()) == "," else ","
+    heads = [_("Folder"), _("Message number"), "Message-ID", _("Reason"), _("Code"), _("Detail"), _("Size in bytes"),
+             _("Time")]  # fmt: skip
+    yield "\ufeff" + _line(heads, delimiter)
+    cursor: str | None = None
+    while True:
+        found, cursor = queries.failures(services().db, job_id, limit=CSV_PAGE, cursor=cursor)
+        yield "".join(_line(_cells(failure), delimiter) for failure in found)
+        if cursor is None:
+            return
+
+
+def _cells(failure: FailureView) -> list[str]:
+    at = formats.local(failure.at).isoformat(timespec="seconds") if failure.at else ""
+    return [failure.folder, failure.key, failure.message_id, str(failure_text(failure.reason).short), failure.reason,
+            failure.detail, str(failure.size), at]  # fmt: skip
+
+
+def _line(cells: list[str], delimiter: str) -> str:
+    out = io.StringIO()
+    csv.writer(out, delimiter=delimiter).writerow(harmless(cell) for cell in cells)
+    return out.getvalue()

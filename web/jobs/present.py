@@ -1,0 +1,353 @@
+"""One job as the page shows it: what each piece needs, in the reader's words. Nothing is asked of the database here."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from flask_babel import gettext as _
+
+from migrator.jobs.states import ENDED, JobEvent, JobState, after
+from migrator.jobs.views import EndpointView, EventView, FolderView, JobLine, JobView
+from web import formats
+from web.texts.errors import error_text, shown_host
+from web.texts.failures import DIFFERENCES, rule_text, target_reason, warning_line, warning_text
+from web.texts.jobs import BY_PEOPLE, FOLDER_STATES, ROLES, StateText, event_text
+
+_EVENTS: Final = (JobEvent.PAUSE, JobEvent.RESUME, JobEvent.RETRY, JobEvent.CANCEL)
+_DEEPEST: Final = 6
+_OVER: Final = frozenset({*ENDED, JobState.INCOMPLETE, JobState.FAILED})
+_MOST_DIFFERENCES: Final = 100
+_LIVE: Final = {JobState.RUNNING: 2, JobState.QUEUED: 4, JobState.PAUSED: 20, JobState.BLOCKED: 20}
+
+
+def seconds_between_polls(job: JobLine) -> int:
+    """How often the page asks; 0 when the job has ended and nothing will change by itself."""
+    return 2 if job.wish else _LIVE.get(job.state, 0)
+
+
+def actions(job: JobLine) -> frozenset[str]:
+    """What may be asked of the job now."""
+    if job.state is JobState.RUNNING and job.wish:
+        return frozenset({"resume", "cancel"} if job.wish == "pause" else ())
+    return frozenset(str(event) for event in _EVENTS if after(job.state, event) is not None)
+
+
+# ---- progress ------------------------------------------------------------------------------------------------------
+
+
+def bars(job: JobLine) -> list[tuple[str, float, float]]:
+    """The split bar: as long as the percentage says, divided like the sum; nothing that exists vanishes."""
+    counts, left = job.counts, 0.0
+    parts = [("working", counts.copied), ("done", counts.already_there), ("idle", counts.skipped),
+             ("failed", counts.failed)]  # fmt: skip
+    whole = sum(number for _, number in parts)
+    if not whole:
+        return []
+    scale = job.percent * 10 / whole
+    found: list[tuple[str, float, float]] = []
+    for meaning, number in parts:
+        if number:
+            width = round(max(number * scale, 3.0), 1)
+            found.append((meaning, round(left, 1), width))
+            left += width
+    return found
+
+
+def figures(job: JobView, now: datetime) -> list[tuple[str, str, str]]:
+    """Label, value, and what belongs to it in small letters."""
+    rows = [_time_left(job, now)] if job.state not in _OVER else []
+    rows.append(
+        (
+            _("Size"),
+            formats.size(job.octets) if job.counts.found else "–",
+            _("of %(size)s", size=formats.size(job.octets_found)) if job.octets_found > job.octets else "",
+        )
+    )
+    if job.state is JobState.RUNNING:
+        rows.append(_speed(job.octets_per_second, job.messages_per_second))
+        if job.started_at:
+            rows.append((_("Running for"), formats.lasted((now - job.started_at).total_seconds()), ""))
+    elif job.working_seconds >= 1:
+        rows.append(_speed(job.octets / job.working_seconds, job.counts.copied / job.working_seconds))
+        rows.append((_("Time at work"), formats.lasted(job.working_seconds), ""))
+    if job.finished_at:
+        rows.append((_("Finished"), formats.capital(formats.when(job.finished_at)), ""))
+    return rows
+
+
+def _time_left(job: JobLine, now: datetime) -> tuple[str, str, str]:
+    label = _("Remaining")
+    if job.state is JobState.RUNNING:
+        if job.eta_seconds is not None:
+            end = formats.clock(now + timedelta(seconds=job.eta_seconds))
+            return label, _("%(about)s left", about=formats.about(job.eta_seconds)), _("until %(time)s", time=end)
+        return label, _("not known yet") if job.counts.found else _("is being counted"), ""
+    if job.state is JobState.QUEUED:
+        if job.waiting_until:
+            return label, _("continues at %(time)s", time=formats.clock(job.waiting_until)), ""
+        return label, _("waits for a worker"), ""
+    if job.state is JobState.PAUSED:
+        return label, _("paused"), _("until you resume it")
+    return label, _("waits for you"), ""
+
+
+def _speed(octets: float, messages: float) -> tuple[str, str, str]:
+    return _("Speed"), formats.rate(octets), _("%(count)s messages/s", count=formats.per_second(messages))
+
+
+def promise(job: JobLine) -> str:
+    """What holds for the mail, whatever happens."""
+    if job.state is JobState.SUCCEEDED:
+        return _("Every message is carried, was there already or was skipped by a named rule. The old server was not changed.")
+    if job.state is JobState.CANCELLED:
+        return _("What was carried stays at the new server. The old server was not changed.")
+    if job.state in (JobState.INCOMPLETE, JobState.FAILED, JobState.BLOCKED):
+        return _("Nothing was changed at the old server. Another run continues where this one stopped.")
+    return _("Nothing is changed at the old server. Pausing and cancelling take a few seconds; the next run continues there.")
+
+
+# ---- error card ----------------------------------------------------------------------------------------------------
+
+
+def error_card(job: JobView) -> dict[str, Any]:
+    """What the card says; empty where there is no error to show."""
+    error = job.error
+    if not error or job.state in (JobState.SUCCEEDED, JobState.CANCELLED, JobState.PAUSED):
+        return {"error": None, "meaning": "idle"}
+    text = error_text(str(error.get("code", "")))
+    host = shown_host(error, job.source_host, job.target_host)
+    waits = job.state in (JobState.QUEUED, JobState.RUNNING)
+    return {
+        "error": error,
+        "meaning": "working" if waits else (text.meaning if text.meaning != "working" else "needs"),
+        "title": str(text.title) % {"host": host},
+        "body": text.body,
+        "next": _next(job),
+        "safe": text.safe,
+        "helps": text.helps if all_passwords(job) or "password" in text.helps else ("password",),
+        "password_ends": password_ends(job),
+        "can_retry": "retry" in actions(job),
+        "tech": technical(error, job.source, job.target),
+    }
+
+
+def _next(job: JobView) -> str:
+    """What happens by itself, and what does not."""
+    if job.state is JobState.QUEUED and job.waiting_until:
+        return _("The job continues by itself at %(time)s.", time=formats.clock(job.waiting_until))
+    text = error_text(str((job.error or {}).get("code", "")))
+    if job.state is JobState.BLOCKED and text.meaning == "working":
+        return _("That happened several times in a row, so the job waits for you.")
+    if job.state is JobState.BLOCKED and "password" in text.helps:
+        return _("With the right password the job continues where it stopped.")
+    return ""
+
+
+def all_passwords(job: JobView) -> bool:
+    """Whether the job could go on without anybody typing a password."""
+    return job.source.credential_stored and job.target.credential_stored
+
+
+def password_ends(job: JobView) -> list[tuple[str, str]]:
+    """Which passwords are asked for: those that were wiped, and the one that was refused."""
+    wrong = str((job.error or {}).get("end", ""))
+    ends = []
+    for end, endpoint in (("source", job.source), ("target", job.target)):
+        if not endpoint.credential_stored or wrong in (end, ""):
+            ends.append((end, _("Password of %(user)s at %(host)s", user=endpoint.user, host=endpoint.host)))
+    return ends
+
+
+def technical(error: Mapping[str, Any], source: EndpointView, target: EndpointView) -> str:
+    """Code, server and the other side's own words."""
+    end = {"source": source, "target": target}.get(str(error.get("end", "")))
+    first = f"{end.host}:{end.port}" if end else ""
+    lines = [" ".join(part for part in (str(error.get("code", "")), first) if part)]
+    lines += [str(error[key]) for key in ("message", "detail") if error.get(key)]
+    return "\n".join(lines)
+
+
+def headline(job: JobLine) -> str:
+    """The error of a job in one line, for the list."""
+    error = job.error or {}
+    return str(error_text(str(error.get("code", ""))).title) % {
+        "host": shown_host(error, job.source_host, job.target_host)
+    }
+
+
+# ---- folders -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FolderLine:
+    """One row of the table of folders."""
+
+    folder: FolderView
+    name: str
+    indent: int
+    role: str
+    percent: float
+    text: StateText
+    word: str
+    rule: str
+    error: str
+
+
+def folder_lines(job: JobView) -> list[FolderLine]:
+    """Folders in their order, each below its parent."""
+    names = {folder.source for folder in job.folders}
+    return [_folder_line(job, folder, names) for folder in job.folders]
+
+
+def _folder_line(job: JobView, folder: FolderView, names: set[str]) -> FolderLine:
+    text = FOLDER_STATES.get(folder.state, FOLDER_STATES["open"])
+    word = str(text.word)
+    if folder.state == "done" and folder.counts.failed:
+        text = FOLDER_STATES["failed"]
+        word = _("done, %(count)s missing", count=formats.number(folder.counts.failed))
+    name, indent = below_parent(folder.source, folder.levels, names)
+    error = str(error_text(str(folder.error.get("code", ""))).title) if folder.error else ""
+    return FolderLine(
+        folder=folder,
+        name=name,
+        indent=indent,
+        role=_role_beside(folder),
+        percent=_folder_percent(folder),
+        text=text,
+        word=word,
+        rule=str(rule_text(folder.reason)),
+        error=error % {"host": shown_host(folder.error or {}, job.source_host, job.target_host)} if error else "",
+    )
+
+
+def _role_beside(folder: FolderView) -> str:
+    """The role as a tag, unless the target's name says it already."""
+    word = str(ROLES.get(folder.role or "", ""))
+    return "" if word.casefold() == folder.target.casefold() else word
+
+
+def below_parent(name: str, levels: int, names: set[str] | Sequence[str]) -> tuple[str, int]:
+    """The last level with its indent where the parent stands in the list too, else the whole name."""
+    known = names if isinstance(names, set) else set(names)
+    if levels > 1:
+        for place in range(len(name) - 2, 0, -1):
+            if name[place] in "./\\" and name[:place] in known:
+                return name[place + 1 :], min(levels - 1, _DEEPEST)
+    return name, 0
+
+
+def _folder_percent(folder: FolderView) -> float:
+    if folder.state == "done":
+        return 100.0
+    return min(99.0, 100 * folder.counts.done / folder.counts.found) if folder.counts.found else 0.0
+
+
+# ---- what else there is to know ------------------------------------------------------------------------------------
+
+
+def notes(job: JobView) -> list[tuple[str, str, list[str]]]:
+    """Warnings and what was skipped, by rule: icon, title, lines."""
+    found: list[tuple[str, str, list[str]]] = []
+    for code, group in itertools.groupby(sorted(job.warnings, key=lambda one: one.code), lambda one: one.code):
+        lines = [warning_line(one.code, one.folder, one.detail) for one in group]
+        found.append(("needs", str(warning_text(code)), [line for line in lines if line][:5]))
+    rules: dict[str, list[str]] = {}
+    numbers: dict[str, int] = {}
+    for skip in job.skips:
+        rules.setdefault(skip.rule, [])
+        numbers[skip.rule] = numbers.get(skip.rule, 0) + skip.count
+        if skip.folder not in rules[skip.rule]:
+            rules[skip.rule].append(skip.folder)
+    for rule, folders in rules.items():
+        title = _("%(count)s skipped: %(rule)s", count=formats.number(numbers[rule]), rule=rule_text(rule))
+        found.append(("skip", title, [", ".join(folders[:8])]))
+    return found
+
+
+def proof(job: JobView) -> dict[str, Any]:
+    """What a comparison found; empty where nothing was compared."""
+    result = job.result or {}
+    if "proven" not in result:
+        return {"result": None}
+    found = [
+        (DIFFERENCES.get(str(one.get("kind", "")), str(one.get("kind", ""))), one)
+        for one in result.get("discrepancies", ())[:_MOST_DIFFERENCES]
+    ]
+    return {"result": result, "differences": found, "total": int(result.get("discrepancies_total", len(found)))}
+
+
+def connection_facts(job: JobView) -> list[tuple[str, str, str]]:
+    """Both ends, options, passwords."""
+    rows = [
+        (_("Old"), f"{job.source.host}:{job.source.port}", _end_note(job.source)),
+        (_("New"), f"{job.target.host}:{job.target.port}", _end_note(job.target)),
+    ]
+    dropped = sum(folder.dropped_flags for folder in job.folders)
+    if dropped:
+        rows.append((_("Keywords"), _("%(count)s not taken over", count=formats.number(dropped)), ""))
+    limit = job.options.get("max_octets")
+    if isinstance(limit, int):
+        rows.append((_("Largest message"), formats.size(limit), ""))
+    if job.options.get("under"):
+        rows.append((_("Below the folder"), str(job.options["under"]), ""))
+    rows.append((_("Passwords"), *_password_fact(job)))
+    return rows
+
+
+def _end_note(end: EndpointView) -> str:
+    secured = {"tls": "TLS", "starttls": "STARTTLS"}.get(end.security) or _("clear text, not encrypted")
+    extra = [_("certificate pinned")] if end.fingerprint else []
+    extra += [_("own authority")] if end.has_ca else []
+    return ", ".join([secured, *extra, *([_("address %(address)s", address=end.address)] if end.address else [])])
+
+
+def _password_fact(job: JobView) -> tuple[str, str]:
+    if all_passwords(job):
+        return _("sealed"), _("wiped when the job has ended")
+    wiped = [end.credential_wiped_at for end in (job.source, job.target) if end.credential_wiped_at]
+    return _("wiped"), formats.capital(formats.when(max(wiped))) if wiped else ""
+
+
+# ---- history -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """One line of the history."""
+
+    at: datetime
+    meaning: str
+    icon: str
+    text: str
+    note: str
+
+
+def history(job: JobView) -> list[tuple[str, list[HistoryLine]]]:
+    """Newest first, by day."""
+    days = itertools.groupby(job.events, lambda event: formats.local(event.at).date())
+    return [(formats.short_day(lines[0].at), lines) for lines in (_lines(job, group) for _, group in days)]
+
+
+def _lines(job: JobView, events: Any) -> list[HistoryLine]:
+    return [_line(job, event) for event in events]
+
+
+def _line(job: JobView, event: EventView) -> HistoryLine:
+    meaning, icon, text = event_text(event.name)
+    note = event.actor if event.name in BY_PEOPLE else ""
+    code = event.fields.get("error")
+    if code:
+        error = job.error if job.error and job.error.get("code") == code else {}
+        note = str(error_text(str(code)).title) % {"host": shown_host(error, job.source_host, job.target_host)}
+    return HistoryLine(at=event.at, meaning=meaning, icon=icon, text=text, note=note)
+
+
+def why(reason: str, role: str | None) -> str:
+    """Why a folder goes where it goes."""
+    if reason == "role" and role:
+        return _("Use: %(role)s", role=ROLES.get(role, role))
+    return str(target_reason(reason))

@@ -1,0 +1,46 @@
+"""What the pages need from the rest, gathered once at start: a test puts fakes here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from flask import current_app
+
+from migrator.db.store import Database
+from migrator.db.vault import Vault
+from migrator.jobs.operations import NewEndpoint
+from migrator.jobs.probe import ProbeReport
+from migrator.settings import Settings
+
+
+class Probe(Protocol):
+    """Connect, log in, look; never writes, never raises for what the other side does."""
+
+    def __call__(self, endpoint: NewEndpoint, *, role: str, settings: Settings) -> ProbeReport: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that handlers hand on to operations and queries."""
+
+    settings: Settings
+    db: Database
+    vault: Vault
+    enqueue: Callable[[int], None]
+    probe: Probe
+
+
+def services() -> Services:
+    """The services of the application that answers this request."""
+    found = current_app.extensions["postwagen"]
+    assert isinstance(found, Services)
+    return found
+
+
+def default_enqueue(job_id: int) -> None:
+    """Tell a worker; imported late, so that pages start without Celery."""
+    from worker.queue import enqueue
+
+    enqueue(job_id)

@@ -1,0 +1,241 @@
+"""What an error means for people: what happened, what it means for the mail, what helps. One entry per code.
+
+`%(host)s` is the server that is meant; where the end is not known, it stands for both. The technical text of the other
+side stands folded below the card and is never translated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from flask_babel import LazyString
+from flask_babel import lazy_gettext as _
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorText:
+    """A card's texts. `helps` are the buttons, the best first: again, renew (a new job with other details), password,
+    recreated (replay or keep)."""
+
+    title: LazyString
+    body: LazyString
+    safe: LazyString
+    helps: tuple[str, ...] = ("again",)
+    meaning: str = "needs"
+
+
+NOTHING_SENT: Final = _("No password was sent. The mail lies unchanged at the old server.")
+NOTHING_LOST: Final = _("Nothing is lost: what was carried stays, and the rest continues from there.")
+UNTOUCHED: Final = _("Nothing was changed at either server.")
+
+TEXTS: Final[Mapping[str, ErrorText]] = {
+    "error": ErrorText(
+        _("Something went wrong"),
+        _("The technical details show what the other side answered."),
+        NOTHING_LOST,
+    ),
+    "usage": ErrorText(
+        _("An entry does not fit"),
+        _("Something in this job's settings cannot be carried out. Create a new job with other details."),
+        UNTOUCHED,
+        helps=("renew",),
+    ),
+    "connect_failed": ErrorText(
+        _("No connection to %(host)s"),
+        _("The server cannot be reached. Check host and port, and whether a firewall stands in the way."),
+        NOTHING_SENT,
+        helps=("again", "renew"),
+    ),
+    "host_unknown": ErrorText(
+        _("There is no server called %(host)s"),
+        _("The name is unknown in the DNS. Check its spelling; providers often call it imap. or mail. and the domain."),
+        NOTHING_SENT,
+        helps=("renew", "again"),
+        meaning="failed",
+    ),
+    "host_forbidden": ErrorText(
+        _("%(host)s is not on the public internet"),
+        _(
+            "Only public addresses and the usual mail ports may be reached. An operator can allow a network with "
+            "POSTWAGEN_ALLOWED_NETWORKS."
+        ),
+        NOTHING_SENT,
+        helps=("again", "renew"),
+    ),
+    "connect_refused": ErrorText(
+        _("%(host)s accepts no connection"),
+        _("The server is there, but nothing answers at this port. Check the port, or wait until the service is back."),
+        NOTHING_SENT,
+        helps=("again", "renew"),
+    ),
+    "connect_timeout": ErrorText(
+        _("%(host)s does not answer"),
+        _("No answer came in time. The server is down, or a firewall drops the connection."),
+        NOTHING_SENT,
+        helps=("again", "renew"),
+    ),
+    "wrong_protocol": ErrorText(
+        _("%(host)s does not speak IMAP at this port"),
+        _("Something else answers there. IMAP with TLS is port 993, IMAP with STARTTLS is port 143."),
+        NOTHING_SENT,
+        helps=("renew", "again"),
+    ),
+    "tls_refused": ErrorText(
+        _("No secure connection to %(host)s"),
+        _("Without a valid certificate nobody knows whether this is the right server."),
+        NOTHING_SENT,
+        helps=("again", "renew"),
+    ),
+    "tls_expired": ErrorText(
+        _("The certificate of %(host)s is not valid at this time"),
+        _(
+            "It has expired or is not valid yet. Have it renewed, or compare its fingerprint with the one that the "
+            "provider names and enter that one."
+        ),
+        NOTHING_SENT,
+        helps=("again", "renew"),
+    ),
+    "tls_untrusted": ErrorText(
+        _("The certificate of %(host)s is not trusted"),
+        _(
+            "No known authority has signed it. Compare its fingerprint with the one that the provider names and enter "
+            "that one, or the provider's own authority."
+        ),
+        NOTHING_SENT,
+        helps=("renew", "again"),
+    ),
+    "tls_wrong_host": ErrorText(
+        _("The certificate of %(host)s is made for another name"),
+        _("Often the provider's own host name fits; its help pages name it. Enter that name."),
+        NOTHING_SENT,
+        helps=("renew", "again"),
+    ),
+    "tls_wrong_pin": ErrorText(
+        _("%(host)s shows another certificate than the one agreed"),
+        _(
+            "The fingerprint does not match. Perhaps the certificate was renewed; ask the provider before you enter a "
+            "new fingerprint."
+        ),
+        NOTHING_SENT,
+        helps=("renew", "again"),
+        meaning="failed",
+    ),
+    "tls_too_old": ErrorText(
+        _("%(host)s only offers outdated encryption"),
+        _("We ask for TLS 1.2 or newer. The provider has to renew the server, or names another one."),
+        NOTHING_SENT,
+        helps=("renew", "again"),
+    ),
+    "starttls_missing": ErrorText(
+        _("%(host)s offers no encryption at this port"),
+        _("Use port 993 with TLS. Clear text is possible only if you choose it by name."),
+        NOTHING_SENT,
+        helps=("renew", "again"),
+    ),
+    "login_refused": ErrorText(
+        _("%(host)s does not accept user name and password"),
+        _(
+            "Many providers want the whole address as user name, an app password, or IMAP switched on in the mailbox's "
+            "settings."
+        ),
+        NOTHING_LOST,
+        helps=("password", "renew"),
+    ),
+    "connection_lost": ErrorText(
+        _("The connection to %(host)s broke off"),
+        _("The network, or one of the servers, dropped it."),
+        NOTHING_LOST,
+        meaning="working",
+    ),
+    "server_busy": ErrorText(
+        _("%(host)s asked us to wait"),
+        _("The server limits how much may be fetched at a time."),
+        NOTHING_LOST,
+        meaning="working",
+    ),
+    "server_refused": ErrorText(
+        _("%(host)s refused a command"),
+        _("That is probably a limit or a fault of this server. Its answer stands in the technical details."),
+        NOTHING_LOST,
+        meaning="failed",
+    ),
+    "target_full": ErrorText(
+        _("The new mailbox is full"),
+        _("Raise the new mailbox's quota, then retry: what is there already is not copied again."),
+        _("Nothing is lost: the mail lies unchanged at the old server."),
+    ),
+    "folder_refused": ErrorText(
+        _("A folder cannot be opened or created"),
+        _("The other folders were carried. Map the folder to another name in a new job, or rename it at the old server."),
+        NOTHING_LOST,
+        helps=("renew", "again"),
+    ),
+    "folder_collision": ErrorText(
+        _("Two folders would get the same name at the new server"),
+        _("Give one of them another name in a new job; the other folders were carried."),
+        NOTHING_LOST,
+        helps=("renew",),
+    ),
+    "folder_recreated": ErrorText(
+        _("A folder in the new mailbox was deleted and created again"),
+        _(
+            "We had carried mail into it. Replay puts the mail into the new folder once more; keep leaves the folder "
+            "as it is now and only carries what is new."
+        ),
+        _("Nothing is lost: the mail lies unchanged at the old server."),
+        helps=("recreated",),
+    ),
+    "ledger_busy": ErrorText(
+        _("Another job works on this mailbox"),
+        _("Two jobs at the same mailbox at the same time would carry mail twice."),
+        NOTHING_LOST,
+        meaning="working",
+    ),
+    "credentials_wiped": ErrorText(
+        _("The passwords of this job were wiped"),
+        _("Passwords are kept only for a limited time. Type them again, then the job continues."),
+        NOTHING_LOST,
+        helps=("password",),
+    ),
+    "cannot_unseal": ErrorText(
+        _("The stored passwords cannot be opened any more"),
+        _("They were sealed with another key. Type them again, then the job continues."),
+        NOTHING_LOST,
+        helps=("password",),
+    ),
+    "disk_full": ErrorText(
+        _("Our own disk is full"),
+        _("An operator has to make room at this service; then try again."),
+        NOTHING_LOST,
+    ),
+    "stopped": ErrorText(
+        _("The job was stopped"),
+        _("It continues where it stopped as soon as you resume it."),
+        NOTHING_LOST,
+        meaning="idle",
+    ),
+    "fenced": ErrorText(
+        _("Another worker has taken over"),
+        _("The first worker was silent for too long."),
+        NOTHING_LOST,
+        meaning="working",
+    ),
+    "defect": ErrorText(
+        _("This is a fault on our side"),
+        _("Please report it with the technical details below. Retrying is safe: nothing is carried twice."),
+        _("Nothing was deleted anywhere, and nothing is lost."),
+        meaning="failed",
+    ),
+}
+
+
+def error_text(code: str) -> ErrorText:
+    """The texts for a code; one that is not known yet has those of any error."""
+    return TEXTS.get(code, TEXTS["error"])
+
+
+def shown_host(error: Mapping[str, Any], source: str, target: str) -> str:
+    """The host that the error is about, or both."""
+    return {"source": source, "target": target}.get(str(error.get("end", "")), f"{source} / {target}")

@@ -1,0 +1,194 @@
+"""Why single messages were not carried, which rule left what behind, what to know besides. One entry per code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from flask_babel import LazyString, ngettext
+from flask_babel import lazy_gettext as _
+
+
+@dataclass(frozen=True, slots=True)
+class FailureText:
+    """`title` stands behind a number, `short` in a list; `body` explains, `remedy` says what to do."""
+
+    title: LazyString
+    short: LazyString
+    body: LazyString
+    remedy: LazyString
+
+
+AGAIN: Final = _("Retry the job: only what is missing is fetched again.")
+AT_SOURCE: Final = _("The old server has only this; ask its provider whether the message can be repaired.")
+
+
+REASONS: Final[Mapping[str, FailureText]] = {
+    "too_big": FailureText(
+        _("larger than the new server accepts"),
+        _("too large"),
+        _("The new server refuses messages of this size."),
+        _("Raise the limit at the new server, then retry the job."),
+    ),
+    "too_large": FailureText(
+        _("larger than this job's limit"),
+        _("too large"),
+        _("The job was given a largest size, and these exceed it."),
+        _("Create a job with a higher limit for the same mailbox: only what is missing is carried."),
+    ),
+    "refused": FailureText(
+        _("refused by the new server"),
+        _("refused"),
+        _("The new server's answer stands with each message in the list."),
+        AGAIN,
+    ),
+    "empty": FailureText(
+        _("empty, therefore refused by the new server"),
+        _("empty"),
+        _("The message has no content at all, and the new server takes no empty ones."),
+        _("There is nothing to carry; delete the message at the old server if it is in the way."),
+    ),
+    "gone_at_source": FailureText(
+        _("deleted at the old server meanwhile"),
+        _("deleted meanwhile"),
+        _("Somebody moved or deleted them while the job was running."),
+        AGAIN,
+    ),
+    "empty_at_source": FailureText(
+        _("delivered empty by the old server"),
+        _("delivered empty"),
+        _("The old server lists the message but delivers no content."),
+        AT_SOURCE,
+    ),
+    "short_at_source": FailureText(
+        _("delivered incompletely by the old server"),
+        _("incomplete"),
+        _("The old server delivers less than it announces."),
+        AT_SOURCE,
+    ),
+    "substitute_at_source": FailureText(
+        _("replaced by a notice of the old server"),
+        _("only a notice"),
+        _("Instead of the message the old server delivers a text that says it cannot be read."),
+        AT_SOURCE,
+    ),
+    "later": FailureText(
+        _("not delivered yet by the old server"),
+        _("not delivered yet"),
+        _("The old server asked us to come back for them."),
+        AGAIN,
+    ),
+    "ambiguous": FailureText(
+        _("possibly there already"),
+        _("doubtful"),
+        _("The connection broke while they were written, and several messages at the new server look like them."),
+        _("Look at the folder at the new server; we do not write them again, so that nothing is doubled."),
+    ),
+    "connection_lost_on_append": FailureText(
+        _("cut off while being written"),
+        _("cut off"),
+        _("At these messages the connection to the new server broke again and again."),
+        AGAIN,
+    ),
+    "unreadable": FailureText(
+        _("not readable at the old server"),
+        _("not readable"),
+        _("The old server answers with an error when these messages are fetched."),
+        AT_SOURCE,
+    ),
+    "folder_refused": FailureText(
+        _("in a folder that cannot be opened or created"),
+        _("folder not usable"),
+        _("The server refuses the folder; the other folders were carried."),
+        _("Map the folder to another name in a new job, or rename it at the old server."),
+    ),
+}
+
+UNKNOWN_REASON: Final = FailureText(
+    _("not carried for another reason"),
+    _("another reason"),
+    _("The technical answer stands with each message in the list."),
+    AGAIN,
+)
+
+
+def failure_text(reason: str) -> FailureText:
+    """The texts for a reason; one that is not known yet is said to be another one."""
+    return REASONS.get(reason, UNKNOWN_REASON)
+
+
+# ---- rules that leave something behind -----------------------------------------------------------------------------
+
+RULES: Final[Mapping[str, LazyString]] = {
+    "gone_at_source": _("deleted at the old server meanwhile"),
+    "not_included": _("not among the folders chosen"),
+    "shared_folder": _("shared folder of somebody else"),
+    "virtual_folder": _("shows mail of other folders once more"),
+    "excluded": _("left behind by your choice"),
+    "collision": _("another folder has this name at the new server"),
+    "larger than": _("larger than this job's limit"),
+}
+
+
+def rule_text(rule: str) -> LazyString | str:
+    """Why something stays behind. A rule may name what it found after a colon; one not known is shown as it is."""
+    begin = "larger than" if rule.startswith("larger than ") else rule.partition(":")[0]
+    return RULES.get(begin, rule)
+
+
+# ---- why a folder goes where it goes -------------------------------------------------------------------------------
+
+TARGET_REASONS: Final[Mapping[str, LazyString]] = {
+    "rule": _("by hand"),
+    "role": _("same use"),
+    "same_name": _("same name"),
+    "renamed": _("name adapted to the new server"),
+    "under": _("below the chosen folder"),
+}
+
+
+def target_reason(reason: str) -> LazyString | str:
+    """Why this target folder."""
+    return TARGET_REASONS.get(reason) or rule_text(reason)
+
+
+# ---- to know -------------------------------------------------------------------------------------------------------
+
+WARNINGS: Final[Mapping[str, LazyString]] = {
+    "folder_renamed": _("A folder's name was adapted to the new server"),
+    "folders_merged": _("Folders were merged into one"),
+    "source_validity_changed": _("The old server renumbered a folder; its mail was matched anew"),
+    "target_validity_changed": _("The new server renumbered a folder; its mail was matched anew"),
+    "not_seen_again": _("Messages carried were moved or deleted at the new server meanwhile"),
+    "date_not_kept": _("The new server did not keep the date of messages"),
+    "flags_not_kept": _("The new server did not keep marks like “read” of messages"),
+    "altered_by_target": _("The new server altered messages slightly when storing them"),
+    "damaged_by_target": _("The new server stored messages differently than they were sent"),
+}
+_COUNTED: Final = frozenset({"not_seen_again", "date_not_kept", "flags_not_kept"})
+"""Warnings whose detail is a number of messages."""
+
+
+def warning_text(code: str) -> LazyString | str:
+    """What the report says besides."""
+    return WARNINGS.get(code, code.replace("_", " "))
+
+
+def warning_line(code: str, folder: str, detail: str) -> str:
+    """Where it was, and how often or what."""
+    counted = code in _COUNTED and detail.isdigit()
+    shown = ngettext("%(num)d message", "%(num)d messages", int(detail)) if counted else detail
+    return " · ".join(part for part in (folder, shown) if part)
+
+
+# ---- differences that a comparison finds ---------------------------------------------------------------------------
+
+DIFFERENCES: Final[Mapping[str, LazyString]] = {
+    "missing": _("missing at the new server"),
+    "extra": _("only at the new server"),
+    "altered": _("altered"),
+    "flags": _("other marks"),
+    "date": _("another date"),
+    "duplicate": _("there twice"),
+}
