@@ -23,7 +23,7 @@ from migrator.mail.messages import MessageKey, Prints, Row
 class Traits:
     """What planners need to know of an end."""
 
-    namespace: Namespace = Namespace()
+    namespace: Namespace = field(default_factory=Namespace)
     has_folders: bool = True
     has_flags: bool = True
     has_dates: bool = True

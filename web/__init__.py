@@ -82,6 +82,4 @@ def contact(text: str) -> Markup:
 def _versions(folder: Path) -> dict[str, str]:
     """The beginning of every file's hash, so that browsers may keep it for ever."""
     files = [path for path in folder.rglob("*") if path.is_file()]
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:10] for path in files
-    }
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:10] for path in files}

@@ -10,7 +10,8 @@ from typing import Final
 from babel.dates import format_time as format_zone
 from babel.numbers import format_decimal
 from flask import Flask
-from flask_babel import format_date, format_time, get_locale, get_timezone, gettext, ngettext
+
+from web.babel import format_date, format_time, get_locale, get_timezone, gettext, ngettext
 
 _UNITS: Final = ("kB", "MB", "GB", "TB")
 THIN: Final = "\N{NO-BREAK SPACE}"

@@ -11,10 +11,10 @@ from urllib.parse import urlencode
 
 from babel.dates import LOCALTZ
 from flask import Flask, redirect, request
-from flask_babel import Babel, get_locale
 from werkzeug.wrappers import Response
 
 from migrator.settings import Settings
+from web.babel import Babel, get_locale
 from web.security import is_https
 
 LANGUAGES: Final = {"de": "Deutsch", "en": "English"}

@@ -13,16 +13,14 @@ LOGINS_PER_ADDRESS = "10 per minute; 60 per hour"
 LOGINS_PER_ACCOUNT = "6 per minute; 20 per hour"
 GUESSES_PER_ADDRESS = "30 per minute"
 CHECKS_PER_ADDRESS = "30 per minute"
-CALLS_PER_TOKEN = "1200 per minute"
+CALLS_PER_BEARER = "1200 per minute"
 
 limiter = Limiter(key_func=client_address, headers_enabled=True, in_memory_fallback_enabled=True)
 
 
 def configure(app: Flask, settings: Settings) -> None:
     """Count in the production broker where there is one, so that several web processes count together."""
-    app.config.update(
-        RATELIMIT_STORAGE_URI=settings.broker_url or "memory://", RATELIMIT_KEY_PREFIX="postwagen-limits"
-    )
+    app.config.update(RATELIMIT_STORAGE_URI=settings.broker_url or "memory://", RATELIMIT_KEY_PREFIX="postwagen-limits")
     limiter.init_app(app)
 
 

@@ -48,4 +48,6 @@ def answer(pieces: Iterable[Piece], *, title: str = "") -> Response:
     if not changed:
         return Response(status=204)
     head = [str(Markup("<title>{}</title>").format(title))] if title else []
-    return make_response("\n".join([*head, *(f"<template>{one.html}</template>" if one.is_row else one.html for one in changed)]))
+    return make_response(
+        "\n".join([*head, *(f"<template>{one.html}</template>" if one.is_row else one.html for one in changed)])
+    )

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import structlog
 from flask import Flask
-from gunicorn.app.base import BaseApplication
-from gunicorn.glogging import Logger
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
 from migrator import lifeline, logs
 from migrator.errors import PostwagenError
@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 THREADS: Final = 16
 
 
-class Log(Logger):  # type: ignore[misc]  # published without types
+class Log(Logger):
     """Gunicorn's words go through our own logging; only what is worth a warning."""
 
     def setup(self, cfg: Any) -> None:

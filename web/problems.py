@@ -6,7 +6,6 @@ import secrets
 
 import structlog
 from flask import Flask, Response, flash, make_response, redirect, render_template, request
-from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
@@ -14,6 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from migrator.db.store import DatabaseTrouble
 from migrator.errors import UsageError
 from web.api import problems as api
+from web.babel import gettext as _
 from web.security import is_fragment, safe_path
 
 log = structlog.get_logger(__name__)
@@ -30,6 +30,7 @@ def configure(app: Flask) -> None:
 
 def _refused(error: HTTPException) -> AnyResponse:
     if error.response is not None:  # made by a handler that knew better what to say
+        assert isinstance(error.response, AnyResponse)
         return error.response
     if api.is_asked():
         return api.of_http(error)
@@ -44,10 +45,18 @@ def _refused(error: HTTPException) -> AnyResponse:
 
 def _texts(code: int) -> tuple[str, str, str]:
     known = {
-        404: (_("This page does not exist"), _("The address may contain a typing error, or the job is gone."), "search"),
+        404: (
+            _("This page does not exist"),
+            _("The address may contain a typing error, or the job is gone."),
+            "search",
+        ),
         405: (_("That is not possible here"), _("This address only answers to a form."), "search"),
         413: (_("That was too much at once"), _("The form is larger than we accept."), "failed"),
-        429: (_("Too many attempts"), _("We pause for a while, so that nobody can guess. Try again in some minutes."), "pause"),
+        429: (
+            _("Too many attempts"),
+            _("We pause for a while, so that nobody can guess. Try again in some minutes."),
+            "pause",
+        ),
     }
     return known.get(code, (_("That did not work"), _("The request could not be understood."), "failed"))
 
@@ -59,7 +68,9 @@ def _stale_form(error: CSRFError) -> AnyResponse:
     if is_fragment():
         return Response(status=400, headers={"HX-Refresh": "true"})
     title = _("This form is too old")
-    body = _("Your session has ended meanwhile, or cookies are blocked. Load the page again and send the form once more.")
+    body = _(
+        "Your session has ended meanwhile, or cookies are blocked. Load the page again and send the form once more."
+    )
     return _page(400, title=title, body=body, symbol="refresh", reload=safe_path(request.path))
 
 
@@ -88,7 +99,9 @@ def _defect(error: Exception) -> AnyResponse:
     if api.is_asked():
         return api.problem(500, "defect", "This is a fault on our side.", incident=incident)
     body = _("The page could not be loaded. The jobs continue regardless.")
-    return _page(500, title=_("This is a fault on our side"), body=body, symbol="failed", incident=incident, reload=_again())
+    return _page(
+        500, title=_("This is a fault on our side"), body=body, symbol="failed", incident=incident, reload=_again()
+    )
 
 
 def _again() -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response, abort, flash, make_response, redirect, render_template, request, url_for
-from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from migrator.accounts import LinkView, operations, queries
+from migrator.accounts import LinkView, UserView, operations, queries
+from web.babel import gettext as _
 from web.limits import GUESSES_PER_ADDRESS, LOGINS_PER_ACCOUNT, LOGINS_PER_ADDRESS, account, failed, limiter
 from web.security import current_user, log_in, log_out, safe_path
 from web.services import services
@@ -58,7 +58,9 @@ def setup(token: str) -> str:
 def use_setup(token: str) -> AnyResponse:
     """Set the password, or make the first account, and log in with it."""
     link, form = _link(token), request.form
-    problems = {} if form.get("password") == form.get("repeated") else {"repeated": problem_text("", "passwords_differ", "")}
+    problems = (
+        {} if form.get("password") == form.get("repeated") else {"repeated": problem_text("", "passwords_differ", "")}
+    )
     if not problems:
         try:
             log_in(_use(token, link))
@@ -84,10 +86,10 @@ def _link(token: str) -> LinkView:
     return link
 
 
-def _use(token: str, link: LinkView) -> queries.UserView:
+def _use(token: str, link: LinkView) -> UserView:
     form = request.form
-    first = {} if link.user else {"email": form.get("email", ""), "name": form.get("name", "")}
-    return operations.use_link(services().db, token, password=form.get("password", ""), **first)
+    email, name = (None, None) if link.user else (form.get("email", ""), form.get("name", ""))
+    return operations.use_link(services().db, token, email=email, name=name, password=form.get("password", ""))
 
 
 def _problems(error: operations.AccountError) -> dict[str, str]:

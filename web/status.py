@@ -1,4 +1,4 @@
-"""The customer's page: where the move stands, what happens next. No login, no server, no folder names, no failure texts."""
+"""The customer's page: where the move stands, what happens next. No login, no server, no folder, no failure text."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from datetime import timedelta
 from typing import Any, Final
 
 from flask import Blueprint, Response, abort, make_response, render_template, url_for
-from flask_babel import gettext as _
-from flask_babel import ngettext
 
 from migrator.jobs import queries
 from migrator.jobs.states import JobKind, JobState
 from migrator.jobs.views import StatusView
 from web import formats, live
+from web.babel import gettext as _
+from web.babel import ngettext
 from web.limits import GUESSES_PER_ADDRESS, failed, limiter
 from web.live import Piece, piece
 from web.services import services
@@ -84,7 +84,9 @@ def headline(view: StatusView) -> str:
     if view.kind is JobKind.VERIFY and view.state in (S.RUNNING, S.SUCCEEDED):
         return _("Your mailbox is being compared") if view.state is S.RUNNING else _("Your mailbox has been compared")
     return {
-        S.QUEUED: _("Your mailbox moves in a moment") if view.started_at is None else _("Your mailbox continues to move soon"),
+        S.QUEUED: _("Your mailbox moves in a moment")
+        if view.started_at is None
+        else _("Your mailbox continues to move soon"),
         S.RUNNING: _("Your mailbox is moving now"),
         S.PAUSED: _("The move is paused"),
         S.SUCCEEDED: _("Your mailbox has moved"),
@@ -98,16 +100,15 @@ def lead(view: StatusView) -> str:
     goes_on = _("You can close this page and work as usual. It continues by itself.")
     if view.state is S.SUCCEEDED:
         return ngettext(
-            "%(count)s message is at the new server now.",
-            "%(count)s messages are at the new server now.",
+            "%(count)s message is on the new server now.",
+            "%(count)s messages are on the new server now.",
             view.counts.copied + view.counts.already_there,
             count=formats.number(view.counts.copied + view.counts.already_there),
         )
     if view.state is S.INCOMPLETE:
         return ngettext(
-            "We could not carry %(count)s message yet. It lies unchanged at your old provider, and we are looking after it.",
-            "We could not carry %(count)s messages yet. They lie unchanged at your old provider, and we are looking after "
-            "them.",
+            "We could not carry %(count)s message yet. It lies unchanged at your old provider, and we look after it.",
+            "We could not carry %(count)s messages yet. They lie unchanged at your old provider, and we look after them.",
             view.counts.failed,
             count=formats.number(view.counts.failed),
         )
@@ -115,7 +116,9 @@ def lead(view: StatusView) -> str:
         S.QUEUED: goes_on,
         S.RUNNING: goes_on,
         S.PAUSED: _("We have paused it and will resume it. You need not do anything."),
-        S.CANCELLED: _("What has been carried so far stays at the new server. At your old provider nothing was changed."),
+        S.CANCELLED: _(
+            "What has been carried so far stays on the new server. At your old provider nothing was changed."
+        ),
     }.get(view.state, _("It does not continue by itself at the moment. We are looking into it; your mail is safe."))
 
 

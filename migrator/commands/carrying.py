@@ -147,7 +147,7 @@ def _run(work: Work, state: Path, settings: Settings, quiet: bool) -> Finished:
 
     before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with (Silence() if quiet else Bars()) as bars:
+        with Silence() if quiet else Bars() as bars:
             return run_once(
                 work, state.absolute(), stop=stop, observer=bars, quiet_seconds=settings.quiet_seconds, begun=bars.begun
             )

@@ -16,5 +16,5 @@ def serve(host: str, port: int, data_dir: str | None, only: str | None) -> int:
     """Everything on this machine in one command: web, worker, schedule. Ctrl-C stops all of it."""
     from migrator import serve as supervisor
 
-    settings = all_settings.load(**({"data_dir": data_dir} if data_dir else {}))
+    settings = all_settings.load(data_dir=data_dir)
     return supervisor.serve(settings, host=host, port=port, only=only)

@@ -22,7 +22,7 @@ _data_dir = click.option("--data-dir", type=click.Path(), help="The service's da
 
 def opened(data_dir: str | None) -> tuple[Settings, Database]:
     """The settings and the service's database, at its newest revision."""
-    settings = all_settings.load(**({"data_dir": data_dir} if data_dir else {}))
+    settings = all_settings.load(data_dir=data_dir)
     db = Database(settings.database_url)
     db.upgrade()
     return settings, db
@@ -133,7 +133,9 @@ def list_tokens(data_dir: str | None, as_json: bool) -> None:
     _, db = opened(data_dir)
     found = queries.tokens(db)
     if as_json:
-        shown = [{"name": t.name, "created_at": t.created_at.isoformat(), "revoked": t.revoked_at is not None} for t in found]
+        shown = [
+            {"name": t.name, "created_at": t.created_at.isoformat(), "revoked": t.revoked_at is not None} for t in found
+        ]
         click.echo(json.dumps({"tokens": shown}))
         return
     _table(("name", "made", "state"), [

@@ -5,7 +5,7 @@ A step locks the job's row by writing to it under the fence: whoever lost the le
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple, fields
 from datetime import UTC, datetime
 from typing import Any
@@ -177,11 +177,10 @@ class SqlPairLedger:
     def mark(self) -> Mark:
         """What the last pass knew of both folders."""
         with self._db.reading() as session:
-            found = dict(
-                session.execute(select(Folder.id, Folder.validity).where(Folder.id.in_((self._origin, self._target))))
-                .tuples()
-                .all()
-            )
+            rows = session.execute(
+                select(Folder.id, Folder.validity).where(Folder.id.in_((self._origin, self._target)))
+            ).all()
+            found = {row.id: row.validity for row in rows}
         return Mark(found.get(self._origin, 0), found.get(self._target, 0))
 
     def entries(self, keys: Sequence[MessageKey]) -> dict[MessageKey, Entry]:
@@ -192,9 +191,7 @@ class SqlPairLedger:
                 some = keys[start : start + KEYS_AT_ONCE]
                 for row in session.scalars(select(LedgerEntry).where(self._is_origin(LedgerEntry, some))):
                     found[_origin_of(row)] = self._entry(row)
-                refused = select(Failure).where(
-                    Failure.job_id == self._ledger.job_id, self._is_origin(Failure, some)
-                )
+                refused = select(Failure).where(Failure.job_id == self._ledger.job_id, self._is_origin(Failure, some))
                 for failure in session.scalars(refused):
                     found[_origin_of(failure)] = _refused(failure)
         return found
@@ -412,9 +409,7 @@ class SqlPairLedger:
     def _tally(self, session: Session, tally: Tally, *, done: bool) -> None:
         """Absolute numbers. Until the folder is done they only grow, so that no bar ever jumps back."""
         row = session.scalar(
-            select(JobFolder).where(
-                JobFolder.job_id == self._ledger.job_id, JobFolder.source_name == self._name
-            )
+            select(JobFolder).where(JobFolder.job_id == self._ledger.job_id, JobFolder.source_name == self._name)
         )
         if row is None:
             return

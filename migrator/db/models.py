@@ -7,7 +7,7 @@ job, stands in `entries` (the ledger).
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     JSON,
@@ -64,7 +64,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {datetime: Instant, dict[str, Any]: JSON, bytes: LargeBinary}
+    type_annotation_map: ClassVar = {datetime: Instant, dict[str, Any]: JSON, bytes: LargeBinary}
 
 
 # ---- people ------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def mail_servers(directory: Path) -> Iterator[Servers]:
 
     passwords = secrets.token_urlsafe(9), secrets.token_urlsafe(9)
     with contextlib.ExitStack() as stack:
-        ends = []
+        ends: list[LocalServer] = []
         for name, password in zip(("old", "new"), passwords, strict=True):
             place = directory / name
             place.mkdir()
@@ -87,7 +88,7 @@ class Service:
         self._token = token
         self._log = (settings.data_dir / "serve.log").open("wb")
         command = [sys.executable, "-m", "migrator.cli", "serve", "--port", str(port)]
-        self._child = subprocess.Popen(  # noqa: S603 - our own command, no shell
+        self._child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, env=child_environment(settings)
         )
 
@@ -95,10 +96,12 @@ class Service:
         """Until /readyz says so. Raises Defect with the end of the log."""
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end and self._child.poll() is None:
-            with contextlib.suppress(OSError, urllib.error.URLError):
-                with urllib.request.urlopen(f"{self.url}/readyz", timeout=5) as answer:  # noqa: S310 - loopback
-                    if answer.status == 200:
-                        return
+            with (
+                contextlib.suppress(OSError),
+                urllib.request.urlopen(f"{self.url}/readyz", timeout=5) as answer,  # noqa: S310 - loopback
+            ):
+                if answer.status == 200:
+                    return
             time.sleep(0.2)
         self._log.flush()
         tail = Path(self._log.name).read_text(encoding="utf-8", errors="replace")[-1500:]
@@ -163,11 +166,13 @@ def run(*, keep: bool, console: Console) -> int:
 
 
 def _show(directory: Path, servers: Servers, keep: bool, console: Console, began: float) -> int:
-    console.print(f"Two {servers.kind} servers run on loopback: old {servers.old.imap_port}, new {servers.new.imap_port}.")
+    console.print(
+        f"Two {servers.kind} servers run on loopback: old {servers.old.imap_port}, new {servers.new.imap_port}."
+    )
     until = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
     number = _fill(servers, until)
     console.print(f"The old one holds {number} messages of {OLD_USER}.")
-    settings = load(data_dir=directory / "data", allowed_networks="127.0.0.0/8")
+    settings = load(data_dir=directory / "data", allowed_networks=(ip_network("127.0.0.0/8"),))
     service = Service(settings, free_ports(1)[0], _token(settings))
     try:
         service.wait_ready()
@@ -198,7 +203,9 @@ def _conclude(
         console.print(f"Every one of {proven} messages was read back and compared by SHA-256: equal. {seconds:.0f} s.")
     else:
         console.print(f"Something differs: carrying {job['state']}, verifying {proof['state']}. {job['error'] or ''}")
-    console.print(f"On the web: {service.url}/jobs/{job['id']}" + ("" if keep else "  (make demo KEEP=1 keeps it open)"))
+    console.print(
+        f"On the web: {service.url}/jobs/{job['id']}" + ("" if keep else "  (make demo KEEP=1 keeps it open)")
+    )
     if keep:
         console.print(f"Log in by this link, once: {_first_link(settings, service)}")
         console.print("Ctrl-C ends it.")

@@ -50,7 +50,7 @@ class Reopening(Generic[End]):
         self, name: str, opener: Callable[[], End], *, stop: StopSignal, clock: Clock, observer: Observer
     ) -> None:
         self._name = name
-        self._opener = opener
+        self._opener: Callable[[], End] = opener
         self._stop = stop
         self._clock = clock
         self._observer = observer
@@ -83,7 +83,12 @@ class Reopening(Generic[End]):
         if self._losses >= len(DELAYS) or wait > LONGEST_WAIT:
             raise error
         self._losses += 1
-        fields = {"end": self._name, "code": error.instance_code, "detail": error.detail, "wait": wait}
+        fields: dict[str, str | int | float] = {
+            "end": self._name,
+            "code": error.instance_code,
+            "detail": error.detail,
+            "wait": wait,
+        }
         self._observer.note(Event("reconnecting", fields))
         self._clock.wait(wait, self._stop)
 

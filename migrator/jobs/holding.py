@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Self
 
 import structlog
 
@@ -66,7 +67,7 @@ class Holder:
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._beat, name=f"lease-{lease.job_id}", daemon=True)
 
-    def __enter__(self) -> Holder:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

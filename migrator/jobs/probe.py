@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from migrator.errors import PostwagenError, UsageError
 from migrator.jobs.orders import NewEndpoint
@@ -78,11 +78,7 @@ def probe_end(end: Endpoint, role: str, may_reach: AddressRule | None) -> ProbeR
     except PostwagenError as error:
         error.end = role
         return ProbeReport(ok=False, error=error, seconds=time.monotonic() - began)
-    return ProbeReport(**{**_as_dict(report), "seconds": time.monotonic() - began})
-
-
-def _as_dict(report: ProbeReport) -> dict[str, object]:
-    return {name: getattr(report, name) for name in ProbeReport.__dataclass_fields__}
+    return replace(report, seconds=time.monotonic() - began)
 
 
 def _ask(end: Endpoint, may_reach: AddressRule | None) -> ProbeReport:
@@ -134,5 +130,7 @@ def preview(source: ProbeReport, target: ProbeReport, rules: MappingRules) -> li
         )
         for pair in plan.pairs
     ]
-    left = [(info, rule) for info, rule in plan.left_out] + [(info, f"collision: {why}") for info, why in plan.collisions]
+    left = [(info, rule) for info, rule in plan.left_out] + [
+        (info, f"collision: {why}") for info, why in plan.collisions
+    ]
     return rows + [PreviewRow(info.name, len(info.path), "", None, rule, info.messages, False) for info, rule in left]

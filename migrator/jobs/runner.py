@@ -15,8 +15,8 @@ from migrator.db.ledger import SqlLedger
 from migrator.db.store import Database
 from migrator.db.vault import Vault
 from migrator.errors import Defect, Fenced, PostwagenError, Stopped
-from migrator.jobs import lease as leases
 from migrator.jobs import assignment
+from migrator.jobs import lease as leases
 from migrator.jobs.holding import Holder, RealClock
 from migrator.jobs.lease import Lease
 from migrator.jobs.recipes import Result, Work, World, carry_out
@@ -80,7 +80,7 @@ def attempt(work: Callable[[], Work], world: World, holder: Holder, db: Database
     except PostwagenError as error:
         log.warning("slice_failed", job=lease.job_id, code=error.instance_code, end=error.end, detail=error.detail)
         return ending_of(error, leases.failures_in_a_row(db, lease))
-    except Exception as error:  # noqa: BLE001 - the last line of defence: a job never stays RUNNING for ever
+    except Exception as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         log.exception("defect", job=lease.job_id)
         detail = f"{type(error).__name__} in {where.name}, line {where.lineno}"

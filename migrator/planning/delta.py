@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from migrator.mail.flags import normalised
-from migrator.ports import Entry, How, Row, Stand
+from migrator.mail.messages import Row
+from migrator.ports import Entry, How, Stand
 
 
 class Verdict(StrEnum):

@@ -83,9 +83,7 @@ def tls_context(endpoint: Endpoint) -> ssl.SSLContext:
     return context
 
 
-def secure(
-    sock: socket.socket, endpoint: Endpoint, wants_stop: Callable[[], bool] = lambda: False
-) -> ssl.SSLSocket:
+def secure(sock: socket.socket, endpoint: Endpoint, wants_stop: Callable[[], bool] = lambda: False) -> ssl.SSLSocket:
     """TLS on a fresh socket. Raises TlsRefused, NotImap, ConnectTimeout, Stopped; the socket is closed then."""
     secured: ssl.SSLSocket | None = None
     try:

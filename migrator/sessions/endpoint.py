@@ -47,7 +47,9 @@ class Endpoint:
     @property
     def identity(self) -> str:
         """The account, without how it is reached: what a ledger is bound to."""
-        return f"{self.protocol}://{self.user}{f'+{self.authzid}' if self.authzid else ''}@{self.host.lower()}:{self.port}"
+        return (
+            f"{self.protocol}://{self.user}{f'+{self.authzid}' if self.authzid else ''}@{self.host.lower()}:{self.port}"
+        )
 
 
 def fingerprint_digits(text: str) -> str:

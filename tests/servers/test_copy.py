@@ -125,11 +125,11 @@ def test_every_octet_flag_and_date_arrives_once_and_a_second_run_copies_nothing(
     assert [warning for warning in shown["warnings"] if "altered" not in warning] == []
     assert len(shown["warnings"]) == altered > 0
 
-    second = command.run("copy", *ends, "--json")
+    second = command.call("copy", *ends, "--json")
     assert second.json["messages"] == {**shown["messages"], "copied": 0, "already_there": total - 1}
     assert read_all(pair.new.imap_port, pair.new_account) == target
 
-    proof = command.run("verify", *ends, "--json")
+    proof = command.call("verify", *ends, "--json")
     kinds = Counter(item["kind"] for item in proof.json["discrepancies"])
     assert proof.code == 1, proof
     assert kinds == {"altered": altered, "missing": 1}
@@ -149,13 +149,13 @@ def test_a_mailbox_without_oddities_is_carried_and_proven_with_exit_code_0(
         assert (ran.code, ran.err) == (0, ""), ran
         assert ran.json["outcome"] == "succeeded"
         assert expected.items() <= ran.json["messages"].items()
-    checked = command.run("check", *ends, "--json").json
+    checked = command.call("check", *ends, "--json").json
     assert {(row["source"], row["target"]) for row in checked["mapping"]} == {
         (each["source"], each["target"]) for each in ran.json["folders"]
     }
     assert (checked["source"]["messages"], checked["target"]["messages"]) == (60, 60)
     for level in ("counts", "fingerprints", "digests"):
-        proof = command.run("verify", *ends, "--json", "--level", level)
+        proof = command.call("verify", *ends, "--json", "--level", level)
         assert proof.code == 0, proof
         assert proof.json["discrepancies"] == []
         assert proof.json["messages"]["already_there"] == 60
@@ -171,7 +171,7 @@ def test_what_the_new_server_makes_of_delicate_octets_and_of_future_dates_is_nam
     new_account = fresh_account(new_dovecot, pymap_account.user)
     ends = url(pymap_server, pymap_account), url(new_dovecot, new_account)
     command, began = Postwagen(tmp_path / "data", pymap_account.password, new_account.password), int(time.time())
-    ran = command.run("copy", *ends, "--json")
+    ran = command.call("copy", *ends, "--json")
     source = read_all(pymap_server.imap_port, pymap_account)
     for failure in ran.json["failures"]:
         lost = source["INBOX"].pop(int(failure["key"].split("/")[1]))
@@ -214,7 +214,7 @@ def test_at_the_source_nothing_is_marked_and_nothing_is_said_that_could(
     with FaultProxy("127.0.0.1", dovecot_pair.old.imap_port, record=True) as proxy:
         command, source = _command(dovecot_pair, tmp_path), url(proxy, dovecot_pair.old_account)
         for words in (("check",), ("copy", "--dry-run"), ("copy",), ("verify",), ("copy",)):
-            assert command.run(words[0], source, target, *words[1:], "--json").code == 0
+            assert command.call(words[0], source, target, *words[1:], "--json").code == 0
         said = proxy.commands()
     assert {verb for verb, _ in said} <= HARMLESS
     fetches = [line for verb, line in said if verb == b"UID FETCH" and b"BODY" in line]
@@ -232,9 +232,9 @@ def test_a_dry_run_and_a_proof_write_nothing_at_the_target(dovecot_pair: Dovecot
     source = url(dovecot_pair.old, dovecot_pair.old_account)
     with FaultProxy("127.0.0.1", dovecot_pair.new.imap_port, record=True) as proxy:
         command, target = _command(dovecot_pair, tmp_path), url(proxy, dovecot_pair.new_account)
-        ran = command.run("copy", source, target, "--dry-run", "--json")
-        proof = command.run("verify", source, target, "--json")
-        command.run("check", source, target, "--json")
+        ran = command.call("copy", source, target, "--dry-run", "--json")
+        proof = command.call("verify", source, target, "--json")
+        command.call("check", source, target, "--json")
         assert not {verb for verb, _ in proxy.commands()} & WRITING
     assert _states(dovecot_pair)[1] == before
     assert ran.code == 0, ran
@@ -249,7 +249,7 @@ def test_a_dry_run_and_a_proof_write_nothing_at_the_target(dovecot_pair: Dovecot
     assert {each["target"] for each in ran.json["folders"]} >= {"Neu/Tief", "b"}
     assert proof.code == 1
     assert Counter(each["kind"] for each in proof.json["discrepancies"]) == {"missing": 30}
-    ran = Postwagen(command.data, command.source_password, command.target_password).run("copy", source, url(
+    ran = Postwagen(command.data, command.source_password, command.target_password).call("copy", source, url(
         dovecot_pair.new, dovecot_pair.new_account), "--json")  # fmt: skip
     assert ran.json["messages"]["copied"] == 30, ran
 
@@ -267,7 +267,7 @@ def test_rules_say_where_folders_go_and_what_stays_behind(dovecot_pair: DovecotP
     big = _mail(7000, "z" * 50_000)
     fill_all(dovecot_pair.old.imap_port, dovecot_pair.old_account, {"INBOX": [big]})
     command, ends = _command(dovecot_pair, tmp_path), _urls(dovecot_pair)
-    ran = command.run(
+    ran = command.call(
         "copy", *ends, "--json", "--map", "INBOX.Alt=Ablage/Früher", "--map", "INBOX.Neu=Ablage/Früher",
         "--exclude", "INBOX.Werbung*", "--max-octets", "40000",
     )  # fmt: skip
@@ -288,7 +288,7 @@ def test_rules_say_where_folders_go_and_what_stays_behind(dovecot_pair: DovecotP
     assert differences(source, target, lambda name: where.get(name) or _there(name)) == []
 
     under = Postwagen(tmp_path / "other", command.source_password, command.target_password)
-    ran = under.run("copy", *ends, "--json", "--under", "Alte Post", "--include", "INBOX", "--include", "*.Alt*")
+    ran = under.call("copy", *ends, "--json", "--under", "Alte Post", "--include", "INBOX", "--include", "*.Alt*")
     assert ran.code == 0, ran
     after = _states(dovecot_pair)[1]
     counts = {name: len(content) for name, content in after.items() if name.startswith("Alte Post")}
@@ -306,14 +306,14 @@ def test_two_folders_of_one_role_are_merged_with_their_twins_and_said_so(
     content = {"Gesendete Objekte": [*same, same[0]], "Sent": [*same, _mail(77)], "INBOX": same}
     fill_all(old.imap_port, account, content)
     command, ends = _command(pair, tmp_path), _urls(pair)
-    first = command.run("copy", *ends, "--json")
+    first = command.call("copy", *ends, "--json")
     source, target = _states(pair)
     assert first.code == 0, first
     assert len(target["Sent"]) == 14
     assert differences(source, target, _role_merged) == []
     assert sum("merged" in warning for warning in first.json["warnings"]) == 1
-    assert command.run("copy", *ends, "--json").json["messages"]["copied"] == 0
-    assert command.run("verify", *ends, "--json").code == 0
+    assert command.call("copy", *ends, "--json").json["messages"]["copied"] == 0
+    assert command.call("verify", *ends, "--json").code == 0
 
 
 def _role_merged(name: str) -> str:
@@ -331,7 +331,7 @@ def test_names_that_the_target_cannot_hold_are_changed_openly_and_never_merge_tw
     content = {name: [_mail(100 * number + each) for each in range(4)] for number, name in enumerate(names)}
     fill_all(source_server.imap_port, account, content)
     command, ends = _command(pair, tmp_path), _urls(pair)
-    ran = command.run("copy", *ends, "--json")
+    ran = command.call("copy", *ends, "--json")
     source, target = _states(pair)
     assert adds_up(ran.json)
     found = {each["source"]: (each["target"], each["copied"], each["failed"]) for each in ran.json["folders"]}
@@ -344,10 +344,10 @@ def test_names_that_the_target_cannot_hold_are_changed_openly_and_never_merge_tw
     assert (ran.code, ran.json["outcome"]) == (1, "incomplete"), ran
     carried = {name: content for name, content in source.items() if found.get(name, ("", 0, 0))[1]}
     assert differences(carried, target, lambda name: found[name][0]) == []
-    proof = command.run("verify", *ends, "--json", *(f"--exclude={name}" for name in found if not found[name][1]))
+    proof = command.call("verify", *ends, "--json", *(f"--exclude={name}" for name in found if not found[name][1]))
     assert proof.code == 0, proof
     by_hand = {"INBOX/Sub": "INBOX.Sub (Posteingang)", "v1_2": "INBOX.Version 1,2", long: "INBOX.kurz"}
-    again = command.run("copy", *ends, "--json", *(f"--map={old}={new}" for old, new in by_hand.items()))
+    again = command.call("copy", *ends, "--json", *(f"--map={old}={new}" for old, new in by_hand.items()))
     assert again.json["messages"]["copied"] == 12, again
     assert again.code == 0, again
     assert sum(map(len, _states(pair)[1].values())) == 32
@@ -361,7 +361,7 @@ def test_what_the_customer_did_at_the_target_stays_and_what_is_new_at_the_source
 ) -> None:
     fill_all(dovecot_pair.old.imap_port, dovecot_pair.old_account, {"INBOX": [_mail(n) for n in range(12)]})
     command, ends = _command(dovecot_pair, tmp_path), _urls(dovecot_pair)
-    assert command.run("copy", *ends, "--json").code == 0
+    assert command.call("copy", *ends, "--json").code == 0
     with Client(dovecot_pair.new.imap_port, dovecot_pair.new_account) as customer:
         customer.delete("INBOX", "1:2")
         customer.tell(b'SELECT "INBOX"')
@@ -378,7 +378,7 @@ def test_what_the_customer_did_at_the_target_stays_and_what_is_new_at_the_source
         provider.delete("INBOX", "8")
         provider.create("INBOX.Später")
         provider.fill("INBOX.Später", [_mail(13)])
-    again = command.run("copy", *ends, "--json")
+    again = command.call("copy", *ends, "--json")
     assert (again.code, again.json["messages"]["copied"]) == (0, 3), again
     target = _states(dovecot_pair)[1]
     flags = {uid: each.flags for uid, each in target["INBOX"].items()}
@@ -391,7 +391,7 @@ def test_what_the_customer_did_at_the_target_stays_and_what_is_new_at_the_source
     with Client(dovecot_pair.old.imap_port, dovecot_pair.old_account) as provider:
         provider.store("INBOX", "5", "-FLAGS (\\Flagged)")
         provider.store("INBOX", "4", "+FLAGS (\\Seen)")
-    assert command.run("copy", *ends, "--json").json["messages"]["copied"] == 0
+    assert command.call("copy", *ends, "--json").json["messages"]["copied"] == 0
     assert {uid: each.flags for uid, each in _states(dovecot_pair)[1]["INBOX"].items()} == {
         **flags, 5: {"\\Seen", "Privat"},
     }  # fmt: skip
@@ -404,10 +404,10 @@ def test_mail_that_somebody_carried_before_is_adopted_and_not_doubled(
     fill_all(dovecot_pair.old.imap_port, dovecot_pair.old_account, {"INBOX": mails})
     fill_all(dovecot_pair.new.imap_port, dovecot_pair.new_account, {"INBOX": mails[:11]})
     command, ends = _command(dovecot_pair, tmp_path), _urls(dovecot_pair)
-    ran = command.run("copy", *ends, "--json")
+    ran = command.call("copy", *ends, "--json")
     assert (ran.json["messages"]["already_there"], ran.json["messages"]["copied"]) == (11, 11), ran
     (tmp_path / "data").rename(tmp_path / "lost")  # and when the ledger is lost, all of it
-    ran = command.run("copy", *ends, "--json")
+    ran = command.call("copy", *ends, "--json")
     assert (ran.json["messages"]["already_there"], ran.json["messages"]["copied"]) == (22, 0), ran
     assert differences(*_states(dovecot_pair)) == []
 
@@ -419,19 +419,19 @@ def test_a_target_folder_deleted_and_made_anew_is_asked_about(
     content = {"INBOX": [_mail(n) for n in range(5)], "INBOX.Kunden": [_mail(n) for n in range(50, 60)]}
     fill_all(dovecot_pair.old.imap_port, dovecot_pair.old_account, content)
     command, ends = _command(dovecot_pair, tmp_path), _urls(dovecot_pair)
-    assert command.run("copy", *ends, "--json").code == 0
+    assert command.call("copy", *ends, "--json").code == 0
     with Client(dovecot_pair.new.imap_port, dovecot_pair.new_account) as customer:
         customer.tell(b'DELETE "Kunden"')
-    asked = command.run("copy", *ends, "--json")
+    asked = command.call("copy", *ends, "--json")
     assert asked.code == 1, asked
     assert asked.json["error"]["code"] == "folder_recreated"
     assert "--recreated replay|keep" in asked.err
     assert "10 of 10 messages" in asked.err
-    answered = command.run("copy", *ends, "--json", "--recreated", choice)
+    answered = command.call("copy", *ends, "--json", "--recreated", choice)
     assert answered.code == 0, answered
     assert adds_up(answered.json)
     assert len(_states(dovecot_pair)[1]["Kunden"]) == (10 if choice == "replay" else 0)
-    last = command.run("copy", *ends, "--json")
+    last = command.call("copy", *ends, "--json")
     assert (last.code, last.json["messages"]["copied"]) == (0, 0), last
 
 
@@ -439,7 +439,7 @@ def test_a_source_that_renumbers_its_folder_doubles_nothing(dovecot_pair: Doveco
     mails = [*dressed(realistic_corpus(30, 5, max_size=9_000)), *(_mail(n) for n in range(5)), _mail(1), _mail(1)]
     fill_all(dovecot_pair.old.imap_port, dovecot_pair.old_account, {"INBOX": mails})
     command, ends = _command(dovecot_pair, tmp_path), _urls(dovecot_pair)
-    assert command.run("copy", *ends, "--json").code == 0
+    assert command.call("copy", *ends, "--json").code == 0
     with Client(dovecot_pair.old.imap_port, dovecot_pair.old_account) as provider:
         provider.delete("INBOX", "2:4")
     maildir = dovecot_pair.old.mail_directory(dovecot_pair.old_account.user) / "Maildir"
@@ -448,11 +448,11 @@ def test_a_source_that_renumbers_its_folder_doubles_nothing(dovecot_pair: Doveco
             file.unlink()
     with Client(dovecot_pair.old.imap_port, dovecot_pair.old_account) as provider:
         provider.fill("INBOX", [_mail(900)])
-    again = command.run("copy", *ends, "--json")
+    again = command.call("copy", *ends, "--json")
     assert (again.code, again.json["messages"]["copied"]) == (0, 1), again
     assert any("renumbered" in warning for warning in again.json["warnings"])
     assert len(_states(dovecot_pair)[1]["INBOX"]) == 38
-    assert command.run("copy", *ends, "--json").json["messages"]["copied"] == 0
+    assert command.call("copy", *ends, "--json").json["messages"]["copied"] == 0
 
 
 # ------------------------------------------------------------------ limits
@@ -471,7 +471,7 @@ def test_a_full_target_ends_with_6_and_more_quota_completes_it_without_doubles(
     state = ("--state", str(tmp_path / "ledger"))
     with FaultProxy("127.0.0.1", small.imap_port) as proxy:  # the same address before and after
         target = url(proxy, new_account)
-        full = command.run("copy", source, target, "--json", *state)
+        full = command.call("copy", source, target, "--json", *state)
         assert full.code == 6, full
         assert full.json["error"]["code"] == "target_full"
         assert full.json["error"]["end"] == "target", full
@@ -484,7 +484,7 @@ def test_a_full_target_ends_with_6_and_more_quota_completes_it_without_doubles(
         home.parent.mkdir(parents=True, exist_ok=True)
         small.mail_directory(account.user).rename(home)
         proxy.upstream = ("127.0.0.1", large.imap_port)
-        rest = command.run("copy", source, target, "--json", *state)
+        rest = command.call("copy", source, target, "--json", *state)
         assert rest.code == 0, rest
         assert rest.json["messages"]["copied"] == 60 - carried
         assert (

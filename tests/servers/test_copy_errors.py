@@ -18,7 +18,6 @@ from pathlib import Path
 
 import pytest
 
-from migrator.cli import main
 from migrator.demo.certificates import Certificate, make_certificate
 from migrator.demo.servers import DovecotServer, free_ports
 from tests.servers.command import ROOT, Postwagen, Ran, url
@@ -321,21 +320,10 @@ def _run(case: Case, scene: Scene, number: int) -> Ran:
     return _command(case, scene, number).run(*case.arguments(scene), "--json", within=60)
 
 
-def _run_here(case: Case, scene: Scene, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ran:
-    """In this process: wrong usage ends before anything happens that could disturb us."""
-    for name, value in _command(case, scene, 1000).environment().items():
-        monkeypatch.setenv(name, value)
-    with pytest.raises(SystemExit) as ended:
-        main([*case.arguments(scene), "--json"])
-    out, err = capsys.readouterr()
-    return Ran(int(str(ended.value.code)), out, err, 0.0, 0.0)
-
-
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.exit_code == 2])
-def test_it_says_what_is_wrong_with_what_was_typed(
-    name: str, scene: Scene, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    _judge(CASES[name], _run_here(CASES[name], scene, monkeypatch, capsys), scene)
+def test_it_says_what_is_wrong_with_what_was_typed(name: str, scene: Scene) -> None:
+    case = CASES[name]
+    _judge(case, _command(case, scene, 1000).call(*case.arguments(scene), "--json"), scene)
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.exit_code != 2])

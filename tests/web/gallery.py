@@ -17,7 +17,18 @@ from pathlib import Path
 from typing import Any
 
 from migrator.accounts import operations as accounts
-from migrator.db.models import Endpoint, Failure, Folder, Job, JobEventRow, JobFolder, JobSample, JobWarning, Skipped, Worker
+from migrator.db.models import (
+    Endpoint,
+    Failure,
+    Folder,
+    Job,
+    JobEventRow,
+    JobFolder,
+    JobSample,
+    JobWarning,
+    Skipped,
+    Worker,
+)
 from migrator.db.store import Database
 from migrator.db.vault import Vault
 from migrator.errors import LoginRefused
@@ -101,7 +112,9 @@ class _Maker:
     # ---- kinds of jobs ---------------------------------------------------------------------------------------------
 
     def running(self) -> int:
-        job_id = self.simple(JobState.RUNNING, "mueller-soehne.example", "verkauf", host="imap.ionos.de", started=51 * 60)
+        job_id = self.simple(
+            JobState.RUNNING, "mueller-soehne.example", "verkauf", host="imap.ionos.de", started=51 * 60
+        )
         failures = [("INBOX", "too_big", 84_200_000 - n * 3 * MB, "message exceeds fixed maximum message size")
                     for n in range(9)]  # fmt: skip
         failures += [("Gesendete Objekte", "empty_at_source", 0, "")] * 2
@@ -158,8 +171,9 @@ class _Maker:
         differences = [{"folder": "Angebote", "key": "1/17", "kind": "missing", "detail": "<a@b.example>"},
                        {"folder": "INBOX", "key": "3/902", "kind": "extra", "detail": "Date: 20 Nov 2026"},
                        {"folder": "INBOX", "key": "3/11", "kind": "flags", "detail": r"\Seen"}]  # fmt: skip
-        return self.partly(JobState.INCOMPLETE, "tanzschule-vogt.example", "kurse", kind=JobKind.VERIFY.value, failed=1,
-                           result={"proven": False, "discrepancies": differences, "discrepancies_total": 3})  # fmt: skip
+        result = {"proven": False, "discrepancies": differences, "discrepancies_total": 3}
+        columns = {"kind": JobKind.VERIFY.value, "failed": 1, "result": result}
+        return self.partly(JobState.INCOMPLETE, "tanzschule-vogt.example", "kurse", **columns)
 
     # ---- rows ------------------------------------------------------------------------------------------------------
 
@@ -167,8 +181,8 @@ class _Maker:
         self, state: JobState, domain: str, user: str, *, host: str = "", started: int = 0, **columns: Any
     ) -> int:
         name = f"{user}@{domain}"
-        new = NewJob(JobKind.COPY, self.end(host or f"imap.{domain}", name), self.end("mail.nordhafen.example", name), {},
-                     STAFF)  # fmt: skip
+        source, target = self.end(host or f"imap.{domain}", name), self.end("mail.nordhafen.example", name)
+        new = NewJob(JobKind.COPY, source, target, {}, STAFF)
         begun = self.now - timedelta(seconds=started)
         created = begun - timedelta(seconds=20)
         job_id = operations.create(self.db, self.vault, new, settings=self.settings, now=created)
@@ -198,8 +212,8 @@ class _Maker:
                 skipped = min(12, done // 400)
                 session.add(
                     JobFolder(
-                        job_id=job_id, position=position, source_name=name, levels=levels, target_name=target, role=role,
-                        reason="excluded: Spam*" if excluded else ("role" if role else "same_name"), excluded=excluded,
+                        job_id=job_id, position=position, source_name=name, levels=levels, target_name=target,
+                        role=role, reason="excluded: Spam*" if excluded else ("role" if role else "same_name"), excluded=excluded,
                         state="done" if share == 1 else "working" if share else "open", announced=messages,
                         announced_octets=octets, found=0 if excluded else messages,
                         copied=max(0, done - there - skipped - failed), already_there=there, skipped=skipped,
@@ -212,7 +226,9 @@ class _Maker:
             folder = folder or Folder(mailbox_id=job.mailbox_id, side="old", name="Posteingang")
             session.add(folder)
             session.flush()
-            session.add(Skipped(job_id=job_id, folder_id=folder.id, origin_validity=1, origin_uid=5, rule="gone_at_source"))
+            session.add(
+                Skipped(job_id=job_id, folder_id=folder.id, origin_validity=1, origin_uid=5, rule="gone_at_source")
+            )
 
     def fail(self, job_id: int, failures: Sequence[tuple[str, str, int, str]]) -> None:
         with self.db.writing() as session:

@@ -8,7 +8,7 @@ from flask import Response, g, request
 
 from migrator.accounts import TokenView, operations, queries
 from web.api import bp, problems
-from web.limits import CALLS_PER_TOKEN, GUESSES_PER_ADDRESS, limiter
+from web.limits import CALLS_PER_BEARER, GUESSES_PER_ADDRESS, limiter
 from web.services import services
 
 PUBLIC = frozenset({"api.description"})
@@ -24,7 +24,7 @@ def _token_key() -> str:
 
 
 limiter.limit(GUESSES_PER_ADDRESS, deduct_when=_refused)(bp)
-limiter.limit(CALLS_PER_TOKEN, key_func=_token_key)(bp)
+limiter.limit(CALLS_PER_BEARER, key_func=_token_key)(bp)
 
 
 @bp.before_request

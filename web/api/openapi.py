@@ -68,7 +68,7 @@ def _paths() -> dict[str, Any]:
             "post": _operation("createJob", "A new job", "Job", "201", _BODY, takes="NewJobIn", located=True),
             "get": _operation(
                 "listJobs", "Jobs, newest first", "JobList", "200", ("422",),
-                parameters=[_state(), _text("q", "Part of an address or host, or a job's number."), _limit(50), _cursor()],
+                parameters=[_state(), _text("q", "Part of an address or host, or a number."), _limit(50), _cursor()],
             ),
         },
         job: {"parameters": [number], "get": _operation("getJob", "One job", "Job", "200", ("404", "422"))},

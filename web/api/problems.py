@@ -42,7 +42,11 @@ def invalid(errors: Sequence[Mapping[str, str]], detail: str = "Some fields do n
 
 def field_error(path: str, code: str, detail: str) -> dict[str, str]:
     """`source.host` as a pointer into the body."""
-    return {"pointer": "/" + path.replace("~", "~0").replace("/", "~1").replace(".", "/"), "code": code, "detail": detail}
+    return {
+        "pointer": "/" + path.replace("~", "~0").replace("/", "~1").replace(".", "/"),
+        "code": code,
+        "detail": detail,
+    }
 
 
 def of_http(error: HTTPException) -> Response:

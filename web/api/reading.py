@@ -75,7 +75,7 @@ def limit(given: dict[str, str], *, default: int) -> int:
 def states(given: dict[str, str]) -> tuple[JobState, ...]:
     """The states asked for, comma-separated. Raises HTTPException: 422."""
     words = [word for word in given.get("state", "").split(",") if word]
-    if any(word not in JobState for word in words):
+    if not set(words) <= {state.value for state in JobState}:
         wrong = _parameter("state", "invalid", f"A state is one of {', '.join(JobState)}.")
         raise refuse(problems.invalid([wrong], "The query does not fit."))
     return tuple(JobState(word) for word in words)

@@ -139,11 +139,12 @@ class Folder(Messages):
     def of_view(cls, view: FolderView) -> Folder:
         """From what queries give."""
         numbers = Messages.of(view.counts).model_dump()
-        return cls(source=view.source, target=view.target, role=view.role, state=view.state, reason=view.reason, **numbers)  # type: ignore[arg-type]
+        named = {name: getattr(view, name) for name in ("source", "target", "role", "state", "reason")}
+        return cls(**named, **numbers)
 
 
 class Failure(BaseModel):
-    """A message that was not carried. `key` is its UIDVALIDITY/UID at the old server."""
+    """A message that was not carried. `key` is its UIDVALIDITY/UID on the old server."""
 
     folder: str
     key: str

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from flask import Response, abort, current_app, url_for
+from flask import Response, abort, url_for
 from pydantic import BaseModel
 
 from migrator.jobs import operations, queries
@@ -129,5 +129,4 @@ def _ask(operation: Callable[..., JobState], job_id: int, options: dict[str, Any
 
 
 def _json(value: BaseModel, status: int = 200) -> Response:
-    assert current_app
     return Response(value.model_dump_json(), status, mimetype="application/json")

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Response, flash, make_response, redirect, request, url_for
-from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from migrator.jobs import operations
 from migrator.jobs.states import JobState
+from web.babel import gettext as _
 from web.jobs import bp, page
 from web.jobs.pages import JOB
 from web.security import current_user, outside_url
@@ -34,7 +34,7 @@ def resume(job_id: int) -> AnyResponse:
 @bp.post(f"/jobs/{JOB}/cancel")
 def cancel(job_id: int) -> AnyResponse:
     """End for good."""
-    return _ask(operations.cancel, job_id, _("The job is cancelled. What was carried stays at the new server."))
+    return _ask(operations.cancel, job_id, _("The job is cancelled. What was carried stays on the new server."))
 
 
 @bp.post(f"/jobs/{JOB}/retry")

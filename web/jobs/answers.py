@@ -6,12 +6,11 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask_babel import gettext as _
-from flask_babel import ngettext
-
 from migrator.errors import PostwagenError
 from migrator.jobs.probe import PreviewRow, ProbeReport
 from web import formats
+from web.babel import gettext as _
+from web.babel import ngettext
 from web.jobs import checked
 from web.jobs.forms import EndForm, as_glob
 from web.jobs.present import below_parent, why
@@ -64,7 +63,7 @@ def _refusal(form: EndForm, report: ProbeReport, at: datetime) -> Answer:
         icon="failed",
         title=str(text.title) % {"host": form.host},
         body=str(text.body),
-        facts=(_("Nothing was written, and nothing was changed at the old server."),),
+        facts=(_("Nothing was written, and nothing was changed on the old server."),),
         tech="\n".join(part for part in (error.instance_code, error.message, error.detail) if part),
         at=at,
         seconds=report.seconds,
@@ -74,7 +73,9 @@ def _refusal(form: EndForm, report: ProbeReport, at: datetime) -> Answer:
 
 
 def _found(report: ProbeReport) -> str:
-    messages = ngettext("%(count)s message", "%(count)s messages", report.messages, count=formats.number(report.messages))
+    messages = ngettext(
+        "%(count)s message", "%(count)s messages", report.messages, count=formats.number(report.messages)
+    )
     folders = ngettext("%(count)s folder", "%(count)s folders", report.folders, count=formats.number(report.folders))
     if report.octets is None:
         return _("%(messages)s in %(folders)s.", messages=messages, folders=folders)

@@ -36,10 +36,9 @@ def sign(form: EndForm, report: ProbeReport) -> str:
     if not report.ok:
         return ""
     folders = [
-        [info.name, list(info.path), info.role.value if info.role else None, info.selectable, info.shared, info.messages,
-         info.octets]
+        [info.name, info.path, info.role, info.selectable, info.shared, info.messages, info.octets]
         for info in report.folder_list[:_MOST_FOLDERS]
-    ]  # fmt: skip
+    ]
     space = report.namespace
     return str(_signer().dumps([form.who, folders, [space.prefix, space.delimiter], report.messages, report.octets]))
 

@@ -9,12 +9,12 @@ from typing import Final
 
 from babel.numbers import get_decimal_symbol
 from flask import Response, render_template, request, stream_with_context
-from flask_babel import get_locale
-from flask_babel import gettext as _
 
 from migrator.jobs import queries
 from migrator.jobs.views import FailureView
 from web import formats
+from web.babel import get_locale
+from web.babel import gettext as _
 from web.jobs import bp, page
 from web.jobs.pages import JOB
 from web.services import services

@@ -171,9 +171,7 @@ def _rows(form: Mapping[str, str]) -> Iterator[RowForm]:
             at = f"row.{found.group(1)}"
             target = form.get(f"{at}.target", "").strip()
             changed = target != form.get(f"{at}.shown", "") or f"{at}.hand" in form
-            yield RowForm(
-                source=form[name], target=target, take=f"{at}.take" in form, by_hand=bool(target) and changed
-            )
+            yield RowForm(source=form[name], target=target, take=f"{at}.take" in form, by_hand=bool(target) and changed)
 
 
 def _mapped(given: Any) -> Iterator[RowForm]:

@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from flask import request, url_for
-from flask_babel import gettext as _
 
 from migrator.jobs import queries
 from migrator.jobs.states import JobState
 from migrator.jobs.views import JobLine
 from web import formats
+from web.babel import gettext as _
 from web.jobs import present
 from web.live import Piece, piece
 from web.services import services

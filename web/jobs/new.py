@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Response, abort, flash, make_response, redirect, render_template, request, url_for
-from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from migrator.jobs import operations
 from migrator.jobs.orders import check as check_order
 from migrator.jobs.probe import ProbeReport
 from web import formats
+from web.babel import gettext as _
 from web.jobs import bp, checked, forms, page
 from web.jobs.answers import Answer, answer_of, preview_lines
 from web.limits import CHECKS_PER_ADDRESS, limiter
@@ -132,9 +132,8 @@ def _check_first(end: str, wanted: operations.NewEndpoint) -> Problems:
 def _problems(error: operations.Invalid) -> Problems:
     found: Problems = {}
     for path, code, message in error.problems:
-        if code == "same_account":
-            path = "form"
-        found.setdefault(path, problem_text(path, code, message))
+        place = "form" if code == "same_account" else path
+        found.setdefault(place, problem_text(path, code, message))
     return found
 
 

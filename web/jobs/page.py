@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from flask import abort, render_template, url_for
-from flask_babel import gettext as _
 from werkzeug.exceptions import NotFound
 
 from migrator.jobs import queries
 from migrator.jobs.states import JobState
 from migrator.jobs.views import JobView
 from web import formats
+from web.babel import gettext as _
 from web.jobs import plots, present
 from web.live import Piece, piece
 from web.services import services
@@ -88,7 +88,7 @@ def failures_piece(job: JobView) -> Piece:
         job=job,
         groups=[(group, failure_text(group.reason)) for group in job.failure_groups],
         title=failed_text(sum(group.count for group in job.failure_groups)),
-        note=_("The job continues; at the old server they lie unchanged.")
+        note=_("The job continues; on the old server they lie unchanged.")
         if goes_on
         else _("At the old server they lie unchanged."),
     )

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from flask_babel import gettext as _
-
 from migrator.jobs.states import ENDED, JobEvent, JobState, after
 from migrator.jobs.views import EndpointView, EventView, FolderView, JobLine, JobView
 from web import formats
+from web.babel import gettext as _
 from web.texts.errors import error_text, shown_host
 from web.texts.failures import DIFFERENCES, rule_text, target_reason, warning_line, warning_text
 from web.texts.jobs import BY_PEOPLE, FOLDER_STATES, ROLES, StateText, event_text
@@ -102,12 +101,16 @@ def _speed(octets: float, messages: float) -> tuple[str, str, str]:
 def promise(job: JobLine) -> str:
     """What holds for the mail, whatever happens."""
     if job.state is JobState.SUCCEEDED:
-        return _("Every message is carried, was there already or was skipped by a named rule. The old server was not changed.")
+        return _(
+            "Every message is carried, was there already or is skipped by a named rule. The old server was not changed."
+        )
     if job.state is JobState.CANCELLED:
-        return _("What was carried stays at the new server. The old server was not changed.")
+        return _("What was carried stays on the new server. The old server was not changed.")
     if job.state in (JobState.INCOMPLETE, JobState.FAILED, JobState.BLOCKED):
-        return _("Nothing was changed at the old server. Another run continues where this one stopped.")
-    return _("Nothing is changed at the old server. Pausing and cancelling take a few seconds; the next run continues there.")
+        return _("Nothing was changed on the old server. Another run continues where this one stopped.")
+    return _(
+        "Nothing is changed on the old server. Pausing and cancelling take a few seconds; the next run continues there."
+    )
 
 
 # ---- error card ----------------------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from flask_babel import LazyString
-from flask_babel import lazy_gettext as _
+from web.babel import LazyString
+from web.babel import lazy_gettext as _
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,9 @@ class ErrorText:
     meaning: str = "needs"
 
 
-NOTHING_SENT: Final = _("No password was sent. The mail lies unchanged at the old server.")
+NOTHING_SENT: Final = _("No password was sent. The mail lies unchanged on the old server.")
 NOTHING_LOST: Final = _("Nothing is lost: what was carried stays, and the rest continues from there.")
-UNTOUCHED: Final = _("Nothing was changed at either server.")
+UNTOUCHED: Final = _("Nothing was changed on either server.")
 
 TEXTS: Final[Mapping[str, ErrorText]] = {
     "error": ErrorText(
@@ -164,16 +164,16 @@ TEXTS: Final[Mapping[str, ErrorText]] = {
     "target_full": ErrorText(
         _("The new mailbox is full"),
         _("Raise the new mailbox's quota, then retry: what is there already is not copied again."),
-        _("Nothing is lost: the mail lies unchanged at the old server."),
+        _("Nothing is lost: the mail lies unchanged on the old server."),
     ),
     "folder_refused": ErrorText(
         _("A folder cannot be opened or created"),
-        _("The other folders were carried. Map the folder to another name in a new job, or rename it at the old server."),
+        _("The other folders were carried. Give the folder another name in a new job, or rename it on the old server."),
         NOTHING_LOST,
         helps=("renew", "again"),
     ),
     "folder_collision": ErrorText(
-        _("Two folders would get the same name at the new server"),
+        _("Two folders would get the same name on the new server"),
         _("Give one of them another name in a new job; the other folders were carried."),
         NOTHING_LOST,
         helps=("renew",),
@@ -184,7 +184,7 @@ TEXTS: Final[Mapping[str, ErrorText]] = {
             "We had carried mail into it. Replay puts the mail into the new folder once more; keep leaves the folder "
             "as it is now and only carries what is new."
         ),
-        _("Nothing is lost: the mail lies unchanged at the old server."),
+        _("Nothing is lost: the mail lies unchanged on the old server."),
         helps=("recreated",),
     ),
     "ledger_busy": ErrorText(

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from flask_babel import LazyString, ngettext
-from flask_babel import lazy_gettext as _
+from web.babel import LazyString, ngettext
+from web.babel import lazy_gettext as _
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ REASONS: Final[Mapping[str, FailureText]] = {
         _("larger than the new server accepts"),
         _("too large"),
         _("The new server refuses messages of this size."),
-        _("Raise the limit at the new server, then retry the job."),
+        _("Raise the limit on the new server, then retry the job."),
     ),
     "too_large": FailureText(
         _("larger than this job's limit"),
@@ -47,10 +47,10 @@ REASONS: Final[Mapping[str, FailureText]] = {
         _("empty, therefore refused by the new server"),
         _("empty"),
         _("The message has no content at all, and the new server takes no empty ones."),
-        _("There is nothing to carry; delete the message at the old server if it is in the way."),
+        _("There is nothing to carry; delete the message on the old server if it is in the way."),
     ),
     "gone_at_source": FailureText(
-        _("deleted at the old server meanwhile"),
+        _("deleted on the old server meanwhile"),
         _("deleted meanwhile"),
         _("Somebody moved or deleted them while the job was running."),
         AGAIN,
@@ -82,8 +82,8 @@ REASONS: Final[Mapping[str, FailureText]] = {
     "ambiguous": FailureText(
         _("possibly there already"),
         _("doubtful"),
-        _("The connection broke while they were written, and several messages at the new server look like them."),
-        _("Look at the folder at the new server; we do not write them again, so that nothing is doubled."),
+        _("The connection broke while they were written, and several messages on the new server look like them."),
+        _("Look at the folder on the new server; we do not write them again, so that nothing is doubled."),
     ),
     "connection_lost_on_append": FailureText(
         _("cut off while being written"),
@@ -92,7 +92,7 @@ REASONS: Final[Mapping[str, FailureText]] = {
         AGAIN,
     ),
     "unreadable": FailureText(
-        _("not readable at the old server"),
+        _("not readable on the old server"),
         _("not readable"),
         _("The old server answers with an error when these messages are fetched."),
         AT_SOURCE,
@@ -101,7 +101,7 @@ REASONS: Final[Mapping[str, FailureText]] = {
         _("in a folder that cannot be opened or created"),
         _("folder not usable"),
         _("The server refuses the folder; the other folders were carried."),
-        _("Map the folder to another name in a new job, or rename it at the old server."),
+        _("Give the folder another name in a new job, or rename it on the old server."),
     ),
 }
 
@@ -121,12 +121,12 @@ def failure_text(reason: str) -> FailureText:
 # ---- rules that leave something behind -----------------------------------------------------------------------------
 
 RULES: Final[Mapping[str, LazyString]] = {
-    "gone_at_source": _("deleted at the old server meanwhile"),
+    "gone_at_source": _("deleted on the old server meanwhile"),
     "not_included": _("not among the folders chosen"),
     "shared_folder": _("shared folder of somebody else"),
     "virtual_folder": _("shows mail of other folders once more"),
     "excluded": _("left behind by your choice"),
-    "collision": _("another folder has this name at the new server"),
+    "collision": _("another folder has this name on the new server"),
     "larger than": _("larger than this job's limit"),
 }
 
@@ -160,7 +160,7 @@ WARNINGS: Final[Mapping[str, LazyString]] = {
     "folders_merged": _("Folders were merged into one"),
     "source_validity_changed": _("The old server renumbered a folder; its mail was matched anew"),
     "target_validity_changed": _("The new server renumbered a folder; its mail was matched anew"),
-    "not_seen_again": _("Messages carried were moved or deleted at the new server meanwhile"),
+    "not_seen_again": _("Messages carried were moved or deleted on the new server meanwhile"),
     "date_not_kept": _("The new server did not keep the date of messages"),
     "flags_not_kept": _("The new server did not keep marks like “read” of messages"),
     "altered_by_target": _("The new server altered messages slightly when storing them"),
@@ -185,8 +185,8 @@ def warning_line(code: str, folder: str, detail: str) -> str:
 # ---- differences that a comparison finds ---------------------------------------------------------------------------
 
 DIFFERENCES: Final[Mapping[str, LazyString]] = {
-    "missing": _("missing at the new server"),
-    "extra": _("only at the new server"),
+    "missing": _("missing on the new server"),
+    "extra": _("only on the new server"),
     "altered": _("altered"),
     "flags": _("other marks"),
     "date": _("another date"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from flask_babel import LazyString
-from flask_babel import lazy_gettext as _
+from web.babel import LazyString
+from web.babel import lazy_gettext as _
 
 PROBLEMS: Final[Mapping[str, LazyString]] = {
     "missing": _("Please fill this in."),

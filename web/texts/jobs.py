@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from flask_babel import LazyString, gettext, lazy_pgettext, ngettext
-from flask_babel import lazy_gettext as _
-
 from migrator.jobs.states import JobKind, JobState
+from web.babel import LazyString, gettext, lazy_pgettext, ngettext
+from web.babel import lazy_gettext as _
 from web.formats import clock, number
 
 S = JobState

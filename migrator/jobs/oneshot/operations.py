@@ -25,11 +25,13 @@ from migrator.sessions.endpoint import Endpoint
 def open_job(
     db: Database, kind: JobKind, source: Endpoint, target: Endpoint, options: Mapping[str, Any], owner: str
 ) -> Lease:
-    """A new RUNNING job under our lease. The caller holds the file's lock, so earlier jobs in it are dead: CANCELLED."""
+    """A new RUNNING job under our lease. The caller holds the file's lock: earlier jobs in it are dead, CANCELLED."""
     now = datetime.now(UTC)
     route = f"{source.identity} -> {target.identity}"
     with db.writing() as session:
-        session.execute(update(Job).where(Job.state == JobState.RUNNING).values(state=JobState.CANCELLED, lease_until=None))
+        session.execute(
+            update(Job).where(Job.state == JobState.RUNNING).values(state=JobState.CANCELLED, lease_until=None)
+        )
         mailbox = session.scalar(select(Mailbox).where(Mailbox.route == route))
         if mailbox is None:
             mailbox = Mailbox(address=target.user, route=route, created_at=now)

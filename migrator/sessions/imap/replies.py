@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any, TypeAlias
 
 from imapclient.imap_utf7 import decode as utf7_decode
 from imapclient.imap_utf7 import encode as utf7_encode
@@ -22,7 +23,7 @@ from migrator.mail.folders import Role
 from migrator.sessions.imap.wire import Part
 from migrator.sessions.spool import Spool
 
-Token = "bytes | Spool | None | list[Token]"
+Token: TypeAlias = Any  # noqa: S105 - bytes, Spool, None, or a list of these: recursive, and always looked at
 
 _ATOM = re.compile(rb'(?:[^\s()"\[\x00]|\[(?:[^\[\]]{0,500}\])?)+')
 _QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
@@ -42,9 +43,9 @@ _ROLES = {
 # ---- reading -------------------------------------------------------------------------------------------------------
 
 
-def tokens(parts: Sequence[Part]) -> list[Token]:  # type: ignore[valid-type]
+def tokens(parts: Sequence[Part]) -> list[Token]:
     """A response as nested lists of atoms and strings (bytes), literals (Spool) and NIL (None)."""
-    stack: list[list[Token]] = [[]]  # type: ignore[valid-type]
+    stack: list[list[Token]] = [[]]
     for part in parts:
         if isinstance(part, Spool):
             stack[-1].append(part)
@@ -53,7 +54,7 @@ def tokens(parts: Sequence[Part]) -> list[Token]:  # type: ignore[valid-type]
     return stack[0]
 
 
-def _read_text(text: bytes, stack: list[list[Token]]) -> None:  # type: ignore[valid-type]
+def _read_text(text: bytes, stack: list[list[Token]]) -> None:
     at, closed = 0, True
     text = re.sub(rb"~?\{\d+\+?\}\r?\n$", b"", text)
     while at < len(text):
@@ -61,7 +62,7 @@ def _read_text(text: bytes, stack: list[list[Token]]) -> None:  # type: ignore[v
         if mark in b" \t\r\n\x00":
             at += 1
         elif mark == b"(":
-            inner: list[Token] = []  # type: ignore[valid-type]
+            inner: list[Token] = []
             stack[-1].append(inner)
             stack.append(inner)
             at += 1
@@ -86,7 +87,7 @@ class Fetched:
     """One FETCH response: the sequence number and what was delivered, by item name in upper case."""
 
     number: int
-    items: dict[str, Token]  # type: ignore[valid-type]
+    items: dict[str, Token]
 
     @property
     def uid(self) -> int | None:
@@ -112,7 +113,7 @@ def fetched(parts: Sequence[Part]) -> Fetched | None:
     body = next((item for item in read if isinstance(item, list)), [])
     while len(body) == 1 and isinstance(body[0], list):  # one pair of parentheses too many (quirks.md, 47)
         body = body[0]
-    items: dict[str, Token] = {}  # type: ignore[valid-type]
+    items: dict[str, Token] = {}
     for name, value in zip(body[::2], body[1::2], strict=False):
         if isinstance(name, bytes):
             items[re.sub(r"<\d+>$", "", name.decode("ascii", "replace").upper())] = value
@@ -131,7 +132,7 @@ def number_of(octets: bytes) -> int:
     return found
 
 
-def instant_of(value: Token) -> datetime | None:  # type: ignore[valid-type]
+def instant_of(value: Token) -> datetime | None:
     """INTERNALDATE as an instant in UTC; None where it is missing or impossible (quirks.md, 49)."""
     if not isinstance(value, bytes):
         return None
@@ -151,7 +152,7 @@ def instant_of(value: Token) -> datetime | None:  # type: ignore[valid-type]
     return instant if 1900 <= instant.year <= 9999 else None
 
 
-def flags_of(value: Token) -> list[str]:  # type: ignore[valid-type]
+def flags_of(value: Token) -> list[str]:
     """A flag list as text; what is not ASCII cannot be a flag and is left out."""
     if not isinstance(value, list):
         return []

@@ -47,7 +47,7 @@ _ASK_FOR_THE_PORT = (
 )
 PAGE_ROWS = 2000
 
-imaplib._MAXLINE = 50_000_000  # type: ignore[attr-defined]  # 500,000 UIDs in one line are legal
+imaplib._MAXLINE = 50_000_000  # type: ignore[attr-defined]  # noqa: SLF001 - 500,000 UIDs in one line are legal
 logging.getLogger("imapclient").setLevel(logging.CRITICAL)  # it formats every line, passwords too, for debug logs
 
 
@@ -74,7 +74,7 @@ class _Client(IMAPClient):  # type: ignore[misc]  # imapclient has no types
         self._imap.debug = 0
         self.folder_encode = True
 
-    def _create_IMAP4(self) -> WireIMAP4:
+    def _create_IMAP4(self) -> WireIMAP4:  # noqa: N802 - IMAPClient calls it so
         sock, wire = self._given
         return WireIMAP4(sock, self.host, wire)  # type: ignore[arg-type]
 
@@ -108,7 +108,7 @@ class ImapSession:
             with self._translated():
                 self._greet(sock)
                 self._login()
-                self.wire._timeout = read_seconds
+                self.wire.timeout = read_seconds
                 self._learn()
         except BaseException:
             self.wire.drop()
@@ -192,7 +192,7 @@ class ImapSession:
 
     def _authenticate_plain(self) -> Answer:
         """AUTHENTICATE PLAIN (RFC 4616); the password goes over the wire only, never into an exception."""
-        import base64  # noqa: PLC0415 - used once per connection
+        import base64
 
         endpoint = self.endpoint
         message = _octets(f"{endpoint.authzid}\0{endpoint.user}\0{endpoint.credential()}")
@@ -232,8 +232,8 @@ class ImapSession:
     def _learn(self) -> None:
         """What the server can do after login; ID for servers that insist on it (quirks.md, 30)."""
         self.capabilities = self._ask_capabilities()
-        self.client._cached_capabilities = tuple(word.encode() for word in self.capabilities)
-        self.client._imap.state = "AUTH"
+        self.client._cached_capabilities = tuple(word.encode() for word in self.capabilities)  # noqa: SLF001 - it would ask again
+        self.client._imap.state = "AUTH"  # noqa: SLF001 - we logged in over the wire
         if "ID" in self.capabilities or "163.com" in self.endpoint.host or "188.com" in self.endpoint.host:
             self.command(b'ID ("name" "Postwagen" "vendor" "Postwagen")')
         answer, responses = self.command(b"NAMESPACE") if "NAMESPACE" in self.capabilities else self.command(b"NOOP")
@@ -290,7 +290,7 @@ class ImapSession:
 
     def status(self, name: str, items: bytes) -> dict[str, int]:
         """STATUS of one folder; empty where the server refuses."""
-        from migrator.sessions.imap.replies import status_numbers  # noqa: PLC0415
+        from migrator.sessions.imap.replies import status_numbers
 
         answer, responses = self.command(b"STATUS " + folder_argument(name) + b" (" + items + b")")
         if answer.status != "OK":
@@ -357,7 +357,7 @@ class ImapSession:
         """Log out politely if the line is still good. Never raises."""
         if not self.wire.dropped:
             with contextlib.suppress(PostwagenError, OSError):
-                self.wire._timeout = 2.0
+                self.wire.timeout = 2.0
                 self.wire.complete(self.wire.start(b"LOGOUT"))
         self.wire.drop()
 
@@ -410,4 +410,4 @@ def _row(parts: Sequence[Part], validity: int) -> Row | None:
     )
 
 
-__all__ = ["READ_SECONDS", "ImapSession", "Opened", "Selected", "Stopped", "SYSTEM_FLAGS"]
+__all__ = ["READ_SECONDS", "SYSTEM_FLAGS", "ImapSession", "Opened", "Selected", "Stopped"]

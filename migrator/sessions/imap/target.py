@@ -145,6 +145,3 @@ def _append_limit(capabilities: frozenset[str]) -> int | None:
         if word.startswith("APPENDLIMIT=") and word[12:].isdigit():
             return int(word[12:])
     return None
-
-
-

@@ -11,7 +11,7 @@ import imaplib
 import re
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 from migrator.errors import ConnectionLost, Stopped
@@ -60,7 +60,7 @@ class Wire:
     def __init__(self, sock: socket.socket, *, timeout: float, wants_stop: Callable[[], bool]) -> None:
         self._sock = sock
         self._buffer = bytearray()
-        self._timeout = timeout
+        self.timeout = timeout
         self._wants_stop = wants_stop
         self._tag = 0
         self.dropped = False
@@ -85,8 +85,8 @@ class Wire:
                 data = self._sock.recv(RECEIVE)
             except TimeoutError:
                 waited += POLL_SECONDS
-                if waited >= self._timeout:
-                    raise Silence(f"The server did not answer for {self._timeout:.0f} seconds.") from None
+                if waited >= self.timeout:
+                    raise Silence(f"The server did not answer for {self.timeout:.0f} seconds.") from None
                 continue
             except (OSError, ssl.SSLError) as error:
                 raise ConnectionLost("The connection broke.", detail=str(error)) from error
@@ -133,8 +133,8 @@ class Wire:
                 sent = self._sock.send(view[:RECEIVE])
             except TimeoutError:
                 waited += POLL_SECONDS
-                if waited >= self._timeout:
-                    raise ConnectionLost(f"The server took no data for {self._timeout:.0f} seconds.") from None
+                if waited >= self.timeout:
+                    raise ConnectionLost(f"The server took no data for {self.timeout:.0f} seconds.") from None
                 continue
             except (OSError, ssl.SSLError) as error:
                 raise ConnectionLost("The connection broke.", detail=str(error)) from error
@@ -186,7 +186,7 @@ class Wire:
                 raise ConnectionLost("The server sent more of a message than it had announced.")
         return parts
 
-    def finish(self, tag: bytes) -> Iterator[list[Part]]:
+    def finish(self, tag: bytes) -> Generator[list[Part], None, Answer]:
         """Untagged responses until the tagged one; the generator's return value is the Answer.
 
         BYE raises ConnectionLost, with what the server said.
@@ -268,13 +268,13 @@ class WireIMAP4(imaplib.IMAP4):
 
     def starttls(self, ssl_context: ssl.SSLContext | None = None) -> tuple[str, list[bytes]]:  # type: ignore[override]
         """STARTTLS (RFC 9051, 6.2.1): nothing that came before the handshake survives it."""
-        status, data = self._simple_command("STARTTLS")  # type: ignore[attr-defined]
+        status, data = self._simple_command("STARTTLS")
         if status == "OK":
             assert ssl_context is not None
-            self.sock.settimeout(self.wire._timeout)
+            self.sock.settimeout(self.wire.timeout)
             secured = ssl_context.wrap_socket(self.sock, server_hostname=self.host)
             self.wire.replace_socket(secured)
             self.sock = secured
             self._tls_established = True
-            self._get_capabilities()  # type: ignore[attr-defined]
+            self._get_capabilities()
         return status, data

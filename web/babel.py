@@ -1,0 +1,27 @@
+"""flask-babel's names, imported here only: it is published without types."""
+
+from flask_babel import (  # type: ignore[import-untyped]
+    Babel,
+    LazyString,
+    format_date,
+    format_time,
+    get_locale,
+    get_timezone,
+    gettext,
+    lazy_gettext,
+    lazy_pgettext,
+    ngettext,
+)
+
+__all__ = [
+    "Babel",
+    "LazyString",
+    "format_date",
+    "format_time",
+    "get_locale",
+    "get_timezone",
+    "gettext",
+    "lazy_gettext",
+    "lazy_pgettext",
+    "ngettext",
+]
