@@ -13,6 +13,7 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 GENERATED: Final[dict[str, str]] = {
     # document → "module:function" that returns its text
+    "docs/job-states.md": "migrator.jobs.diagram:job_states_markdown",
 }
 
 

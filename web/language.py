@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 
 from migrator.settings import Settings
 from web.babel import Babel, get_locale
-from web.security import is_https
+from web.security import is_https, readable_path
 
 LANGUAGES: Final = {"de": "Deutsch", "en": "English"}
 _REGION: Final = {"de": "de_DE", "en": "en_GB"}
@@ -73,7 +73,7 @@ def _others() -> list[tuple[str, str]]:
 def _switch_to(code: str) -> str:
     """This page in another language."""
     kept = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
-    return f"{request.path}?{urlencode([*kept, ('lang', code)])}"
+    return f"{readable_path()}?{urlencode([*kept, ('lang', code)])}"
 
 
 def _switch() -> Response | None:

@@ -14,7 +14,7 @@ from migrator.db.store import DatabaseTrouble
 from migrator.errors import UsageError
 from web.api import problems as api
 from web.babel import gettext as _
-from web.security import is_fragment, safe_path
+from web.security import is_fragment, readable_path, safe_path
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +71,7 @@ def _stale_form(error: CSRFError) -> AnyResponse:
     body = _(
         "Your session has ended meanwhile, or cookies are blocked. Load the page again and send the form once more."
     )
-    return _page(400, title=title, body=body, symbol="refresh", reload=safe_path(request.path))
+    return _page(400, title=title, body=body, symbol="refresh", reload=readable_path())
 
 
 def _not_usable(error: UsageError) -> AnyResponse:

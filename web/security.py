@@ -128,6 +128,12 @@ def safe_path(target: str | None) -> str:
     return "/" if parts.scheme or parts.netloc else text
 
 
+def readable_path() -> str:
+    """This request's path where it can be read as well as posted to, otherwise the first page."""
+    readable = current_app.url_map.bind("").test(request.path, "GET")
+    return safe_path(request.path) if readable else "/"
+
+
 # ---- where a request comes from ------------------------------------------------------------------------------------
 
 

@@ -108,7 +108,8 @@ def lead(view: StatusView) -> str:
     if view.state is S.INCOMPLETE:
         return ngettext(
             "We could not carry %(count)s message yet. It lies unchanged at your old provider, and we look after it.",
-            "We could not carry %(count)s messages yet. They lie unchanged at your old provider, and we look after them.",
+            "We could not carry %(count)s messages yet. They lie unchanged at your old provider, and we look after "
+            "them.",
             view.counts.failed,
             count=formats.number(view.counts.failed),
         )

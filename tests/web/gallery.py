@@ -213,7 +213,8 @@ class _Maker:
                 session.add(
                     JobFolder(
                         job_id=job_id, position=position, source_name=name, levels=levels, target_name=target,
-                        role=role, reason="excluded: Spam*" if excluded else ("role" if role else "same_name"), excluded=excluded,
+                        role=role, excluded=excluded,
+                        reason="excluded: Spam*" if excluded else ("role" if role else "same_name"),
                         state="done" if share == 1 else "working" if share else "open", announced=messages,
                         announced_octets=octets, found=0 if excluded else messages,
                         copied=max(0, done - there - skipped - failed), already_there=there, skipped=skipped,

@@ -104,13 +104,6 @@ def preview() -> Response:
     return make_response(render_template("jobs/new/preview.html", oob=False, **_draft().shown()))
 
 
-@bp.get("/jobs/new/check/<end>")
-@bp.get("/jobs/new/preview")
-def back(end: str = "") -> AnyResponse:
-    """Whoever reloads begins anew: passwords are never kept for a page."""
-    return redirect(url_for("jobs.new"), 303)
-
-
 # ---- inside --------------------------------------------------------------------------------------------------------
 
 

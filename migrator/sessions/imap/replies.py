@@ -23,7 +23,7 @@ from migrator.mail.folders import Role
 from migrator.sessions.imap.wire import Part
 from migrator.sessions.spool import Spool
 
-Token: TypeAlias = Any  # noqa: S105 - bytes, Spool, None, or a list of these: recursive, and always looked at
+Token: TypeAlias = Any
 
 _ATOM = re.compile(rb'(?:[^\s()"\[\x00]|\[(?:[^\[\]]{0,500}\])?)+')
 _QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
