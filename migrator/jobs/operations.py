@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from migrator.accounts import token_hash
-from migrator.db.models import Endpoint, Job, JobEventRow, Mailbox, StatusLink
+from migrator.db.models import Endpoint, Failure, Job, JobEventRow, JobFolder, Mailbox, StatusLink
 from migrator.db.store import Database
 from migrator.db.vault import Vault
 from migrator.errors import UsageError
@@ -217,6 +217,8 @@ def _ask(
             "fence": job.fence + 1,  # whoever worked on it and lost the lease is fenced out for certain
             "finished_at": now if new_state in ENDED else None,
         }
+        if event is JobEvent.RETRY:
+            _forget_failures(session, job_id)
         if options:
             values["options"] = {**job.options, **options}
         if new_state is JobState.QUEUED:
@@ -226,6 +228,16 @@ def _ask(
         if new_state in ENDED:
             lease.wipe(session, job.source_id, job.target_id, now)
         return new_state
+
+
+def _forget_failures(session: Session, job_id: int) -> None:
+    """Messages and folders that failed are tried again as if nothing had been said of them."""
+    session.execute(delete(Failure).where(Failure.job_id == job_id))
+    session.execute(
+        update(JobFolder)
+        .where(JobFolder.job_id == job_id, JobFolder.excluded.is_(False))
+        .values(state="open", error=None, failed=0)
+    )
 
 
 def _wish(session: Session, job: Job, event: JobEvent, actor: str, now: datetime) -> JobState:

@@ -329,12 +329,12 @@ def test_a_process_may_die_at_every_step(begin: Begin, case: Case) -> None:
 
 @cases(
     "plain",
-    "zombies_without_uidplus",
+    "every_append_may_become_a_zombie",
     "flags_changed_at_both_ends",
     slow=(
         "without_uidplus_and_multiappend",
         "octets_are_altered_without_uidplus",
-        "every_append_may_become_a_zombie",
+        "zombies_without_uidplus",
         "somebody_carried_before_us",
     ),
 )
