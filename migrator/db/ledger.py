@@ -36,6 +36,7 @@ from migrator.ports import (
 PAGE = 1000
 KEYS_AT_ONCE = 400
 SAMPLE_SECONDS = 2.0
+AMBIGUOUS = "ambiguous"
 REASON = 40
 """So long a reason may be (PostgreSQL refuses longer ones)."""
 
@@ -69,6 +70,7 @@ class SqlLedger:
             shown = [(pair.source, pair, pair.reason) for pair in pairs] + [
                 (info, None, rule) for info, rule in skipped
             ]
+            shown.sort(key=lambda item: _tree_order(item[0]))
             for position, (info, pair, reason) in enumerate(shown):
                 row = known.get(info.name) or JobFolder(job_id=self.job_id, source_name=info.name)
                 _show(row, position, info, pair, reason)
@@ -134,6 +136,11 @@ class SqlLedger:
                 open_messages=max(0, todo),
             )
         )
+
+
+def _tree_order(info: FolderInfo) -> tuple[bool, list[str]]:
+    """As people read a tree: the inbox first, children below their parents."""
+    return info.path[0] != "INBOX", [level.casefold() for level in info.path]
 
 
 def _show(row: JobFolder, position: int, info: FolderInfo, pair: FolderPair | None, reason: str) -> None:
@@ -287,11 +294,17 @@ class SqlPairLedger:
             instant=row.instant,
             flags=frozenset(row.flags.split()),
             floor=row.floor,
-            target_key=None if row.target_uid is None else MessageKey(row.target_validity or 0, row.target_uid),
+            target_key=self._key(row),
             how=How(row.how) if row.how else None,
             this_job=row.job_id == self._ledger.job_id,
             note=row.note,
         )
+
+    def _key(self, row: LedgerEntry) -> MessageKey | None:
+        """Its key at the target; None where it lies in another folder than today's mapping says."""
+        if row.target_uid is None or row.target_folder_id != self._target:
+            return None
+        return MessageKey(row.target_validity or 0, row.target_uid)
 
     # ---- writing -------------------------------------------------------------------------------------------------
 
@@ -312,11 +325,13 @@ class SqlPairLedger:
         with self._db.writing() as session:
             self._ledger.under_fence(session)
             self._confirm(session, confirmed)
-            gone = [*released, *(item.entry for item in refused if item.entry is not None)]
+            homes = self._homes(session, refused)
+            self._shelve(session, [item.entry for item in refused if item.entry and item.reason == AMBIGUOUS])
+            gone = [*released, *(item.entry for item in refused if item.entry and item.reason != AMBIGUOUS)]
             for start in range(0, len(gone), KEYS_AT_ONCE):
                 session.execute(delete(LedgerEntry).where(LedgerEntry.id.in_(gone[start : start + KEYS_AT_ONCE])))
             self._amend(session, amended)
-            self._report(session, refused, skipped, now)
+            self._report(session, refused, homes, skipped, now)
             ids = self._intend(session, intended)
             if mark is not None:
                 self._mark(session, mark)
@@ -383,11 +398,30 @@ class SqlPairLedger:
                 )
             session.execute(update(LedgerEntry).where(LedgerEntry.id == item.entry).values(**values))
 
-    def _report(self, session: Session, refused: Sequence[Refusal], skipped: Sequence[Skip], now: datetime) -> None:
+    def _homes(self, session: Session, refused: Sequence[Refusal]) -> dict[int, int]:
+        """The source folders of entries that are refused: another folder's turn may have settled them."""
+        ids = [item.entry for item in refused if item.entry]
+        rows = session.execute(select(LedgerEntry.id, LedgerEntry.origin_folder_id).where(LedgerEntry.id.in_(ids)))
+        return {row.id: row.origin_folder_id for row in rows} if ids else {}
+
+    def _shelve(self, session: Session, ids: Sequence[int]) -> None:
+        """What may be there already and cannot be told apart stays refused for good: appending again might double it."""
+        if ids:
+            session.execute(update(LedgerEntry).where(LedgerEntry.id.in_(ids)).values(stand=Stand.REFUSED.value))
+
+    def _report(
+        self,
+        session: Session,
+        refused: Sequence[Refusal],
+        homes: dict[int, int],
+        skipped: Sequence[Skip],
+        now: datetime,
+    ) -> None:
         base = {"job_id": self._ledger.job_id, "folder_id": self._origin}
         failures = [
             {
                 **base,
+                "folder_id": homes.get(item.entry or 0, self._origin),
                 **_origin_columns(item.origin),
                 "at": now,
                 "reason": item.reason,

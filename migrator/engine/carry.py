@@ -17,7 +17,7 @@ from migrator.engine.progress import Count
 from migrator.engine.quiet import Quiet
 from migrator.engine.readback import look_after, read_back
 from migrator.engine.recreated import heal_source, heal_target
-from migrator.engine.settle import settle_folder
+from migrator.engine.settle import ambiguous, settle_folder
 from migrator.errors import Fenced, PostwagenError, Stopped
 from migrator.mail.flags import fitting
 from migrator.mail.folders import FolderRef
@@ -213,7 +213,7 @@ class FolderCarry:
             elif decision.verdict is Verdict.SKIP:
                 self._skip(row.key, decision.rule)
             elif decision.verdict is Verdict.FAILED:
-                self._count.failed += 1
+                self._still_refused(row, entry)
             elif decision.verdict is not Verdict.IN_FLIGHT:
                 self._count_there(decision.verdict, entry, row)
                 if (decision.add or decision.remove) and entry is not None:
@@ -228,6 +228,13 @@ class FolderCarry:
                 load = self._loaded(row, answer)
                 if load is not None:
                     yield load
+
+    def _still_refused(self, row: Row, entry: Entry | None) -> None:
+        """This job refused it already; or an earlier one could not tell whether it is there: said again, by each job."""
+        self._count.failed += 1
+        if entry is not None and entry.id:
+            refusal = ambiguous(entry)
+            self._refused.append(Refusal(row.key, refusal.reason, refusal.detail, refusal.size))
 
     def _admit(self, row: Row, wanted: dict[MessageKey, Row]) -> None:
         if self._hindered.get(row.key, 0) > ALONE_TRIES:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,13 +12,6 @@ from migrator.db.models import Base
 from migrator.db.store import Database
 from migrator.planning import batches
 from tests.engine.world import World
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """SQLAlchemy 2.1 deprecates `Result.tuples()`; to go as soon as db/ledger.py does without it."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.filterwarnings("ignore:The Result.tuples"))
 
 
 @pytest.fixture(scope="session")

@@ -594,11 +594,10 @@ def test_lying_takes_flags_and_dates_into_account(world: World) -> None:
     assert lying(world.old, "INBOX") != lying(world.new, "INBOX")
 
 
-# ---- what is not solved yet ----------------------------------------------------------------------------------------
+# ---- across folders and jobs ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="db/ledger.py files the refusal under the folder that settles, not the origin's")
-def test_OPEN_an_ambiguous_message_is_reported_for_its_own_folder_when_another_one_settles_it(world: World) -> None:
+def test_an_ambiguous_message_is_reported_for_its_own_folder_when_another_one_settles_it(world: World) -> None:
     """A and Z are merged into X; what came from A is settled in Z's turn, because M took longer than quiescence."""
     for name in ("A", "M", "Z"):
         world.old.make(name)
@@ -619,8 +618,7 @@ def test_OPEN_an_ambiguous_message_is_reported_for_its_own_folder_when_another_o
     assert len(bodies(world, "X")) == 2
 
 
-@pytest.mark.xfail(strict=True, reason="a refusal holds for one job only, also where the message may be there already")
-def test_OPEN_an_ambiguous_message_is_not_doubled_by_the_next_job(world: World) -> None:
+def test_an_ambiguous_message_is_not_doubled_by_the_next_job(world: World) -> None:
     put(world, 1)
     world.new.behaviour.alters = rewrites
     world.new.behaviour.keeps_dates = False
@@ -632,8 +630,7 @@ def test_OPEN_an_ambiguous_message_is_not_doubled_by_the_next_job(world: World) 
     assert len(bodies(world)) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="db/ledger.py: entries() gives keys of another target folder than the pair's")
-def test_OPEN_flags_of_a_folder_that_is_mapped_elsewhere_now_touch_nobody_elses_message(world: World) -> None:
+def test_flags_of_a_folder_that_is_mapped_elsewhere_now_touch_nobody_elses_message(world: World) -> None:
     """Some servers give every folder the same UIDVALIDITY; then a key of the old target folder fits a stranger."""
     world.old.make("A")
     world.new.make("Neu")

@@ -199,6 +199,23 @@ def _before(state: State, moment: int) -> State:
     }
 
 
+def test_a_mail_arrives_even_if_the_new_server_does_not_take_its_keyword(
+    pymap_server: LocalServer, pymap_account: Account, new_dovecot: DovecotServer, tmp_path: Path
+) -> None:
+    mails = [_mail(number) for number in range(6)]
+    mails[2] = dataclasses.replace(mails[2], flags=("\\Seen", "k" * 51, "Kurz"))
+    fill_all(pymap_server.imap_port, pymap_account, {"INBOX": mails})
+    new_account = fresh_account(new_dovecot, pymap_account.user)
+    command = Postwagen(tmp_path / "data", pymap_account.password, new_account.password)
+    ends = url(pymap_server, pymap_account), url(new_dovecot, new_account)
+    ran = command.call("copy", *ends, "--json")
+    assert (ran.code, ran.json["messages"]["copied"]) == (0, 6), ran
+    assert ran.json["warnings"] == ["In INBOX: the new server did not keep the flags of 1 messages."]
+    flags = Counter(each.flags for each in read_all(new_dovecot.imap_port, new_account)["INBOX"].values())
+    assert flags == {frozenset(): 5, frozenset({"\\Seen", "Kurz"}): 1}
+    assert command.call("copy", *ends, "--json").json["messages"]["copied"] == 0
+
+
 # ------------------------------------------------------------------ the old server is left alone
 
 
@@ -210,12 +227,16 @@ def test_at_the_source_nothing_is_marked_and_nothing_is_said_that_could(
         dovecot_pair.old.imap_port, dovecot_pair.old_account, spread(mails, ["INBOX", "INBOX.Gesendet", "INBOX.a"])
     )
     before, _ = _states(dovecot_pair)
-    target = url(dovecot_pair.new, dovecot_pair.new_account)
-    with FaultProxy("127.0.0.1", dovecot_pair.old.imap_port, record=True) as proxy:
+    with (
+        FaultProxy("127.0.0.1", dovecot_pair.old.imap_port, record=True) as proxy,
+        FaultProxy("127.0.0.1", dovecot_pair.new.imap_port, record=True) as new,
+    ):
         command, source = _command(dovecot_pair, tmp_path), url(proxy, dovecot_pair.old_account)
+        target = url(new, dovecot_pair.new_account)
         for words in (("check",), ("copy", "--dry-run"), ("copy",), ("verify",), ("copy",)):
             assert command.call(words[0], source, target, *words[1:], "--json").code == 0
         said = proxy.commands()
+        assert {verb for verb, _ in new.commands()} <= HARMLESS | {b"SELECT", b"CREATE", b"SUBSCRIBE", b"APPEND"}
     assert {verb for verb, _ in said} <= HARMLESS
     fetches = [line for verb, line in said if verb == b"UID FETCH" and b"BODY" in line]
     assert fetches
@@ -392,6 +413,9 @@ def test_what_the_customer_did_at_the_target_stays_and_what_is_new_at_the_source
         provider.store("INBOX", "5", "-FLAGS (\\Flagged)")
         provider.store("INBOX", "4", "+FLAGS (\\Seen)")
     assert command.call("copy", *ends, "--json").json["messages"]["copied"] == 0
+    proof = command.call("verify", *ends, "--json")
+    kinds = Counter(each["kind"] for each in proof.json["discrepancies"])
+    assert (proof.code, kinds) == (1, {"missing": 3, "flags": 3, "extra": 3}), proof  # it says what the customer did
     assert {uid: each.flags for uid, each in _states(dovecot_pair)[1]["INBOX"].items()} == {
         **flags, 5: {"\\Seen", "Privat"},
     }  # fmt: skip

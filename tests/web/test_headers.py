@@ -108,11 +108,12 @@ def test_files_may_be_kept_for_ever_under_the_address_of_their_version(anybody: 
     addresses = re.findall(r'(?:href|src)="(/static/[^"]+)"', page)
     assert len(addresses) == 5
     for address in addresses:
-        answer = anybody.get(address)
-        assert answer.status_code == 200
-        assert "immutable" in answer.headers["Cache-Control"]
-    assert "immutable" not in anybody.get("/static/app.css").headers["Cache-Control"]
-    assert "immutable" not in anybody.get("/static/app.css?v=other").headers["Cache-Control"]
+        with anybody.get(address) as answer:
+            assert answer.status_code == 200
+            assert "immutable" in answer.headers["Cache-Control"]
+    for address in ("/static/app.css", "/static/app.css?v=other"):
+        with anybody.get(address) as answer:
+            assert "immutable" not in answer.headers["Cache-Control"]
 
 
 def test_the_style_sheet_asks_for_nothing_from_elsewhere() -> None:

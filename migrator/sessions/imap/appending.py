@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from migrator.errors import ConnectionLost, PostwagenError, Stopped
 from migrator.mail.messages import MessageKey
@@ -59,6 +60,9 @@ class Appender:
             if refused.status == "NO" and len(parcels) > 1 and not self._hits_all(refused):
                 middle = len(parcels) // 2
                 queue[:0] = [parcels[:middle], parcels[middle:]]
+                continue
+            if refused.status == "NO" and translate.blames_keywords(refused) and _keywords(parcels[0]):
+                queue.insert(0, [_without_longest_keyword(parcels[0])])
                 continue
             yield from self._results(refused, batch, parcels)
             trouble = self._trouble(refused)
@@ -139,6 +143,16 @@ class Appender:
         self._session.wire.drop()  # BAD: the server may read octets of a mail as commands now
         busy = translate.busy(answer.text)
         return busy or ConnectionLost("The server did not understand an APPEND.", detail=answer.text)
+
+
+def _keywords(parcel: Parcel) -> list[str]:
+    return [flag for flag in parcel.flags if not flag.startswith("\\")]
+
+
+def _without_longest_keyword(parcel: Parcel) -> Parcel:
+    """A mail is worth more than its labels: some servers refuse it for a keyword that is too long for them."""
+    longest = max(_keywords(parcel), key=len)
+    return replace(parcel, flags=tuple(flag for flag in parcel.flags if flag != longest))
 
 
 def _is_tricky(letter: Letter) -> bool:

@@ -31,6 +31,7 @@ _BIG = re.compile(
     r"|exceeds?.*size|command argument error 11",
     re.IGNORECASE,
 )
+_KEYWORD = re.compile(r"\bkeyword|\bflag", re.IGNORECASE)
 _EMPTY = re.compile(r"zero[- ]byte|empty message|no message data", re.IGNORECASE)
 _WAIT = re.compile(r"backoff time:\s*(\d{1,9})\s*milliseconds", re.IGNORECASE)
 _NOT_CONNECTED = re.compile(r"authenticated but not connected", re.IGNORECASE)
@@ -84,6 +85,11 @@ def folder_error(answer: Answer, name: str, verb: str) -> PostwagenError:
     if _FULL.search(answer.text):
         return TargetFull("The new mailbox is full.", detail=answer.text)
     return busy(answer.text) or FolderRefused(f"The folder {name} cannot be {verb}.", detail=answer.text)
+
+
+def blames_keywords(answer: Answer) -> bool:
+    """Whether an APPEND was refused for the message's flags (Dovecot: "Keyword length too long")."""
+    return _KEYWORD.search(answer.text) is not None
 
 
 def append_error(answer: Answer) -> PostwagenError | tuple[str, str]:
