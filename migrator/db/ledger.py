@@ -405,7 +405,7 @@ class SqlPairLedger:
         return {row.id: row.origin_folder_id for row in rows} if ids else {}
 
     def _shelve(self, session: Session, ids: Sequence[int]) -> None:
-        """What may be there already and cannot be told apart stays refused for good: appending again might double it."""
+        """What may be there already and cannot be told apart stays refused for good: another append might double it."""
         if ids:
             session.execute(update(LedgerEntry).where(LedgerEntry.id.in_(ids)).values(stand=Stand.REFUSED.value))
 

@@ -230,7 +230,7 @@ class FolderCarry:
                     yield load
 
     def _still_refused(self, row: Row, entry: Entry | None) -> None:
-        """This job refused it already; or an earlier one could not tell whether it is there: said again, by each job."""
+        """This job refused it already; or an earlier one could not tell whether it is there: each job says so."""
         self._count.failed += 1
         if entry is not None and entry.id:
             refusal = ambiguous(entry)

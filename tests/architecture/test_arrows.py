@@ -46,7 +46,7 @@ def imports(path: Path) -> set[str]:
 
 
 def layer(module: str) -> str:
-    return ".".join(module.split(".")[:2]) if module.startswith("migrator.") else module.split(".")[0]
+    return ".".join(module.split(".")[:2]) if module.startswith("migrator.") else module.split(".", maxsplit=1)[0]
 
 
 def name_of(path: Path) -> str:
@@ -113,9 +113,11 @@ def test_only_settings_reads_the_environment() -> None:
         where = path.relative_to(ROOT).as_posix()
         if where == "migrator/settings.py" or where.startswith("migrator/demo/"):
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv"):
-                broken.append(f"{where}:{node.lineno}")
+        broken.extend(
+            f"{where}:{node.lineno}"
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv")
+        )
     assert not broken, "os.environ is read only in migrator/settings.py: " + ", ".join(broken)
 
 

@@ -108,7 +108,7 @@ def make(database: Database, vault: Vault, settings: Settings) -> Callable[..., 
 @pytest.fixture
 def shown(app: Flask, database: Database, vault: Vault, settings: Settings) -> Iterator[gallery.Gallery]:
     """Jobs in every state."""
-    yield gallery.fill(database, vault, settings)
+    return gallery.fill(database, vault, settings)
 
 
 @pytest.fixture

@@ -71,8 +71,14 @@ def test_no_page_holds_anything_inline_or_from_elsewhere(viewer: Browser, path: 
 
 def test_htmx_is_told_to_need_nothing_inline(anybody: Browser) -> None:
     page = anybody.get("/login").text
-    for option in ('"includeIndicatorStyles":false', '"allowEval":false', '"allowScriptTags":false', '"historyCacheSize":0',
-                   '"selfRequestsOnly":true', '"attributesToSettle":["class"]'):  # fmt: skip
+    for option in (
+        '"includeIndicatorStyles":false',
+        '"allowEval":false',
+        '"allowScriptTags":false',
+        '"historyCacheSize":0',
+        '"selfRequestsOnly":true',
+        '"attributesToSettle":["class"]',
+    ):
         assert option in page
 
 

@@ -201,7 +201,7 @@ def test_guessing_links_is_slow(anybody: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    ("public_url", "peer", "forwarded", "expected"),
+    "public_url, peer, forwarded, expected",
     [
         ("http://localhost:8025", "127.0.0.1", "203.0.113.9", "127.0.0.1"),
         ("https://move.example", "10.0.0.2", "203.0.113.9", "203.0.113.9"),
