@@ -350,7 +350,7 @@ class PairLedger(Protocol):
         """The entries of these origins."""
 
     def strays(self, validity: int) -> Iterator[Sequence[Entry]]:
-        """Confirmed entries of this source folder with another UIDVALIDITY than this, in pages."""
+        """Settled entries of this source folder with another UIDVALIDITY than this, in pages."""
 
     def unsettled(self) -> Sequence[Entry]:
         """Entries of the *target folder*, from whatever source folder, that are intended: in doubt."""

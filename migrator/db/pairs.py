@@ -1,0 +1,345 @@
+"""The ledger of one source folder and the target folder that it goes to (`ports.PairLedger`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, fields
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from migrator.db.models import Failure, Folder, JobFolder, LedgerEntry, Skipped
+from migrator.db.store import Database
+from migrator.mail.messages import MessageKey, Prints
+from migrator.ports import (
+    Amendment,
+    Confirmation,
+    Entry,
+    How,
+    Intent,
+    Mark,
+    Refusal,
+    Skip,
+    Stand,
+    Tally,
+)
+
+if TYPE_CHECKING:
+    from migrator.db.ledger import SqlLedger
+
+PAGE = 1000
+KEYS_AT_ONCE = 400
+AMBIGUOUS = "ambiguous"
+REASON = 40
+"""So long a reason may be (PostgreSQL refuses longer ones)."""
+
+
+class SqlPairLedger:
+    """Fulfils `ports.PairLedger`: one source folder and the target folder that it goes to."""
+
+    def __init__(self, ledger: SqlLedger, db: Database, origin: int, target: int, name: str) -> None:
+        self._ledger = ledger
+        self._db = db
+        self._origin = origin
+        self._target = target
+        self._name = name
+
+    # ---- reading -------------------------------------------------------------------------------------------------
+
+    def mark(self) -> Mark:
+        """What the last pass knew of both folders."""
+        with self._db.reading() as session:
+            rows = session.execute(
+                select(Folder.id, Folder.validity).where(Folder.id.in_((self._origin, self._target)))
+            ).all()
+            found = {row.id: row.validity for row in rows}
+        return Mark(found.get(self._origin, 0), found.get(self._target, 0))
+
+    def entries(self, keys: Sequence[MessageKey]) -> dict[MessageKey, Entry]:
+        """The entries of these origins, and what this job refused of them."""
+        found: dict[MessageKey, Entry] = {}
+        with self._db.reading() as session:
+            for start in range(0, len(keys), KEYS_AT_ONCE):
+                some = keys[start : start + KEYS_AT_ONCE]
+                for row in session.scalars(select(LedgerEntry).where(self._is_origin(LedgerEntry, some))):
+                    found[_origin_of(row)] = self._entry(row)
+                refused = select(Failure).where(Failure.job_id == self._ledger.job_id, self._is_origin(Failure, some))
+                for failure in session.scalars(refused):
+                    found[_origin_of(failure)] = _refused(failure)
+        return found
+
+    def _is_origin(self, table: Any, keys: Sequence[MessageKey]) -> ColumnElement[bool]:
+        folder = table.origin_folder_id if table is LedgerEntry else table.folder_id
+        if all(not key.name for key in keys) and len({key.validity for key in keys}) == 1:
+            uids = [key.uid for key in keys]
+            return and_(folder == self._origin, table.origin_validity == keys[0].validity, table.origin_uid.in_(uids))
+        return and_(
+            folder == self._origin,
+            or_(
+                *(
+                    and_(
+                        table.origin_validity == key.validity,
+                        table.origin_uid == key.uid,
+                        table.origin_name == key.name,
+                    )
+                    for key in keys
+                )
+            ),
+        )
+
+    def strays(self, validity: int) -> Iterator[Sequence[Entry]]:
+        """Settled entries of the source folder with another UIDVALIDITY."""
+        yield from self._paged(
+            LedgerEntry.origin_folder_id == self._origin,
+            LedgerEntry.origin_validity != validity,
+            LedgerEntry.origin_name == "",
+            LedgerEntry.stand != Stand.INTENDED.value,
+        )
+
+    def unsettled(self) -> Sequence[Entry]:
+        """What is in doubt in the target folder."""
+        return self._all(LedgerEntry.stand == Stand.INTENDED.value)
+
+    def keyless(self) -> Sequence[Entry]:
+        """Confirmed entries whose key the target did not name."""
+        return self._all(
+            LedgerEntry.stand == Stand.CONFIRMED.value, LedgerEntry.target_uid.is_(None), LedgerEntry.note != "lost"
+        )
+
+    def unread_back(self) -> Sequence[Entry]:
+        """Delicate messages that were not compared yet."""
+        return self._all(LedgerEntry.stand == Stand.CONFIRMED.value, LedgerEntry.note == "unread_back")
+
+    def claims(self, validity: int, floor: int) -> frozenset[int]:
+        """UIDs of the target folder that an entry owns."""
+        owned = select(LedgerEntry.target_uid).where(
+            LedgerEntry.target_folder_id == self._target,
+            LedgerEntry.target_validity == validity,
+            LedgerEntry.target_uid >= floor,
+        )
+        with self._db.reading() as session:
+            return frozenset(uid for uid in session.scalars(owned) if uid is not None)
+
+    def carried(self, *, not_validity: int | None = None, floor: int = 0, after: int = 0) -> Sequence[Entry]:
+        """A page of confirmed entries of the target folder that have a key."""
+        where = [
+            LedgerEntry.target_folder_id == self._target,
+            LedgerEntry.stand == Stand.CONFIRMED.value,
+            LedgerEntry.target_uid >= floor,
+            LedgerEntry.id > after,
+        ]
+        if not_validity is not None:
+            where.append(LedgerEntry.target_validity != not_validity)
+        with self._db.reading() as session:
+            rows = session.scalars(select(LedgerEntry).where(*where).order_by(LedgerEntry.id).limit(PAGE))
+            return [self._entry(row) for row in rows]
+
+    def _all(self, *where: ColumnElement[bool]) -> Sequence[Entry]:
+        return [entry for page in self._paged(LedgerEntry.target_folder_id == self._target, *where) for entry in page]
+
+    def _paged(self, *where: ColumnElement[bool]) -> Iterator[Sequence[Entry]]:
+        after = 0
+        while True:
+            with self._db.reading() as session:
+                rows = session.scalars(
+                    select(LedgerEntry).where(*where, LedgerEntry.id > after).order_by(LedgerEntry.id).limit(PAGE)
+                ).all()
+                page = [self._entry(row) for row in rows]
+            if not page:
+                return
+            after = page[-1].id
+            yield page
+
+    def _entry(self, row: LedgerEntry) -> Entry:
+        return Entry(
+            id=row.id,
+            origin=_origin_of(row),
+            stand=Stand(row.stand),
+            prints=Prints(row.digest, row.soft, row.header, row.message_id, row.size, row.delicate),
+            instant=row.instant,
+            flags=frozenset(row.flags.split()),
+            floor=row.floor,
+            target_key=self._key(row),
+            how=How(row.how) if row.how else None,
+            this_job=row.job_id == self._ledger.job_id,
+            note=row.note,
+        )
+
+    def _key(self, row: LedgerEntry) -> MessageKey | None:
+        """Its key at the target; None where it lies in another folder than today's mapping says."""
+        if row.target_uid is None or row.target_folder_id != self._target:
+            return None
+        return MessageKey(row.target_validity or 0, row.target_uid)
+
+    # ---- writing -------------------------------------------------------------------------------------------------
+
+    def step(
+        self,
+        *,
+        confirmed: Sequence[Confirmation] = (),
+        refused: Sequence[Refusal] = (),
+        released: Sequence[int] = (),
+        intended: Sequence[Intent] = (),
+        amended: Sequence[Amendment] = (),
+        skipped: Sequence[Skip] = (),
+        tally: Tally | None = None,
+        mark: Mark | None = None,
+    ) -> Sequence[int]:
+        """ONE commit of all of it, or Fenced and none of it."""
+        now = datetime.now(UTC)
+        with self._db.writing() as session:
+            self._ledger.under_fence(session)
+            self._confirm(session, confirmed)
+            homes = self._homes(session, refused)
+            self._shelve(session, [item.entry for item in refused if item.entry and item.reason == AMBIGUOUS])
+            gone = [*released, *(item.entry for item in refused if item.entry and item.reason != AMBIGUOUS)]
+            for start in range(0, len(gone), KEYS_AT_ONCE):
+                session.execute(delete(LedgerEntry).where(LedgerEntry.id.in_(gone[start : start + KEYS_AT_ONCE])))
+            self._amend(session, amended)
+            self._report(session, refused, homes, skipped, now)
+            ids = self._intend(session, intended)
+            if mark is not None:
+                self._mark(session, mark)
+            if tally is not None:
+                self._tally(session, tally, done=mark is not None and mark.complete)
+                self._ledger.sample(session, now)
+        return ids
+
+    def _confirm(self, session: Session, confirmed: Sequence[Confirmation]) -> None:
+        if not confirmed:
+            return
+        session.execute(
+            update(LedgerEntry),
+            [
+                {
+                    "id": item.entry,
+                    "stand": Stand.CONFIRMED.value,
+                    "how": item.how.value,
+                    "note": item.note,
+                    "target_validity": item.target_key.validity if item.target_key else None,
+                    "target_uid": item.target_key.uid if item.target_key else None,
+                    "job_id": self._ledger.job_id,
+                }
+                for item in confirmed
+            ],
+        )
+
+    def _intend(self, session: Session, intended: Sequence[Intent]) -> Sequence[int]:
+        if not intended:
+            return []
+        rows = [
+            {
+                "origin_folder_id": self._origin,
+                "origin_validity": item.origin.validity,
+                "origin_uid": item.origin.uid,
+                "origin_name": item.origin.name,
+                "target_folder_id": self._target,
+                "stand": Stand.INTENDED.value,
+                **{field.name: getattr(item.prints, field.name) for field in fields(Prints)},
+                "instant": item.instant,
+                "flags": " ".join(sorted(item.flags)),
+                "floor": item.floor,
+                "job_id": self._ledger.job_id,
+            }
+            for item in intended
+        ]
+        made = insert(LedgerEntry).returning(LedgerEntry.id, sort_by_parameter_order=True)
+        return list(session.scalars(made, rows))
+
+    def _amend(self, session: Session, amended: Sequence[Amendment]) -> None:
+        for item in amended:
+            values: dict[str, Any] = {}
+            if item.flags is not None:
+                values["flags"] = " ".join(sorted(item.flags))
+            if item.target_key is not None:
+                values.update(target_validity=item.target_key.validity, target_uid=item.target_key.uid)
+            if item.forget_target_key:
+                values.update(target_validity=None, target_uid=None, note="lost")
+            if item.note is not None:
+                values["note"] = item.note
+            if item.origin is not None:
+                values.update(
+                    origin_validity=item.origin.validity, origin_uid=item.origin.uid, origin_name=item.origin.name
+                )
+            session.execute(update(LedgerEntry).where(LedgerEntry.id == item.entry).values(**values))
+
+    def _homes(self, session: Session, refused: Sequence[Refusal]) -> dict[int, int]:
+        """The source folders of entries that are refused: another folder's turn may have settled them."""
+        ids = [item.entry for item in refused if item.entry]
+        rows = session.execute(select(LedgerEntry.id, LedgerEntry.origin_folder_id).where(LedgerEntry.id.in_(ids)))
+        return {row.id: row.origin_folder_id for row in rows} if ids else {}
+
+    def _shelve(self, session: Session, ids: Sequence[int]) -> None:
+        """What may be there already and cannot be told apart stays refused for good: another append might double it."""
+        if ids:
+            session.execute(update(LedgerEntry).where(LedgerEntry.id.in_(ids)).values(stand=Stand.REFUSED.value))
+
+    def _report(
+        self,
+        session: Session,
+        refused: Sequence[Refusal],
+        homes: dict[int, int],
+        skipped: Sequence[Skip],
+        now: datetime,
+    ) -> None:
+        base = {"job_id": self._ledger.job_id, "folder_id": self._origin}
+        failures = [
+            {
+                **base,
+                "folder_id": homes.get(item.entry or 0, self._origin),
+                **_origin_columns(item.origin),
+                "at": now,
+                "reason": item.reason,
+                "detail": item.detail[:2000],
+                "message_id": item.message_id,
+                "size": item.size,
+            }
+            for item in refused
+        ]
+        skips = [{**base, **_origin_columns(item.origin), "rule": item.rule[:200]} for item in skipped]
+        _insert_new(session, Failure, failures)
+        _insert_new(session, Skipped, skips)
+
+    def _mark(self, session: Session, mark: Mark) -> None:
+        for folder, validity in ((self._origin, mark.source_validity), (self._target, mark.target_validity)):
+            if validity:
+                session.execute(update(Folder).where(Folder.id == folder).values(validity=validity))
+
+    def _tally(self, session: Session, tally: Tally, *, done: bool) -> None:
+        """Absolute numbers. Until the folder is done they only grow, so that no bar ever jumps back."""
+        row = session.scalar(
+            select(JobFolder).where(JobFolder.job_id == self._ledger.job_id, JobFolder.source_name == self._name)
+        )
+        if row is None:
+            return
+        for name, value in zip((field.name for field in fields(Tally)), astuple(tally), strict=True):
+            setattr(row, name, value if done else max(value, getattr(row, name) or 0))
+        row.state = "done" if done else "working"
+
+
+def _insert_new(session: Session, table: Any, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert what is not there yet; the same message refused or skipped twice by one job is one row."""
+    if not rows:
+        return
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    for row in rows:
+        session.execute(dialect.insert(table).values(**row).on_conflict_do_nothing())
+
+
+def _origin_columns(key: MessageKey) -> dict[str, Any]:
+    return {"origin_validity": key.validity, "origin_uid": key.uid, "origin_name": key.name}
+
+
+def _origin_of(row: LedgerEntry | Failure) -> MessageKey:
+    return MessageKey(row.origin_validity, row.origin_uid, row.origin_name)
+
+
+def _refused(row: Failure) -> Entry:
+    nothing = Prints(b"", b"", b"", b"", row.size, delicate=False)
+    return Entry(
+        0, _origin_of(row), Stand.REFUSED, nothing, None, frozenset(), 0,
+        this_job=True, reason=row.reason, detail=row.detail,
+    )  # fmt: skip
