@@ -634,8 +634,7 @@ def test_an_ambiguous_message_is_not_doubled_by_the_next_job(world: World) -> No
     assert_at_rest(world)
 
 
-@pytest.mark.xfail(strict=True, reason="db/ledger.py: strays() leaves out entries that are refused for good")
-def test_OPEN_an_ambiguous_message_is_not_doubled_when_the_source_is_renumbered(world: World) -> None:
+def test_an_ambiguous_message_is_not_doubled_when_the_source_is_renumbered(world: World) -> None:
     put(world, 1)
     world.new.behaviour.alters = rewrites
     world.new.behaviour.keeps_dates = False

@@ -257,7 +257,8 @@ ALWAYS = ("target.append", "target.commit", "target.sent", "target.stored", "tar
 SLOW = {
     "without_uidnext",
     "without_uidplus",
-    "octets_are_altered",
+    "octets_are_altered_without_uidplus",
+    "every_append_may_become_a_zombie",
     "dates_are_not_kept",
     "somebody_carried_before_us_without_uidplus",
     "somebody_carried_more_twins_than_we_have",

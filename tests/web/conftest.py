@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shutil
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -15,11 +19,12 @@ from werkzeug.test import TestResponse
 from migrator.accounts import operations as accounts
 from migrator.db.store import Database
 from migrator.db.vault import Vault
-from migrator.settings import Settings
+from migrator.settings import DATABASE_NAME, Settings, load
 from tests import making
 from tests.web import gallery
 from web import create_app
 
+Filled = tuple[Path, gallery.Gallery]
 EMAIL = "jana.petersen@nordhafen.example"
 PASSWORD = "wagen rot sieben"
 
@@ -53,6 +58,14 @@ class Browser:
 
     def log_in(self, email: str = EMAIL, password: str = PASSWORD, **more: Any) -> TestResponse:
         return self.post("/login", {"email": email, "password": password, **more})
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_hashes() -> Iterator[None]:
+    """Hashes of passwords that cost nothing: what they must cost is tested where they are made."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(accounts, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
 
 
 @pytest.fixture
@@ -105,10 +118,37 @@ def make(database: Database, vault: Vault, settings: Settings) -> Callable[..., 
     return made
 
 
+FRESH = 60.0
+"""Seconds for which a filled gallery is as good as a new one: the speed of its running job is that of two minutes."""
+
+
+@pytest.fixture(scope="session")
+def filled(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Filled]:
+    """A database with the gallery's jobs, to be copied; filled anew when it has become old."""
+    kept: list[tuple[float, Filled]] = []
+
+    def recent() -> Filled:
+        if not kept or time.monotonic() - kept[-1][0] > FRESH:
+            folder = tmp_path_factory.mktemp("gallery")
+            path = folder / DATABASE_NAME
+            shutil.copy(migrated_sqlite, path)
+            mine = load({}, data_dir=folder)
+            database = Database(mine.database_url)
+            shown = gallery.fill(database, Vault.open(mine.secret_key_file), mine)
+            database.dispose()
+            kept.append((time.monotonic(), (path, shown)))
+        return kept[-1][1]
+
+    return recent
+
+
 @pytest.fixture
-def shown(app: Flask, database: Database, vault: Vault, settings: Settings) -> Iterator[gallery.Gallery]:
+def shown(app: Flask, database: Database, settings: Settings, filled: Callable[[], Filled]) -> gallery.Gallery:
     """Jobs in every state."""
-    return gallery.fill(database, vault, settings)
+    path, shown = filled()
+    database.dispose()
+    shutil.copy(path, settings.data_dir / DATABASE_NAME)
+    return shown
 
 
 @pytest.fixture
