@@ -34,7 +34,8 @@ def configure(app: Flask, settings: Settings) -> None:
 def language() -> str:
     """`de` or `en`."""
     chosen = request.cookies.get("lang", "")
-    return chosen if chosen in LANGUAGES else request.accept_languages.best_match(LANGUAGES, "en")
+    wanted = [chosen, *(tag.partition("-")[0].lower() for tag in request.accept_languages.values())]
+    return next((tag for tag in wanted if tag in LANGUAGES), "en")
 
 
 def locale() -> str:

@@ -16,6 +16,7 @@ from web import formats
 from web.api import bp, openapi, problems, reading, schemas
 from web.api.access import actor
 from web.jobs.pages import JOB
+from web.paging import cursor
 from web.services import services
 
 
@@ -50,7 +51,7 @@ def index() -> Response:
         states=reading.states(given),
         search=given.get("q", "")[:200],
         limit=reading.limit(given, default=50),
-        cursor=given.get("cursor") or None,
+        cursor=cursor(given.get("cursor")),
     )
     found = [schemas.JobInList(**schemas.line_values(line)) for line in lines]
     return _json(schemas.JobList(jobs=found, next_cursor=following))
@@ -69,7 +70,7 @@ def failures(job_id: int) -> Response:
     given = reading.query("limit", "cursor")
     _job(job_id)
     found, following = queries.failures(
-        services().db, job_id, limit=reading.limit(given, default=100), cursor=given.get("cursor") or None
+        services().db, job_id, limit=reading.limit(given, default=100), cursor=cursor(given.get("cursor"))
     )
     return _json(schemas.FailureList(failures=[schemas.Failure.of(one) for one in found], next_cursor=following))
 

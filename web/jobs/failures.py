@@ -17,6 +17,7 @@ from web.babel import get_locale
 from web.babel import gettext as _
 from web.jobs import bp, page
 from web.jobs.pages import JOB
+from web.paging import cursor
 from web.services import services
 from web.texts.failures import failure_text
 
@@ -29,7 +30,7 @@ _DANGEROUS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", 
 def failures(job_id: int) -> str:
     """One page of them."""
     job = page.wanted(job_id)
-    found, following = queries.failures(services().db, job_id, limit=PAGE, cursor=request.args.get("cursor") or None)
+    found, following = queries.failures(services().db, job_id, limit=PAGE, cursor=cursor(request.args.get("cursor")))
     lines = [(failure, failure_text(failure.reason)) for failure in found]
     return render_template("jobs/failures.html", job=job, failures=lines, following=following)
 
@@ -53,11 +54,11 @@ def _rows(job_id: int) -> Iterator[str]:
     heads = [_("Folder"), _("Message number"), "Message-ID", _("Reason"), _("Code"), _("Detail"), _("Size in bytes"),
              _("Time")]  # fmt: skip
     yield "\ufeff" + _line(heads, delimiter)
-    cursor: str | None = None
+    following: str | None = None
     while True:
-        found, cursor = queries.failures(services().db, job_id, limit=CSV_PAGE, cursor=cursor)
+        found, following = queries.failures(services().db, job_id, limit=CSV_PAGE, cursor=following)
         yield "".join(_line(_cells(failure), delimiter) for failure in found)
-        if cursor is None:
+        if following is None:
             return
 
 

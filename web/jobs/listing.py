@@ -15,6 +15,7 @@ from web import formats
 from web.babel import gettext as _
 from web.jobs import present
 from web.live import Piece, piece
+from web.paging import cursor
 from web.services import services
 from web.texts.jobs import GROUPS, STATES, Group, failed_text, until_text
 
@@ -37,7 +38,7 @@ def asked() -> Asked:
     return Asked(
         q=request.args.get("q", "").strip()[:200],
         view=view if any(group.name == view for group in GROUPS) else "",
-        cursor=request.args.get("cursor") or None,
+        cursor=cursor(request.args.get("cursor")),
     )
 
 
@@ -90,8 +91,7 @@ def _more(group: Group, what: Asked) -> str:
 
 
 def _address(group: Group, what: Asked, following: str) -> str:
-    cursor = following if what.view else None
-    return url_for("jobs.index", view=group.name, q=what.q or None, cursor=cursor)
+    return url_for("jobs.index", view=group.name, q=what.q or None, cursor=following if what.view else None)
 
 
 def _pieces(what: Asked, counts: dict[JobState, int], now: datetime) -> dict[str, Piece]:
