@@ -266,7 +266,8 @@ def test_jobs_are_filtered_by_state_and_text(reader: Script, shown: Gallery) -> 
     ("query", "name"),
     [
         ("state=lost", "state"), ("limit=0", "limit"), ("limit=201", "limit"), ("limit=x", "limit"),
-        ("limit=²", "limit"),        ("cursor=%FF", "cursor"), ("cursor=eHg", "cursor"), ("cursor=OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5", "cursor"), ("states=paused", "states"), ("limit=1&limit=2", "limit"),
+        ("limit=²", "limit"), ("limit=1&limit=2", "limit"), ("states=paused", "states"), ("cursor=%FF", "cursor"),
+        ("cursor=eHg", "cursor"), ("cursor=OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5", "cursor"),
     ],
 )  # fmt: skip
 def test_a_query_that_does_not_fit_is_refused_by_name(reader: Script, query: str, name: str) -> None:

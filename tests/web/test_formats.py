@@ -35,8 +35,8 @@ def test_whole_percentages_are_rounded_down(language: str) -> None:
 
 @pytest.mark.parametrize(
     ("octets", "german"),
-    [(0, "0 kB"), (1, "0 kB"), (420, "0,4 kB"), (999, "1 kB"), (48_112, "48 kB"), (999_499, "999 kB"), (999_600, "1 MB"),
-     (6_000_000, "6 MB"), (8_940_000, "8,9 MB"), (84_200_000, "84 MB"), (918_000_000, "918 MB"),
+    [(0, "0 kB"), (1, "0 kB"), (420, "0,4 kB"), (999, "1 kB"), (48_112, "48 kB"), (999_499, "999 kB"),
+     (999_600, "1 MB"), (6_000_000, "6 MB"), (8_940_000, "8,9 MB"), (84_200_000, "84 MB"), (918_000_000, "918 MB"),
      (4_200_000_000, "4,2 GB"), (12_277_000_000, "12,3 GB"), (2_500_000_000_000, "2,5 TB"), (7e15, "7.000 TB")],
 )  # fmt: skip
 def test_sizes_have_no_more_places_than_anybody_needs(app: Flask, octets: float, german: str) -> None:
