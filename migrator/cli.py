@@ -99,8 +99,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _json_error(words: Sequence[str], error: PostwagenError) -> None:
     """With --json, standard output holds one object even if nothing could begin."""
     if "--json" in words:
-        outcome = "stopped" if isinstance(error, Stopped) else "failed"
-        shown: dict[str, Any] = {"verb": words[0] if words else "", "outcome": outcome, "error": error.as_dict()}
+        verb = words[0] if words else ""
+        shown: dict[str, Any] = {"verb": verb, "outcome": error.outcome, "error": error.as_dict()}
         click.echo(json.dumps(shown, ensure_ascii=False))
 
 

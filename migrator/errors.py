@@ -16,6 +16,8 @@ Foreign errors are translated in one place per protocol (`sessions/*/translate.p
     ├── FolderRefused           one folder cannot be opened, made or listed
     ├── FolderRecreated         the target's folder was made anew: replay or keep?
     ├── LedgerBusy              another run holds this ledger                                exit 5
+    ├── DatabaseUnavailable     our own database is away, locked or cannot be written        exit 5
+    │   └── DiskFull            or its disk is full, or the one for temporary files
     ├── Stopped                 pause, cancel, shutdown or end of slice                      exit 5
     ├── Fenced                  another worker holds the lease now: touch nothing more       exit 5
     └── Defect                  a bug of ours                                                exit 70
@@ -77,6 +79,11 @@ class PostwagenError(Exception):
         self.later = later
         """How long the other side asked us to wait (`Remedy.LATER`)."""
         self.instance_code = code or self.code
+
+    @property
+    def outcome(self) -> str:
+        """What a one-shot command's JSON says of it: `stopped` can be resumed by the same command (exit code 5)."""
+        return "stopped" if self.exit_code == 5 else "failed"
 
     def as_dict(self) -> dict[str, str]:
         """What stands as `error` in JSON and in the job's row."""
@@ -222,6 +229,22 @@ class LedgerBusy(PostwagenError):
     exit_code = 5
     remedy = Remedy.LATER
     hint = "Wait until it has ended, or stop it; then run the same again."
+
+
+class DatabaseUnavailable(PostwagenError):
+    """Our own database is away, locked or cannot be written. What was in flight is in doubt, nothing more."""
+
+    code = "database_unavailable"
+    exit_code = 5
+    remedy = Remedy.LATER
+    hint = "Look after the database, then run the same again: it goes on where it stopped."
+
+
+class DiskFull(DatabaseUnavailable):
+    """Our own disk is full: the one under the database, or the one for temporary files."""
+
+    code = "disk_full"
+    hint = "Make room on that disk, then run the same again: it goes on where it stopped."
 
 
 class Stopped(PostwagenError):

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from migrator.accounts import queries as accounts
-from migrator.db.store import DatabaseTrouble
+from migrator.errors import DatabaseUnavailable
 from migrator.jobs import queries
 from migrator.jobs.states import JobState
 from web import formats
@@ -29,7 +29,7 @@ def readyz() -> tuple[Response, int]:
     try:
         current = services().db.is_current()
         workers = queries.workers_alive(services().db, formats.now()) if current else 0
-    except DatabaseTrouble:
+    except DatabaseUnavailable:
         current, workers = False, 0
     ready = current and workers > 0
     return jsonify(status="ready" if ready else "not ready", database=current, workers=workers), 200 if ready else 503

@@ -10,8 +10,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from migrator.db.store import DatabaseTrouble
-from migrator.errors import UsageError
+from migrator.errors import DatabaseUnavailable, UsageError
 from web.api import problems as api
 from web.babel import gettext as _
 from web.security import is_fragment, readable_path, safe_path
@@ -24,7 +23,7 @@ def configure(app: Flask) -> None:
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(UsageError, _not_usable)
-    app.register_error_handler(DatabaseTrouble, _no_database)
+    app.register_error_handler(DatabaseUnavailable, _no_database)
     app.register_error_handler(Exception, _defect)
 
 
@@ -84,9 +83,9 @@ def _not_usable(error: UsageError) -> AnyResponse:
     return redirect("/", 303)
 
 
-def _no_database(error: Exception) -> AnyResponse:
+def _no_database(error: DatabaseUnavailable) -> AnyResponse:
     incident = _incident()
-    log.error("database_trouble", error=type(error).__name__, incident=incident)
+    log.error("database_trouble", error=error.detail, incident=incident)
     if api.is_asked():
         return api.problem(503, "unavailable", "The database cannot be reached at the moment.", incident=incident)
     body = _("The database does not answer at the moment. Jobs wait and continue by themselves afterwards.")

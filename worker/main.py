@@ -82,7 +82,7 @@ def _work() -> int:
 
 def _show(ended: threading.Event) -> None:
     """Write the heartbeat row until the worker has ended; a database that is away for a moment does no harm."""
-    from migrator.db.store import DatabaseTrouble
+    from migrator.errors import DatabaseUnavailable
     from migrator.jobs import lease
     from worker.tasks import place
 
@@ -93,7 +93,7 @@ def _show(ended: threading.Event) -> None:
                 lease.hide_worker(here.db, here.owner)
             else:
                 lease.show_worker(here.db, here.owner, datetime.now(UTC))
-        except DatabaseTrouble as error:
+        except DatabaseUnavailable as error:
             log.warning("heartbeat_failed", error=type(error).__name__)
         ended.wait(HEARTBEAT_SECONDS)
 

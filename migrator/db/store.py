@@ -18,13 +18,12 @@ from typing import Any, Final
 
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from migrator.errors import UsageError
+from migrator.errors import DatabaseUnavailable, DiskFull, UsageError
 
-DatabaseTrouble = SQLAlchemyError
-"""What those outside may catch who can go on without the database for a moment."""
 _BUSY_SECONDS: Final = 30
 """How long a SQLite writer waits for another process; the worst wait measured with six writers was 2.3 s."""
 
@@ -53,8 +52,8 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session that only reads: one consistent view, rolled back at the end."""
-        with Session(self._readers, expire_on_commit=False, autoflush=False) as session:
+        """A session that only reads: one consistent view, rolled back at the end. Raises DatabaseUnavailable."""
+        with self._trouble_told(), Session(self._readers, expire_on_commit=False, autoflush=False) as session:
             yield session
 
     @contextmanager
@@ -62,8 +61,14 @@ class Database:
         """ONE transaction: committed at the end of the block, rolled back when the block raises.
 
         Keep it short: on SQLite nobody else writes meanwhile. Never nest: the inner one would wait for the outer one.
+        Raises DatabaseUnavailable; when that came out of the commit, it may have happened all the same.
         """
-        with self._alone(), Session(self._writers, expire_on_commit=False) as session, session.begin():
+        with (
+            self._trouble_told(),
+            self._alone(),
+            Session(self._writers, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
 
     def upgrade(self) -> None:
@@ -74,21 +79,31 @@ class Database:
         from migrator.db import migrations
 
         try:
-            with self._alone():
+            with self._trouble_told(), self._alone():
                 migrations.upgrade(self.engine)
-        except OperationalError as error:
-            reason = str(error.orig).strip().splitlines()[:1]
-            raise UsageError(f"The database {self.url_shown} cannot be used.", detail="".join(reason)) from None
+        except DiskFull:
+            raise
+        except DatabaseUnavailable as error:
+            raise UsageError(error.message, detail=error.detail) from None
 
     def is_current(self) -> bool:
         """Whether the tables are those of this version."""
         from migrator.db import migrations
 
-        return migrations.is_current(self.engine)
+        with self._trouble_told():
+            return migrations.is_current(self.engine)
 
     def dispose(self) -> None:
         """Close all connections. Those in use are closed when they are given back."""
         self.engine.dispose()
+
+    @contextmanager
+    def _trouble_told(self) -> Iterator[None]:
+        """The one place that translates the drivers' errors that are no fault of ours; others are defects."""
+        try:
+            yield
+        except (OperationalError, InterfaceError, PoolTimeout) as error:
+            raise _translated(error, self.url_shown) from error
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -105,6 +120,13 @@ class Database:
                 yield
             finally:
                 self._writer = None
+
+
+def _translated(error: SQLAlchemyError, shown: str) -> DatabaseUnavailable:
+    reason = "".join(str(getattr(error, "orig", error)).strip().splitlines()[:1])[:500]
+    if any(words in reason for words in ("disk is full", "No space left", "disk full")):
+        return DiskFull(f"The disk under the database {shown} is full.", detail=reason)
+    return DatabaseUnavailable(f"The database {shown} cannot be used.", detail=reason)
 
 
 # ---- SQLite --------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from migrator.errors import PostwagenError, Stopped
+from migrator.errors import PostwagenError
 from migrator.jobs.states import JobKind
 from migrator.jobs.views import Counts, FailureView, FolderView, JobView, SkipView
 
@@ -48,10 +48,8 @@ def report(
 
 def outcome(job: JobView, result: dict[str, Any], error: PostwagenError | None) -> str:
     """succeeded, incomplete, failed or stopped."""
-    if isinstance(error, Stopped):
-        return "stopped"
     if error is not None:
-        return "failed"
+        return error.outcome
     whole = job.counts.failed == 0 and not result.get("failed_folders") and result.get("proven", True)
     return "succeeded" if whole else "incomplete"
 

@@ -14,7 +14,7 @@ import structlog
 from migrator.db.ledger import SqlLedger
 from migrator.db.store import Database
 from migrator.db.vault import Vault
-from migrator.errors import Defect, Fenced, PostwagenError, Stopped
+from migrator.errors import DatabaseUnavailable, Defect, Fenced, PostwagenError, Stopped
 from migrator.jobs import assignment
 from migrator.jobs import lease as leases
 from migrator.jobs.holding import Holder, RealClock
@@ -50,7 +50,20 @@ class Chronicle:
 def run_slice(
     job_id: int, *, db: Database, vault: Vault, settings: Settings, owner: str, shutdown: threading.Event
 ) -> bool:
-    """Work on a job for a while. True: put its id into the queue again. Never raises for what a job can meet."""
+    """Work on a job for a while. True: put its id into the queue again. Never raises for what a job can meet.
+
+    While the database is away nothing can be said about the job: its lease runs out, and the sweep finds it.
+    """
+    try:
+        return _run_slice(job_id, db, vault, settings, owner, shutdown)
+    except DatabaseUnavailable as error:
+        log.warning("database_away", job=job_id, detail=error.detail)
+        return False
+
+
+def _run_slice(
+    job_id: int, db: Database, vault: Vault, settings: Settings, owner: str, shutdown: threading.Event
+) -> bool:
     lease = leases.take(db, job_id, owner, settings.lease_seconds, datetime.now(UTC))
     if lease is None:
         return False

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import errno
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import IO
+
+from migrator.errors import DiskFull
 
 IN_MEMORY = 1024 * 1024
 CHUNK = 256 * 1024
 
 
+@contextmanager
+def _disk_told() -> Iterator[None]:
+    """A full disk under the temporary files is no defect of ours."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        where = tempfile.gettempdir()
+        raise DiskFull(f"The disk for temporary files is full ({where}).", detail=str(error.strerror)) from error
+
+
 class Spool:
-    """Write once, read as often as you like, close when done."""
+    """Write once, read as often as you like, close when done. Raises DiskFull."""
 
     __slots__ = ("_file", "_parts", "head", "size")
 
@@ -21,7 +37,8 @@ class Spool:
         self._parts: list[bytes] = []
         self._file: IO[bytes] | None = None
         if expected > IN_MEMORY:
-            self._file = tempfile.TemporaryFile(prefix="postwagen-")  # noqa: SIM115 - closed by close()
+            with _disk_told():
+                self._file = tempfile.TemporaryFile(prefix="postwagen-")  # noqa: SIM115 - closed by close()
         self._keep_head(b"", head_octets)
 
     def _keep_head(self, data: bytes, head_octets: int) -> None:
@@ -34,7 +51,8 @@ class Spool:
         self._keep_head(data, head_octets)
         if self._file is None:
             self._parts.append(data)
-        else:
+            return
+        with _disk_told():
             self._file.write(data)
 
     def chunks(self) -> Iterator[bytes]:
@@ -42,7 +60,8 @@ class Spool:
         if self._file is None:
             yield from self._parts
             return
-        self._file.seek(0)
+        with _disk_told():
+            self._file.seek(0)  # writes what is still in the buffer
         while data := self._file.read(CHUNK):
             yield data
 
@@ -50,4 +69,5 @@ class Spool:
         """Forget the octets."""
         self._parts = []
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):
+                self._file.close()

@@ -366,10 +366,10 @@ def test_a_defect_of_ours_is_a_problem_with_a_number_and_without_its_reason(
 
 
 def test_a_database_that_is_away_is_a_problem(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sqlalchemy.exc import OperationalError
+    from migrator.errors import DatabaseUnavailable
 
     def away(*_: Any, **__: Any) -> None:
-        raise OperationalError("select", {}, Exception("gone"))
+        raise DatabaseUnavailable("gone")
 
     monkeypatch.setattr("web.api.views.queries.jobs", away)
     answer = script.get(JOBS)

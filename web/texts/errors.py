@@ -205,6 +205,11 @@ TEXTS: Final[Mapping[str, ErrorText]] = {
         NOTHING_LOST,
         helps=("password",),
     ),
+    "database_unavailable": ErrorText(
+        _("Our own database cannot be reached or written"),
+        _("The job tries again by itself. An operator should look after the database."),
+        NOTHING_LOST,
+    ),
     "disk_full": ErrorText(
         _("Our own disk is full"),
         _("An operator has to make room at this service; then try again."),

@@ -16,12 +16,12 @@ from pathlib import Path
 
 from migrator.db.ledger import SqlLedger
 from migrator.db.store import Database
-from migrator.errors import LedgerBusy, PostwagenError, Stopped, UsageError
+from migrator.errors import LedgerBusy, PostwagenError, UsageError
 from migrator.jobs import assignment, queries
 from migrator.jobs import lease as leases
 from migrator.jobs.holding import RealClock
 from migrator.jobs.lease import Lease
-from migrator.jobs.oneshot.operations import disk_trouble_told, open_job
+from migrator.jobs.oneshot.operations import open_job
 from migrator.jobs.recipes import Result, Work, World, carry_out
 from migrator.jobs.states import JobEvent
 from migrator.jobs.views import JobView
@@ -103,12 +103,12 @@ def run_once(
     quiet_seconds: float,
     begun: Callable[[Database, int], None] = lambda _db, _job: None,
 ) -> Finished:
-    """Run to the end. Raises LedgerBusy, UsageError, and Stopped for a full disk; other errors stand in the answer.
+    """Run to the end. Raises LedgerBusy, UsageError, DatabaseUnavailable; other errors stand in the answer.
 
     `begun` is told the database and the job's id as soon as there is one.
     """
     began = time.monotonic()
-    with locked(state), disk_trouble_told(state):
+    with locked(state):
         db = Database(f"sqlite:///{state}")
         db.upgrade()
         lease = open_job(db, work.kind, work.source, work.target, work.options, _owner())
@@ -134,7 +134,7 @@ def _end(db: Database, lease: Lease, error: PostwagenError | None, result: Resul
     whole = counts.failed == 0 and not result.get("failed_folders") and result.get("proven", True)
     event = JobEvent.SUCCEED if whole else JobEvent.FALL_SHORT
     if error is not None:
-        event = JobEvent.CANCEL if isinstance(error, Stopped) else JobEvent.FAIL
+        event = JobEvent.CANCEL if error.outcome == "stopped" else JobEvent.FAIL
     shown = error.as_dict() if error else None
     leases.fire(db, lease, event, datetime.now(UTC), error=shown, working_seconds=seconds, result=result)
 

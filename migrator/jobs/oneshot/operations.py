@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import errno
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.exc import OperationalError
 
 from migrator.db.models import Endpoint as EndpointRow
 from migrator.db.models import Job, Mailbox
 from migrator.db.store import Database
-from migrator.errors import Stopped
 from migrator.jobs.lease import Lease
 from migrator.jobs.states import JobKind, JobState
 from migrator.sessions.endpoint import Endpoint
@@ -47,28 +41,6 @@ def open_job(
         session.add(job)
         session.flush()
         return Lease(job_id=job.id, mailbox_id=mailbox.id, fence=1, owner=owner)
-
-
-@contextmanager
-def disk_trouble_told(state: Path) -> Iterator[None]:
-    """A full or broken disk is no defect of ours: it becomes Stopped. What was in flight is in doubt, nothing more."""
-    try:
-        yield
-    except OperationalError as error:
-        reason = str(error.orig).strip()
-        if not any(words in reason for words in ("disk", "readonly", "unable to open")):
-            raise
-        raise _stopped(f"The ledger {state} cannot be written.", reason) from None
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        where = tempfile.gettempdir()
-        raise _stopped(f"The disk for temporary files is full ({where}).", str(error.strerror)) from None
-
-
-def _stopped(message: str, reason: str) -> Stopped:
-    hint = "Make room on that disk, then run the same again: it goes on where it stopped."
-    return Stopped(message, hint=hint, detail=reason, code="disk_full")
 
 
 def _row(end: Endpoint) -> EndpointRow:

@@ -20,6 +20,8 @@ from migrator.sessions.spool import Spool
 
 LINE_LIMIT = 50_000_000
 """A line of 500,000 UIDs is legal; imaplib's own limit of 1,000,000 octets is not enough (dependencies.md, 3.6)."""
+LITERAL_LIMIT = 2**32 - 1
+"""IMAP's numbers have 32 bits (RFC 9051, 9); whoever announces more is out of step, or wants to fill our disk."""
 RECEIVE = 256 * 1024
 POLL_SECONDS = 1.0
 """How often a waiting read asks whether somebody wants us to stop."""
@@ -172,12 +174,15 @@ class Wire:
             return parts
         while found := _LITERAL.search(line):
             size = int(found.group(1))
+            if size > LITERAL_LIMIT:
+                raise ConnectionLost(f"The server announced {size} octets at once, more than IMAP allows.")
             spool = Spool(size, HEAD_OCTETS)
             try:
                 for piece in self.read_pieces(size):
                     spool.write(piece, HEAD_OCTETS)
             except BaseException:
                 spool.close()
+                self.drop()  # the rest of a mail would be read as answers
                 raise
             parts.append(spool)
             line = self.readline()

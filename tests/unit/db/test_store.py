@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, text
-from sqlalchemy.exc import StatementError
+from sqlalchemy.exc import IntegrityError, StatementError
 
 from migrator.db.models import Mailbox, Worker
 from migrator.db.store import Database
-from migrator.errors import UsageError
+from migrator.errors import DatabaseUnavailable, DiskFull, Remedy, UsageError
 from tests.making import NOW
+
+_SUICIDE = "SELECT pg_terminate_backend(pg_backend_pid())"
 
 
 def test_what_a_block_wrote_is_there_and_what_a_failing_block_wrote_is_not(database_everywhere: Database) -> None:
@@ -124,3 +126,31 @@ def test_several_may_upgrade_at_once(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(upgrade, range(4))) == [True] * 4
+
+
+def test_a_database_that_goes_away_is_an_error_that_waits_for_it(database_everywhere: Database) -> None:
+    with database_everywhere.reading() as session:
+        session.execute(text("SELECT 1"))
+    with pytest.raises(DatabaseUnavailable) as caught, database_everywhere.writing() as session:
+        session.execute(text("SELECT * FROM no_such_table" if database_everywhere.is_sqlite else _SUICIDE))
+    assert caught.value.remedy is Remedy.LATER
+    assert caught.value.detail
+    with database_everywhere.reading() as session:
+        assert session.scalar(text("SELECT 1")) == 1
+
+
+def test_a_full_disk_has_its_own_name(database: Database) -> None:
+    def fill() -> None:
+        with database.writing() as session:
+            pages = session.scalar(text("PRAGMA page_count"))
+            session.execute(text(f"PRAGMA max_page_count = {pages}"))
+            session.execute(text("CREATE TABLE big (octets BLOB)"))
+            session.execute(text("INSERT INTO big VALUES (zeroblob(1000000))"))
+
+    with pytest.raises(DiskFull):
+        fill()
+
+
+def test_a_mistake_of_ours_stays_a_mistake_of_ours(database_everywhere: Database) -> None:
+    with pytest.raises(IntegrityError), database_everywhere.writing() as session:
+        session.execute(text("INSERT INTO workers (name, seen_at) VALUES (NULL, NULL)"))

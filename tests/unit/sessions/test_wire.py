@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import tempfile
 import threading
 from collections.abc import Callable
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from migrator.errors import ConnectionLost, FolderRefused, ServerBusy, ServerRefused, Stopped
+from migrator.errors import ConnectionLost, DiskFull, FolderRefused, ServerBusy, ServerRefused, Stopped
 from migrator.mail.folders import FolderRef, Role
 from migrator.mail.messages import MessageKey
 from migrator.ports import Absence, Letter, Opened, Page, Unread, Want
@@ -374,3 +375,22 @@ def test_a_spool_gives_back_what_was_written_from_memory_and_from_a_file() -> No
         assert b"".join(spool.chunks()) == b"abcdefg" * 30 == b"".join(spool.chunks())
         assert spool.size == 210
         spool.close()
+
+
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_a_full_disk_under_a_spool_is_named_at_once_or_when_it_is_read(monkeypatch: Patch, size: int) -> None:
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: open("/dev/full", "r+b"))  # noqa: SIM115 - the spool closes it
+    spool = Spool(IN_MEMORY + 1, 10)
+
+    def use() -> None:
+        spool.write(b"x" * size, 10)
+        list(spool.chunks())
+
+    with pytest.raises(DiskFull, match="temporary files"):
+        use()
+    spool.close()
+
+
+def test_a_literal_larger_than_imap_allows_is_not_even_begun(monkeypatch: Patch) -> None:
+    with pytest.raises(ConnectionLost, match="more than IMAP allows"):
+        read(monkeypatch, [want(4)], b"* 1 FETCH (UID 4 BODY[] {4294967296}\r\nx")
