@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from migrator.demo.servers import DovecotServer, start_dovecot
 from tests.corpus import nasty_messages, realistic_corpus
@@ -136,6 +137,7 @@ class Campaign:
                 again = command.run("copy", *ends, "--json", within=3600)
                 same = again.json["messages"]["copied"] == 0 and not route.wrong(said["failures"])
                 yield Row(f"  again, {way}", same, f"{_cost(again)}, copied {again.json['messages']['copied']}")
+                yield self._anew(route, command, ends, said)
                 proof = command.run("verify", *ends, "--json", within=3600)
                 kinds = [each["kind"] for each in proof.json["discrepancies"]]
                 right = kinds.count("altered") == len(said["warnings"]) and kinds.count("missing") == len(failed)
@@ -145,6 +147,18 @@ class Campaign:
                     right and proof.code == int(bool(kinds)),
                     f"{_cost(proof)}, altered {kinds.count('altered')}, missing {kinds.count('missing')}",
                 )
+
+    def _anew(self, route: Route, command: Postwagen, ends: tuple[str, str], said: dict[str, Any]) -> Row:
+        """As if another tool had carried it all: with an empty ledger nothing is doubled either."""
+        state = str(self.directory / f"anew-{self._number}")
+        anew = command.run("copy", *ends, "--json", "--state", state, within=3600)
+        numbers = anew.json["messages"]
+        same = numbers["copied"] == 0 and numbers["already_there"] == said["messages"]["copied"]
+        return Row(
+            "  again with an empty ledger",
+            same and not route.wrong(said["failures"]),
+            f"{_cost(anew)}, copied {numbers['copied']}, found there {numbers['already_there']}",
+        )
 
     def kills(self) -> Iterator[Row]:
         """SIGKILL at random moments, started again at once."""

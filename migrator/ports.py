@@ -264,6 +264,14 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
+class Adopted:
+    """A message that the target had before us, found by its octets: an entry that is confirmed from the beginning."""
+
+    intent: Intent
+    target_key: MessageKey
+
+
+@dataclass(frozen=True, slots=True)
 class Confirmation:
     """An entry's message is at the target."""
 
@@ -374,6 +382,7 @@ class PairLedger(Protocol):
         refused: Sequence[Refusal] = (),
         released: Sequence[int] = (),
         intended: Sequence[Intent] = (),
+        adopted: Sequence[Adopted] = (),
         amended: Sequence[Amendment] = (),
         skipped: Sequence[Skip] = (),
         tally: Tally | None = None,

@@ -15,6 +15,7 @@ from migrator.db.models import Failure, Folder, JobFolder, LedgerEntry, Skipped
 from migrator.db.store import Database
 from migrator.mail.messages import MessageKey, Prints
 from migrator.ports import (
+    Adopted,
     Amendment,
     Confirmation,
     Entry,
@@ -183,6 +184,7 @@ class SqlPairLedger:
         refused: Sequence[Refusal] = (),
         released: Sequence[int] = (),
         intended: Sequence[Intent] = (),
+        adopted: Sequence[Adopted] = (),
         amended: Sequence[Amendment] = (),
         skipped: Sequence[Skip] = (),
         tally: Tally | None = None,
@@ -201,6 +203,7 @@ class SqlPairLedger:
             self._amend(session, amended)
             self._report(session, refused, homes, skipped, now)
             ids = self._intend(session, intended)
+            self._adopt(session, adopted)
             if mark is not None:
                 self._mark(session, mark)
             if tally is not None:
@@ -230,24 +233,36 @@ class SqlPairLedger:
     def _intend(self, session: Session, intended: Sequence[Intent]) -> Sequence[int]:
         if not intended:
             return []
-        rows = [
-            {
-                "origin_folder_id": self._origin,
-                "origin_validity": item.origin.validity,
-                "origin_uid": item.origin.uid,
-                "origin_name": item.origin.name,
-                "target_folder_id": self._target,
-                "stand": Stand.INTENDED.value,
-                **{field.name: getattr(item.prints, field.name) for field in fields(Prints)},
-                "instant": item.instant,
-                "flags": " ".join(sorted(item.flags)),
-                "floor": item.floor,
-                "job_id": self._ledger.job_id,
-            }
-            for item in intended
-        ]
         made = insert(LedgerEntry).returning(LedgerEntry.id, sort_by_parameter_order=True)
-        return list(session.scalars(made, rows))
+        return list(session.scalars(made, [self._columns(item) for item in intended]))
+
+    def _adopt(self, session: Session, adopted: Sequence[Adopted]) -> None:
+        if not adopted:
+            return
+        rows = [
+            self._columns(item.intent)
+            | {
+                "stand": Stand.CONFIRMED.value,
+                "how": How.ADOPTED.value,
+                "target_validity": item.target_key.validity,
+                "target_uid": item.target_key.uid,
+            }
+            for item in adopted
+        ]
+        session.execute(insert(LedgerEntry), rows)
+
+    def _columns(self, item: Intent) -> dict[str, Any]:
+        return {
+            "origin_folder_id": self._origin,
+            **_origin_columns(item.origin),
+            "target_folder_id": self._target,
+            "stand": Stand.INTENDED.value,
+            **{field.name: getattr(item.prints, field.name) for field in fields(Prints)},
+            "instant": item.instant,
+            "flags": " ".join(sorted(item.flags)),
+            "floor": item.floor,
+            "job_id": self._ledger.job_id,
+        }
 
     def _amend(self, session: Session, amended: Sequence[Amendment]) -> None:
         for item in amended:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
+from collections.abc import Iterable
 from datetime import datetime
 
 from migrator.engine.settle import candidates
 from migrator.mail.folders import FolderRef
 from migrator.mail.messages import MessageKey, Prints, Row
-from migrator.planning.doubt import Candidate
 from migrator.ports import PairLedger, Target
+
+AHEAD = 100
+AHEAD_OCTETS = 16_000_000
+"""So many candidates, or so many octets of them, are read in one go: a round trip for each would take hours."""
 
 
 class Adoption:
-    """The target folder's messages that nobody owns, looked at only where size or instant fit.
+    """The target folder's messages that nobody owns, read only where size or instant fit, and each only once.
 
-    Only octets decide: equal digests, or equal ones in the forgiving form. One message is given away once.
+    Only octets decide: equal digests; or equal ones in the forgiving form, if size or instant is the same too. One
+    message is given away once.
     """
 
     def __init__(self, target: Target, folder: FolderRef, ledger: PairLedger) -> None:
@@ -23,41 +28,72 @@ class Adoption:
         self._folder = folder
         self._ledger = ledger
         self._free: dict[MessageKey, Row] | None = None
-        self._by_size: dict[int, list[MessageKey]] = defaultdict(list)
-        self._by_instant: dict[datetime | None, list[MessageKey]] = defaultdict(list)
-        self._read: dict[MessageKey, Candidate] = {}
+        self._coming: deque[Row] = deque()
+        self._unread_size: dict[int, list[MessageKey]] = defaultdict(list)
+        self._unread_instant: dict[datetime | None, list[MessageKey]] = defaultdict(list)
+        self._read: dict[tuple[object, ...], deque[MessageKey]] = defaultdict(deque)
+        """Keys of what was read, under each of its `_names`, the oldest first."""
+        self._seen: set[MessageKey] = set()
+
+    def expect(self, rows: Iterable[Row]) -> None:
+        """What will be looked for next, as the source announces it; a hint, so that candidates are read in advance."""
+        self._coming = deque(rows)
 
     def find(self, prints: Prints, instant: datetime | None) -> MessageKey | None:
         """The key of a free message with these octets, which is taken by that; None: there is none."""
         if not self._folder.messages:
             return None
         if self._free is None:
-            self._list()
-        assert self._free is not None
+            self._free = self._listed()
         if not self._free:
             return None
-        keys = dict.fromkeys([*self._by_size[prints.size], *(self._by_instant[instant] if instant else [])])
-        rows = [self._free[key] for key in keys if key in self._free]
-        unread = [row for row in rows if row.key not in self._read]
-        for candidate in candidates(self._target, self._folder, unread):
-            self._read[candidate.key] = candidate
-        known = [self._read[row.key] for row in rows if row.key in self._read]
-        for same in (
-            [item for item in known if item.prints.digest == prints.digest and item.instant == instant],
-            [item for item in known if item.prints.digest == prints.digest],
-            [item for item in known if item.prints.soft == prints.soft],
-        ):
-            if same:
-                del self._free[same[0].key]
-                return same[0].key
+        self._read_ahead(self._free, self._alike(self._free, prints.size, instant))
+        for name in _names(prints, instant):
+            found = self._read[name]
+            while found:
+                key = found.popleft()
+                if self._free.pop(key, None):
+                    return key
         return None
 
-    def _list(self) -> None:
+    def _alike(self, free: dict[MessageKey, Row], size: int, instant: datetime | None) -> list[MessageKey]:
+        """Those of this size or instant that were not read yet; the caller reads them."""
+        keys = self._unread_size.pop(size, []) + (self._unread_instant.pop(instant, []) if instant else [])
+        return [key for key in keys if key in free and key not in self._seen]
+
+    def _read_ahead(self, free: dict[MessageKey, Row], needed: Iterable[MessageKey]) -> None:
+        """Read what is needed now, and with it what will be needed soon."""
+        keys = dict.fromkeys(needed)
+        if not keys:
+            return
+        octets = sum(free[key].size for key in keys)
+        while self._coming and len(keys) < AHEAD and octets < AHEAD_OCTETS:
+            row = self._coming.popleft()
+            more = self._alike(free, row.size, row.instant)
+            keys.update(dict.fromkeys(more))
+            octets += sum(free[key].size for key in more)
+        self._seen.update(keys)
+        for candidate in candidates(self._target, self._folder, [free[key] for key in keys]):
+            for name in _names(candidate.prints, candidate.instant):
+                self._read[name].append(candidate.key)
+
+    def _listed(self) -> dict[MessageKey, Row]:
         claims = self._ledger.claims(self._folder.validity, 1)
-        self._free = {}
+        free: dict[MessageKey, Row] = {}
         for page in self._target.listing(self._folder):
             for row in page.rows:
                 if row.key.uid < self._folder.uidnext and row.key.uid not in claims:
-                    self._free[row.key] = row
-                    self._by_size[row.size].append(row.key)
-                    self._by_instant[row.instant].append(row.key)
+                    free[row.key] = row
+                    self._unread_size[row.size].append(row.key)
+                    self._unread_instant[row.instant].append(row.key)
+        return free
+
+
+def _names(prints: Prints, instant: datetime | None) -> tuple[tuple[object, ...], ...]:
+    """By what a message is found, the surest first."""
+    return (
+        (prints.digest, instant),
+        (prints.digest,),
+        ("forgiving", prints.soft, instant),
+        ("forgiving", prints.soft, prints.size),
+    )

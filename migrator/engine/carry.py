@@ -26,6 +26,7 @@ from migrator.planning.batches import is_full
 from migrator.planning.delta import Verdict, decide
 from migrator.ports import (
     Absence,
+    Adopted,
     Amendment,
     AppendResult,
     Batch,
@@ -52,6 +53,8 @@ from migrator.ports import (
 if TYPE_CHECKING:
     from migrator.engine.run import Ends, Options
 
+ADOPTED_AT_ONCE = 200
+"""So many adopted messages are committed together where nothing is appended between them."""
 ALONE_TRIES = 3
 """So often a message may break the connection while it travels alone; then it is refused."""
 
@@ -103,6 +106,7 @@ class FolderCarry:
         self._count = Count()
         self._on_the_way: dict[int, _Parted] = {}
         self._confirmed: list[Confirmation] = []
+        self._adopted: list[Adopted] = []
         self._refused: list[Refusal] = []
         self._released: list[int] = []
         self._skipped: list[Skip] = []
@@ -219,6 +223,7 @@ class FolderCarry:
                 if (decision.add or decision.remove) and entry is not None:
                     self._want_flags(entry, row, decision.add, decision.remove)
         self._step()
+        self._adoption.expect(wanted.values())
         wants = [Want(self._pair.source.name, row.key, row.size) for row in wanted.values()]
         for answer in self._ends.source.read(wants):
             row = wanted[answer.want.key]
@@ -277,10 +282,10 @@ class FolderCarry:
 
     def _adopt(self, row: Row, prints: Prints, instant: datetime | None, key: MessageKey) -> None:
         """Already there, matched by its octets: never appended again. Its flags stay as the customer left them."""
-        intent = Intent(row.key, prints, instant, row.flags, floor=key.uid)
-        entry = self._step(intended=[intent])[0]
-        self._confirmed.append(Confirmation(entry, key, How.ADOPTED))
+        self._adopted.append(Adopted(Intent(row.key, prints, instant, row.flags, floor=key.uid), key))
         self._count.already_there += 1
+        if len(self._adopted) >= ADOPTED_AT_ONCE:
+            self._step()
 
     # ---- intending, sending, confirming --------------------------------------------------------------------------
 
@@ -336,11 +341,12 @@ class FolderCarry:
             skipped=self._skipped,
             amended=self._amended,
             intended=intended,
+            adopted=self._adopted,
             tally=self._count.frozen(),
             mark=mark,
         )
         self._confirmed, self._refused, self._released, self._skipped = [], [], [], []
-        self._amended = []
+        self._adopted, self._amended = [], []
         return ids
 
     # ---- flags ---------------------------------------------------------------------------------------------------
