@@ -81,8 +81,8 @@ def _piece(view: StatusView, token: str) -> Piece:
 
 def headline(view: StatusView) -> str:
     """Where they stand, in one sentence."""
-    if view.kind is JobKind.VERIFY and view.state in (S.RUNNING, S.SUCCEEDED):
-        return _("Your mailbox is being compared") if view.state is S.RUNNING else _("Your mailbox has been compared")
+    if view.kind is JobKind.VERIFY:
+        return _compared(view)
     return {
         S.QUEUED: _("Your mailbox moves in a moment")
         if view.started_at is None
@@ -95,24 +95,27 @@ def headline(view: StatusView) -> str:
     }.get(view.state, _("We are looking after your mailbox"))
 
 
+def _compared(view: StatusView) -> str:
+    """The headline of a comparison."""
+    return {
+        S.QUEUED: _("Your mailbox will be compared in a moment"),
+        S.RUNNING: _("Your mailbox is being compared"),
+        S.PAUSED: _("The comparison is paused"),
+        S.SUCCEEDED: _("Your mailbox is complete"),
+        S.INCOMPLETE: _("Your mailbox is complete except for a few messages"),
+        S.CANCELLED: _("The comparison was ended"),
+    }.get(view.state, _("We are looking after your mailbox"))
+
+
 def lead(view: StatusView) -> str:
     """What that means, and what happens next."""
     goes_on = _("You can close this page and work as usual. It continues by itself.")
     if view.state is S.SUCCEEDED:
-        return ngettext(
-            "%(count)s message is on the new server now.",
-            "%(count)s messages are on the new server now.",
-            view.counts.copied + view.counts.already_there,
-            count=formats.number(view.counts.copied + view.counts.already_there),
-        )
+        return _all_there(view)
     if view.state is S.INCOMPLETE:
-        return ngettext(
-            "We could not carry %(count)s message yet. It lies unchanged at your old provider, and we look after it.",
-            "We could not carry %(count)s messages yet. They lie unchanged at your old provider, and we look after "
-            "them.",
-            view.counts.failed,
-            count=formats.number(view.counts.failed),
-        )
+        return _some_missing(view)
+    if view.state is S.CANCELLED and view.kind is JobKind.VERIFY:
+        return _("Messages were only read. Nothing was changed, neither at your old provider nor on the new server.")
     return {
         S.QUEUED: goes_on,
         S.RUNNING: goes_on,
@@ -121,6 +124,41 @@ def lead(view: StatusView) -> str:
             "What has been carried so far stays on the new server. At your old provider nothing was changed."
         ),
     }.get(view.state, _("It does not continue by itself at the moment. We are looking into it; your mail is safe."))
+
+
+def _all_there(view: StatusView) -> str:
+    count = view.counts.copied + view.counts.already_there
+    shown = formats.number(count)
+    if view.kind is JobKind.VERIFY:
+        return ngettext(
+            "We have compared %(count)s message. It is the same on the new server as at your old provider.",
+            "We have compared %(count)s messages. All of them are the same on the new server as at your old provider.",
+            count,
+            count=shown,
+        )
+    return ngettext(
+        "%(count)s message is on the new server now.", "%(count)s messages are on the new server now.", count,
+        count=shown,
+    )  # fmt: skip
+
+
+def _some_missing(view: StatusView) -> str:
+    count, shown = view.counts.failed, formats.number(view.counts.failed)
+    if view.kind is JobKind.VERIFY:
+        return ngettext(
+            "%(count)s message is missing on the new server or differs. It lies unchanged at your old provider, and we "
+            "look after it.",
+            "%(count)s messages are missing on the new server or differ. They lie unchanged at your old provider, and "
+            "we look after them.",
+            count,
+            count=shown,
+        )
+    return ngettext(
+        "We could not carry %(count)s message yet. It lies unchanged at your old provider, and we look after it.",
+        "We could not carry %(count)s messages yet. They lie unchanged at your old provider, and we look after them.",
+        count,
+        count=shown,
+    )
 
 
 def soon(view: StatusView) -> str:

@@ -95,6 +95,7 @@ def fill(db: Database, vault: Vault, settings: Settings, *, now: datetime | None
         "succeeded": made.partly(JobState.SUCCEEDED, "gartenbau-thiele.example", "thiele"),
         "cancelled": made.partly(JobState.CANCELLED, "musikhaus-falk.example", "noten"),
         "verified": made.verified(),
+        "proven": made.proven(),
     }  # fmt: skip
     with db.writing() as session:
         session.merge(Worker(name="worker@here", seen_at=at + timedelta(days=1)))
@@ -173,7 +174,30 @@ class _Maker:
                        {"folder": "INBOX", "key": "3/11", "kind": "flags", "detail": r"\Seen"}]  # fmt: skip
         result = {"proven": False, "discrepancies": differences, "discrepancies_total": 3}
         columns = {"kind": JobKind.VERIFY.value, "failed": 1, "result": result}
-        return self.partly(JobState.INCOMPLETE, "tanzschule-vogt.example", "kurse", **columns)
+        job_id = self.partly(JobState.INCOMPLETE, "tanzschule-vogt.example", "kurse", **columns)
+        self.only_compared(job_id)
+        return job_id
+
+    def proven(self) -> int:
+        """A comparison without a difference, on a server where everything lies below `INBOX.`."""
+        result = {"proven": True, "discrepancies": [], "discrepancies_total": 0}
+        job_id = self.simple(JobState.SUCCEEDED, "buchladen-kern.example", "laden", started=300, working_seconds=41.0,
+                             kind=JobKind.VERIFY.value, result=result, finished_at=self.now)  # fmt: skip
+        self.folders(job_id, (("INBOX", 1, "INBOX", "inbox", 1_310, 212 * MB, 1),
+                              ("INBOX.Gesendet", 1, "Gesendet", "sent", 404, 92 * MB, 1),
+                              ("INBOX.Verlage", 1, "Verlage", None, 12, 4 * MB, 1),
+                              ("INBOX.Verlage.Aufbau", 2, "Verlage/Aufbau", None, 88, 31 * MB, 1)), ())  # fmt: skip
+        self.only_compared(job_id)
+        return job_id
+
+    def only_compared(self, job_id: int) -> None:
+        """Nothing was carried: what was found to be the same was there already."""
+        with self.db.writing() as session:
+            session.query(JobSample).filter_by(job_id=job_id).delete()
+            session.query(Skipped).filter_by(job_id=job_id).delete()
+            for folder in session.query(JobFolder).filter_by(job_id=job_id, excluded=False):
+                folder.already_there, folder.copied = folder.found - folder.failed, 0
+                folder.skipped = folder.octets = folder.dropped_flags = 0
 
     # ---- rows ------------------------------------------------------------------------------------------------------
 

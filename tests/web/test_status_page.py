@@ -59,6 +59,17 @@ def test_it_shows_nothing_else(app: Flask, shown: Gallery, database: Database, n
     assert "993" not in words(page)
 
 
+def test_a_comparison_tells_the_customer_of_comparing_and_not_of_moving(customer: Browser, shown: Gallery) -> None:
+    text = words(customer.get(f"/status/{shown.status['proven']}").text)
+    assert "Ihr Postfach ist vollständig" in text
+    assert "Wir haben 1.814 Nachrichten verglichen. Alle sind auf dem neuen Server dieselben" in text
+    assert "auf dem neuen Server gleich 1.814" in text
+    differs = words(customer.get(f"/status/{shown.status['verified']}").text)
+    assert "1 Nachricht fehlt auf dem neuen Server oder weicht ab." in differs
+    for page in (text, differs):
+        assert not re.search(r"übertragen|umgezogen|waren schon da", page)
+
+
 def test_it_keeps_the_customers_company_with_sie(customer: Browser, shown: Gallery) -> None:
     text = words(customer.get(f"/status/{shown.status['running']}").text)
     assert "Sie können diese Seite schließen" in text

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ from web.texts import errors as error_texts
 from web.texts import failures as failure_texts
 from web.texts import forms as form_texts
 from web.texts import jobs as job_texts
+from web.texts import work as work_texts
 
 WEB = Path(web.__file__).parent
 CORE = Path(migrator.__file__).parent
@@ -152,7 +154,6 @@ def test_every_warning_is_explained(code: str) -> None:
 
 def test_every_state_kind_role_event_and_difference_has_a_word(app: Flask) -> None:
     assert set(job_texts.STATES) == set(JobState)
-    assert set(job_texts.KINDS) == set(JobKind)
     assert set(job_texts.ROLES) == {role.value for role in Role}
     assert {event.value for event in JobEvent} <= set(job_texts._EVENTS)
     assert set(failure_texts.DIFFERENCES) == {kind.value for kind in Kind}
@@ -160,6 +161,16 @@ def test_every_state_kind_role_event_and_difference_has_a_word(app: Flask) -> No
     for text in job_texts.STATES.values():
         german, english = both(app, text.word)
         assert german != english
+
+
+@pytest.mark.parametrize("kind", JobKind)
+@pytest.mark.parametrize("state", JobState)
+def test_every_kind_of_job_promises_something_in_every_state(app: Flask, kind: JobKind, state: JobState) -> None:
+    for options in ({}, {"dry_run": True}):
+        job: Any = SimpleNamespace(kind=kind, state=state, options=options)
+        german, english = both(app, work_texts.promise(job))
+        assert german != english
+        assert german.endswith(".")
 
 
 def test_the_words_are_those_of_the_table(app: Flask) -> None:

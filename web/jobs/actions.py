@@ -17,6 +17,7 @@ from web.security import current_user, outside_url
 from web.services import services
 from web.texts.forms import problem_text
 from web.texts.jobs import STATES
+from web.texts.work import work
 
 
 @bp.post(f"/jobs/{JOB}/pause")
@@ -34,7 +35,7 @@ def resume(job_id: int) -> AnyResponse:
 @bp.post(f"/jobs/{JOB}/cancel")
 def cancel(job_id: int) -> AnyResponse:
     """End for good."""
-    return _ask(operations.cancel, job_id, _("The job is cancelled. What was carried stays on the new server."))
+    return _ask(operations.cancel, job_id, work(page.wanted(job_id)).cancelled)
 
 
 @bp.post(f"/jobs/{JOB}/retry")
@@ -42,7 +43,7 @@ def retry(job_id: int) -> AnyResponse:
     """Try again; with the answer to "replay or keep" where that was asked."""
     answer = request.form.get("recreated")
     options = {"recreated": answer} if answer in ("replay", "keep") else None
-    return _ask(operations.retry, job_id, _("The job is tried again: only what is missing is carried."), options)
+    return _ask(operations.retry, job_id, work(page.wanted(job_id)).retried, options)
 
 
 @bp.post(f"/jobs/{JOB}/password")
@@ -86,7 +87,7 @@ def revoke_links(job_id: int) -> AnyResponse:
 # ---- inside --------------------------------------------------------------------------------------------------------
 
 
-def _ask(operation: Callable[..., JobState], job_id: int, said: str, options: dict[str, Any] | None = None) -> (
+def _ask(operation: Callable[..., JobState], job_id: int, said: object, options: dict[str, Any] | None = None) -> (
     AnyResponse
 ):  # fmt: skip
     """Carry it out, tell a worker where one is needed now, and say what happened."""
@@ -100,7 +101,7 @@ def _ask(operation: Callable[..., JobState], job_id: int, said: str, options: di
     else:
         if state is JobState.QUEUED:
             services().enqueue(job_id)
-        flash(said, "done")
+        flash(str(said), "done")
     return redirect(url_for("jobs.show", job_id=job_id), 303)
 
 

@@ -12,8 +12,9 @@ from web import formats
 from web.babel import gettext as _
 from web.babel import ngettext
 from web.jobs import checked
+from web.jobs.folders import Names
 from web.jobs.forms import EndForm, as_glob
-from web.jobs.present import below_parent, why
+from web.jobs.present import why
 from web.texts.errors import error_text
 from web.texts.failures import rule_text
 
@@ -125,17 +126,17 @@ class PreviewLine:
 
 def preview_lines(preview: checked.Preview) -> list[PreviewLine]:
     """Folders in the order of the old server, children below their parents."""
-    names = {row.source for row in preview.rows}
+    names = Names((row.source, row.levels) for row in preview.rows)
     targets = Counter(row.target for row in preview.rows if row.target)
     ordered = sorted(preview.rows, key=lambda row: (row.source.upper() != "INBOX", row.source.casefold()))
     return [_line(row, names, [other for other in ordered if targets[row.target] > 1]) for row in ordered]
 
 
-def _line(row: PreviewRow, names: set[str], candidates: list[PreviewRow]) -> PreviewLine:
-    name, indent = below_parent(row.source, row.levels, names)
+def _line(row: PreviewRow, names: Names, candidates: list[PreviewRow]) -> PreviewLine:
+    name, indent = names.line(row.source, row.levels)
     collides = row.reason.startswith("collision")
     unticked = row.reason == f"excluded: {as_glob(row.source)}"
-    others = [other.source for other in candidates if other.target == row.target and other is not row]
+    others = [names.whole(other.source) for other in candidates if other.target == row.target and other is not row]
     return PreviewLine(
         row=row,
         name=name,

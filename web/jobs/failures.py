@@ -16,6 +16,7 @@ from web import formats
 from web.babel import get_locale
 from web.babel import gettext as _
 from web.jobs import bp, page
+from web.jobs.folders import names_of
 from web.jobs.pages import JOB
 from web.paging import cursor
 from web.services import services
@@ -31,7 +32,8 @@ def failures(job_id: int) -> str:
     """One page of them."""
     job = page.wanted(job_id)
     found, following = queries.failures(services().db, job_id, limit=PAGE, cursor=cursor(request.args.get("cursor")))
-    lines = [(failure, failure_text(failure.reason)) for failure in found]
+    names = names_of(job)
+    lines = [(failure, names.whole(failure.folder), failure_text(failure.reason)) for failure in found]
     return render_template("jobs/failures.html", job=job, failures=lines, following=following)
 
 

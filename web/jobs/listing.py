@@ -17,7 +17,8 @@ from web.jobs import present
 from web.live import Piece, piece
 from web.paging import cursor
 from web.services import services
-from web.texts.jobs import GROUPS, STATES, Group, failed_text, until_text
+from web.texts.jobs import GROUPS, STATES, Group, until_text
+from web.texts.work import achieved_text, failed_text
 
 PAGE = 50
 SECONDS = 5
@@ -117,7 +118,8 @@ def row(job: JobLine) -> Piece:
         is_row=True,
         job=job,
         text=STATES[job.state],
-        headline=failed_text(job.counts.failed) if job.state is JobState.INCOMPLETE else present.headline(job),
+        headline=failed_text(job, job.counts.failed) if job.state is JobState.INCOMPLETE else present.headline(job),
+        achieved=achieved_text(job),
         note=_note(job),
         when=when,
         when_label=label,

@@ -13,10 +13,12 @@ from migrator.jobs.views import JobView
 from web import formats
 from web.babel import gettext as _
 from web.jobs import plots, present
+from web.jobs.folders import folder_lines, names_of
 from web.live import Piece, piece
 from web.services import services
 from web.texts.failures import failure_text
-from web.texts.jobs import STATES, failed_text, kind_text, until_text
+from web.texts.jobs import STATES, until_text
+from web.texts.work import failed_text, parts, promise, work
 
 
 def wanted(job_id: int) -> JobView:
@@ -30,7 +32,7 @@ def wanted(job_id: int) -> JobView:
 def title(job: JobView) -> str:
     """What stands in the browser's tab: the percentage first, while it grows."""
     begin = f"{formats.whole(job.percent)} % · " if job.state is JobState.RUNNING else ""
-    return f"{begin}{kind_text(job)}: {job.address}"
+    return f"{begin}{work(job).kind}: {job.address}"
 
 
 def whole_page(job: JobView, link: str = "") -> str:
@@ -50,16 +52,16 @@ def pieces(job: JobView) -> dict[str, Piece]:
     now = formats.now()
     text = STATES[job.state]
     actions = present.actions(job)
-    folders = present.folder_lines(job)
+    folders = folder_lines(job)
     return {
         "head": piece(
             "jobs/pieces/head.html", "head", job=job, text=text, actions=actions, waits=until_text(job),
-            kind=kind_text(job),
+            work=work(job),
         ),
         "error": piece("jobs/pieces/error.html", "error", job=job, **present.error_card(job)),
         "progress": piece(
             "jobs/pieces/progress.html", "progress", job=job, bars=present.bars(job),
-            figures=present.figures(job, now), promise=present.promise(job),
+            figures=present.figures(job, now), parts=parts(job), promise=promise(job),
         ),
         "failures": failures_piece(job),
         "proof": piece("jobs/pieces/proof.html", "proof", **present.proof(job)),
@@ -87,7 +89,8 @@ def failures_piece(job: JobView) -> Piece:
         "failures",
         job=job,
         groups=[(group, failure_text(group.reason)) for group in job.failure_groups],
-        title=failed_text(sum(group.count for group in job.failure_groups)),
+        title=failed_text(job, sum(group.count for group in job.failure_groups)),
+        names=names_of(job),
         note=_("The job continues; on the old server they lie unchanged.")
         if goes_on
         else _("At the old server they lie unchanged."),
@@ -123,7 +126,7 @@ def _remaining(job: JobView, now: datetime) -> dict[str, object]:
     if end and points and points[-1][0] < now:
         points.append((now, float(job.counts.open)))
     drawing = plots.draw(points, until=end)
-    shown = {"title": _("Still to carry"), "meaning": "working"}
+    shown = {"title": work(job).goal, "meaning": "working"}
     if drawing is None:
         return {**shown, "unit": "", "line": ""}
     spoken = _("Open messages fall from %(first)s to %(last)s", first=formats.number(points[0][1]),

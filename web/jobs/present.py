@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from migrator.jobs.states import ENDED, JobEvent, JobState, after
-from migrator.jobs.views import EndpointView, EventView, FolderView, JobLine, JobView
+from migrator.jobs.states import ENDED, JobEvent, JobKind, JobState, after
+from migrator.jobs.views import EndpointView, EventView, JobLine, JobView
 from web import formats
 from web.babel import gettext as _
+from web.jobs.folders import names_of
 from web.texts.errors import error_text, shown_host
 from web.texts.failures import DIFFERENCES, rule_text, target_reason, warning_line, warning_text
-from web.texts.jobs import BY_PEOPLE, FOLDER_STATES, ROLES, StateText, event_text
+from web.texts.jobs import BY_PEOPLE, ROLES, event_text
+from web.texts.work import COMPARED, is_rehearsal, parts, promise, work
 
 _EVENTS: Final = (JobEvent.PAUSE, JobEvent.RESUME, JobEvent.RETRY, JobEvent.CANCEL)
-_DEEPEST: Final = 6
 _OVER: Final = frozenset({*ENDED, JobState.INCOMPLETE, JobState.FAILED})
 _MOST_DIFFERENCES: Final = 100
 _LIVE: Final = {JobState.RUNNING: 2, JobState.QUEUED: 4, JobState.PAUSED: 20, JobState.BLOCKED: 20}
@@ -38,17 +39,15 @@ def actions(job: JobLine) -> frozenset[str]:
 # ---- progress ------------------------------------------------------------------------------------------------------
 
 
-def bars(job: JobLine) -> list[tuple[str, float, float]]:
+def bars(job: JobView) -> list[tuple[str, float, float]]:
     """The split bar: as long as the percentage says, divided like the sum; nothing that exists vanishes."""
-    counts, left = job.counts, 0.0
-    parts = [("working", counts.copied), ("done", counts.already_there), ("idle", counts.skipped),
-             ("failed", counts.failed)]  # fmt: skip
-    whole = sum(number for _, number in parts)
+    left, shown = 0.0, [(meaning, number) for meaning, _word, number in parts(job) if meaning != "rest"]
+    whole = sum(number for _, number in shown)
     if not whole:
         return []
     scale = job.percent * 10 / whole
     found: list[tuple[str, float, float]] = []
-    for meaning, number in parts:
+    for meaning, number in shown:
         if number:
             width = round(max(number * scale, 3.0), 1)
             found.append((meaning, round(left, 1), width))
@@ -59,22 +58,26 @@ def bars(job: JobLine) -> list[tuple[str, float, float]]:
 def figures(job: JobView, now: datetime) -> list[tuple[str, str, str]]:
     """Label, value, and what belongs to it in small letters."""
     rows = [_time_left(job, now)] if job.state not in _OVER else []
-    rows.append(
-        (
-            _("Size"),
-            formats.size(job.octets) if job.counts.found else "–",
-            _("of %(size)s", size=formats.size(job.octets_found)) if job.octets_found > job.octets else "",
-        )
-    )
-    if job.state is JobState.RUNNING:
-        rows.append(_speed(job.octets_per_second, job.messages_per_second))
-        if job.started_at:
-            rows.append((_("Running for"), formats.lasted((now - job.started_at).total_seconds()), ""))
-    elif job.working_seconds >= 1:
-        rows.append(_speed(job.octets / job.working_seconds, job.counts.copied / job.working_seconds))
+    rows += _amount(job)
+    if job.state is JobState.RUNNING and job.started_at:
+        rows.append((_("Running for"), formats.lasted((now - job.started_at).total_seconds()), ""))
+    elif job.state is not JobState.RUNNING and job.working_seconds >= 1:
         rows.append((_("Time at work"), formats.lasted(job.working_seconds), ""))
     if job.finished_at:
         rows.append((_("Finished"), formats.capital(formats.when(job.finished_at)), ""))
+    return rows
+
+
+def _amount(job: JobView) -> list[tuple[str, str, str]]:
+    """Size and speed; where nothing is carried, only how much there is."""
+    if job.kind is JobKind.VERIFY or is_rehearsal(job):
+        return [(_("Size"), formats.size(job.octets_found), "")] if job.octets_found else []
+    of = _("of %(size)s", size=formats.size(job.octets_found)) if job.octets_found > job.octets else ""
+    rows = [(_("Size"), formats.size(job.octets) if job.counts.found else "–", of)]
+    if job.state is JobState.RUNNING:
+        rows.append(_speed(job.octets_per_second, job.messages_per_second))
+    elif job.working_seconds >= 1:
+        rows.append(_speed(job.octets / job.working_seconds, job.counts.copied / job.working_seconds))
     return rows
 
 
@@ -98,21 +101,6 @@ def _speed(octets: float, messages: float) -> tuple[str, str, str]:
     return _("Speed"), formats.rate(octets), _("%(count)s messages/s", count=formats.per_second(messages))
 
 
-def promise(job: JobLine) -> str:
-    """What holds for the mail, whatever happens."""
-    if job.state is JobState.SUCCEEDED:
-        return _(
-            "Every message is carried, was there already or is skipped by a named rule. The old server was not changed."
-        )
-    if job.state is JobState.CANCELLED:
-        return _("What was carried stays on the new server. The old server was not changed.")
-    if job.state in (JobState.INCOMPLETE, JobState.FAILED, JobState.BLOCKED):
-        return _("Nothing was changed on the old server. Another run continues where this one stopped.")
-    return _(
-        "Nothing is changed on the old server. Pausing and cancelling take a few seconds; the next run continues there."
-    )
-
-
 # ---- error card ----------------------------------------------------------------------------------------------------
 
 
@@ -130,7 +118,7 @@ def error_card(job: JobView) -> dict[str, Any]:
         "title": str(text.title) % {"host": host},
         "body": text.body,
         "next": _next(job),
-        "safe": text.safe,
+        "safe": promise(job) if job.kind is JobKind.VERIFY or is_rehearsal(job) else text.safe,
         "helps": text.helps if all_passwords(job) or "password" in text.helps else ("password",),
         "password_ends": password_ends(job),
         "can_retry": "retry" in actions(job),
@@ -182,81 +170,15 @@ def headline(job: JobLine) -> str:
     }
 
 
-# ---- folders -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class FolderLine:
-    """One row of the table of folders."""
-
-    folder: FolderView
-    name: str
-    indent: int
-    role: str
-    percent: float
-    text: StateText
-    word: str
-    rule: str
-    error: str
-
-
-def folder_lines(job: JobView) -> list[FolderLine]:
-    """Folders in their order, each below its parent."""
-    names = {folder.source for folder in job.folders}
-    return [_folder_line(job, folder, names) for folder in job.folders]
-
-
-def _folder_line(job: JobView, folder: FolderView, names: set[str]) -> FolderLine:
-    text = FOLDER_STATES.get(folder.state, FOLDER_STATES["open"])
-    word = str(text.word)
-    if folder.state == "done" and folder.counts.failed:
-        text = FOLDER_STATES["failed"]
-        word = _("done, %(count)s missing", count=formats.number(folder.counts.failed))
-    name, indent = below_parent(folder.source, folder.levels, names)
-    error = str(error_text(str(folder.error.get("code", ""))).title) if folder.error else ""
-    return FolderLine(
-        folder=folder,
-        name=name,
-        indent=indent,
-        role=_role_beside(folder),
-        percent=_folder_percent(folder),
-        text=text,
-        word=word,
-        rule=str(rule_text(folder.reason)),
-        error=error % {"host": shown_host(folder.error or {}, job.source_host, job.target_host)} if error else "",
-    )
-
-
-def _role_beside(folder: FolderView) -> str:
-    """The role as a tag, unless the target's name says it already."""
-    word = str(ROLES.get(folder.role or "", ""))
-    return "" if word.casefold() == folder.target.casefold() else word
-
-
-def below_parent(name: str, levels: int, names: set[str] | Sequence[str]) -> tuple[str, int]:
-    """The last level with its indent where the parent stands in the list too, else the whole name."""
-    known = names if isinstance(names, set) else set(names)
-    if levels > 1:
-        for place in range(len(name) - 2, 0, -1):
-            if name[place] in "./\\" and name[:place] in known:
-                return name[place + 1 :], min(levels - 1, _DEEPEST)
-    return name, 0
-
-
-def _folder_percent(folder: FolderView) -> float:
-    if folder.state == "done":
-        return 100.0
-    return min(99.0, 100 * folder.counts.done / folder.counts.found) if folder.counts.found else 0.0
-
-
 # ---- what else there is to know ------------------------------------------------------------------------------------
 
 
 def notes(job: JobView) -> list[tuple[str, str, list[str]]]:
     """Warnings and what was skipped, by rule: icon, title, lines."""
+    names = names_of(job)
     found: list[tuple[str, str, list[str]]] = []
     for code, group in itertools.groupby(sorted(job.warnings, key=lambda one: one.code), lambda one: one.code):
-        lines = [warning_line(one.code, one.folder, one.detail) for one in group]
+        lines = [warning_line(one.code, names.whole(one.folder), one.detail) for one in group]
         found.append(("needs", str(warning_text(code)), [line for line in lines if line][:5]))
     rules: dict[str, list[str]] = {}
     numbers: dict[str, int] = {}
@@ -267,7 +189,7 @@ def notes(job: JobView) -> list[tuple[str, str, list[str]]]:
             rules[skip.rule].append(skip.folder)
     for rule, folders in rules.items():
         title = _("%(count)s skipped: %(rule)s", count=formats.number(numbers[rule]), rule=rule_text(rule))
-        found.append(("skip", title, [", ".join(folders[:8])]))
+        found.append(("skip", title, [", ".join(map(names.whole, folders[:8]))]))
     return found
 
 
@@ -276,11 +198,17 @@ def proof(job: JobView) -> dict[str, Any]:
     result = job.result or {}
     if "proven" not in result:
         return {"result": None}
+    names = names_of(job)
     found = [
-        (DIFFERENCES.get(str(one.get("kind", "")), str(one.get("kind", ""))), one)
+        (DIFFERENCES.get(one["kind"], one["kind"]), names.whole(one["folder"]), one)
         for one in result.get("discrepancies", ())[:_MOST_DIFFERENCES]
     ]
-    return {"result": result, "differences": found, "total": int(result.get("discrepancies_total", len(found)))}
+    return {
+        "result": result,
+        "differences": found,
+        "total": int(result.get("discrepancies_total", len(found))),
+        "compared": COMPARED.get(str(job.options.get("level")), COMPARED["digests"]),
+    }
 
 
 def connection_facts(job: JobView) -> list[tuple[str, str, str]]:
@@ -341,6 +269,7 @@ def _lines(job: JobView, events: Any) -> list[HistoryLine]:
 
 def _line(job: JobView, event: EventView) -> HistoryLine:
     meaning, icon, text = event_text(event.name)
+    text = str(work(job).events.get(event.name, text))
     note = event.actor if event.name in BY_PEOPLE else ""
     code = event.fields.get("error")
     if code:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from migrator.jobs.states import JobKind, JobState
-from web.babel import LazyString, gettext, lazy_pgettext, ngettext
+from migrator.jobs.states import JobState
+from web.babel import LazyString, gettext, lazy_pgettext
 from web.babel import lazy_gettext as _
-from web.formats import clock, number
+from web.formats import clock
 
 S = JobState
 
@@ -38,11 +38,10 @@ FOLDER_STATES: Final[Mapping[str, StateText]] = {
     "open": StateText("idle", "idle", lazy_pgettext("folder", "waiting")),
     "working": StateText("working", "working", lazy_pgettext("folder", "running")),
     "done": StateText("done", "done", lazy_pgettext("folder", "done")),
+    "begun": StateText("idle", "idle", lazy_pgettext("folder", "begun")),
     "failed": StateText("failed", "failed", lazy_pgettext("folder", "failed")),
     "excluded": StateText("idle", "skip", lazy_pgettext("folder", "left behind")),
 }
-
-KINDS: Final[Mapping[JobKind, LazyString]] = {JobKind.COPY: _("Copy"), JobKind.VERIFY: _("Verify")}
 
 ROLES: Final[Mapping[str, LazyString]] = {
     "inbox": _("Inbox"),
@@ -117,11 +116,6 @@ def event_text(name: str) -> tuple[str, str, str]:
     return (known[0], known[1], str(known[2])) if known else ("idle", "idle", name.replace("_", " "))
 
 
-def kind_text(job: Any) -> str:
-    """What the job does; a rehearsal writes nothing."""
-    return gettext("Rehearsal") if job.options.get("dry_run") else str(KINDS[job.kind])
-
-
 def until_text(job: Any) -> str:
     """What a job that does not run waits for, in a few words."""
     if job.wish:
@@ -129,8 +123,3 @@ def until_text(job: Any) -> str:
     if job.waiting_until is not None:
         return gettext("continues at %(time)s", time=clock(job.waiting_until))
     return gettext("waits for a worker") if job.state is S.QUEUED else ""
-
-
-def failed_text(count: int) -> str:
-    """How many are missing."""
-    return ngettext("%(count)s message failed", "%(count)s messages failed", count, count=number(count))
