@@ -131,8 +131,8 @@ def _all_there(view: StatusView) -> str:
     shown = formats.number(count)
     if view.kind is JobKind.VERIFY:
         return ngettext(
-            "We have compared %(count)s message. It is the same on the new server as at your old provider.",
-            "We have compared %(count)s messages. All of them are the same on the new server as at your old provider.",
+            "We have compared your old provider with the new server: the %(count)s message is there.",
+            "We have compared your old provider with the new server: all %(count)s messages are there.",
             count,
             count=shown,
         )
@@ -184,7 +184,7 @@ def amount(view: StatusView) -> str:
     messages = ngettext(
         "%(done)s of %(found)s message", "%(done)s of %(found)s messages", view.counts.found, done=done, found=found
     )
-    if view.octets_found <= view.octets:
+    if view.octets_found <= view.octets or view.kind is JobKind.VERIFY:
         return messages
     sizes: dict[str, Any] = {"octets": formats.size(view.octets), "of": formats.size(view.octets_found)}
     return _("%(messages)s, %(octets)s of %(of)s", messages=messages, **sizes)

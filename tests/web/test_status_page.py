@@ -62,8 +62,9 @@ def test_it_shows_nothing_else(app: Flask, shown: Gallery, database: Database, n
 def test_a_comparison_tells_the_customer_of_comparing_and_not_of_moving(customer: Browser, shown: Gallery) -> None:
     text = words(customer.get(f"/status/{shown.status['proven']}").text)
     assert "Ihr Postfach ist vollständig" in text
-    assert "Wir haben 1.814 Nachrichten verglichen. Alle sind auf dem neuen Server dieselben" in text
-    assert "auf dem neuen Server gleich 1.814" in text
+    assert "Wir haben den alten Anbieter mit dem neuen Server verglichen: Alle 1.814 Nachrichten sind da." in text
+    assert "auf dem neuen Server wiedergefunden 1.814" in text
+    assert "0 kB" not in text
     differs = words(customer.get(f"/status/{shown.status['verified']}").text)
     assert "1 Nachricht fehlt auf dem neuen Server oder weicht ab." in differs
     for page in (text, differs):
