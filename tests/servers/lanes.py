@@ -34,6 +34,7 @@ class Circumstances:
             event.set()
         self.latency = 0.0
         self.rate: float | None = None
+        self.ahead: int | None = None
         self.rewrites: dict[Direction, list[tuple[re.Pattern[bytes], bytes]]] = {way: [] for way in Direction}
         self.faults: list[Fault] = []
         self.connections: list[Connection] = []
@@ -133,6 +134,8 @@ class Lane:
         loop = asyncio.get_running_loop()
         while True:
             await self.here.reading[self.direction].wait()
+            while self.here.ahead is not None and self._held >= self.here.ahead:
+                await asyncio.sleep(1 / _STEPS_PER_SECOND)
             octets = await loop.sock_recv(self.sender, _CHUNK)
             due = loop.time() + self.here.latency if self.here.latency else 0.0
             if not octets:

@@ -143,9 +143,16 @@ class FaultProxy:
         """Pass on every octet this much later, in both directions, without limiting the flow."""
         self._do(lambda: setattr(self._here, "latency", seconds))
 
-    def rate(self, octets_per_second: float | None) -> None:
-        """Limit the flow of each connection in each direction; None lifts the limit."""
-        self._do(lambda: setattr(self._here, "rate", octets_per_second))
+    def rate(self, octets_per_second: float | None, *, ahead: int | None = None) -> None:
+        """Limit the flow of each connection in each direction; None lifts the limit.
+
+        With `ahead` no more than about so many octets are taken in before they are passed on: the sender feels it.
+        """
+
+        def now() -> None:
+            self._here.rate, self._here.ahead = octets_per_second, ahead
+
+        self._do(now)
 
     def refuse(self, refusing: bool, *, listening: bool = True) -> None:
         """Refuse new connections: accept and close them at once (event `refused`).

@@ -319,6 +319,15 @@ def test_rate_limits_the_flow(proxy: FaultProxy) -> None:
         assert time.monotonic() - began < 10, "at that rate it would take twenty seconds"
 
 
+def test_a_rate_with_a_limit_ahead_is_felt_by_the_sender(proxy: FaultProxy) -> None:
+    with _client(proxy) as client:
+        proxy.rate(10_000, ahead=1_000)
+        client.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            client.sendall(bytes(50_000_000))
+        assert proxy.held(UP) < 100_000
+
+
 def test_refuses_and_accepts_again(proxy: FaultProxy) -> None:
     proxy.refuse(True)
     with socket.create_connection((proxy.host, proxy.port), 5) as client:

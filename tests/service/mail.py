@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from pathlib import Path
 
@@ -20,11 +21,14 @@ def place(name: str) -> str:
     return _PLACES.get(name, name.removeprefix("INBOX."))
 
 
-def fill(server: DovecotServer, account: Account, count: int, *, seed: int = 1, max_size: int = 20_000) -> int:
-    """Twins, near-twins and mail without Message-ID in several folders; the number."""
+def fill(
+    server: DovecotServer, account: Account, count: int, *, large: int = 0, seed: int = 1, max_size: int = 20_000
+) -> None:
+    """Twins, near-twins and mail without Message-ID in several folders; `large` of them of 100 KB more."""
     mails = list(dressed(realistic_corpus(count, seed, max_size=max_size, twins=0.15, without_id=0.15)))
-    fill_all(server.imap_port, account, spread(mails, FOLDERS))
-    return len(mails)
+    padding = b"\r\n" + b"Umzug " * 16 * 1024
+    padded = [dataclasses.replace(mail, octets=mail.octets + padding) for mail in mails[:large]]
+    fill_all(server.imap_port, account, spread([*padded, *mails[large:]], FOLDERS))
 
 
 def giant(megabytes: int, seed: int = 7) -> Mail:

@@ -37,6 +37,7 @@ class Process:
                 start_new_session=True,
             )
         self.pid = self._process.pid
+        self._left: set[tuple[int, str]] = set()
 
     def said(self) -> str:
         """Everything, so far."""
@@ -75,13 +76,16 @@ class Process:
         return self._process.wait(within)
 
     def close(self) -> None:
-        """Kill it, and wait until nothing of its family is left."""
-        family = self.family()
+        """Kill it at once; `gone` waits for its family."""
+        self._left = self.family()
         self.kill()
+
+    def gone(self) -> None:
+        """After `close`: wait until nothing of its family is left, as its lifeline promises."""
         try:
-            until(lambda: not alive(family), 20)
+            until(lambda: not alive(self._left), 20)
         except AssertionError:
-            for pid, _ in alive(family):
+            for pid, _ in alive(self._left):
                 os.kill(pid, signal.SIGKILL)
             raise
 
@@ -102,9 +106,11 @@ class Product:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for process in self.processes:
+            process.close()
         with contextlib.ExitStack() as stack:
             for process in self.processes:
-                stack.callback(process.close)
+                stack.callback(process.gone)
 
     @property
     def url(self) -> str:
