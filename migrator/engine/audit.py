@@ -14,7 +14,7 @@ from migrator.mail.flags import fitting
 from migrator.mail.folders import FolderPath, FolderRef
 from migrator.mail.messages import Row, take_prints
 from migrator.planning.verification import Comparison, Discrepancy, Kind, Level, Record, compare
-from migrator.ports import Event, FolderPair, Letter, Mark, Opened, Page, Want
+from migrator.ports import Absence, Event, FolderPair, Letter, Mark, Opened, Page, Want
 
 if TYPE_CHECKING:
     from migrator.engine.run import Ends, Options
@@ -103,13 +103,16 @@ def _records(page: Page, name: str, level: Level, read: object, folder: FolderRe
             exact = prints.digest if level is Level.DIGESTS else prints.header
             soft = prints.soft if level is Level.DIGESTS else prints.message_id
             yield _record(name, row, exact, soft, prints.size, folder)
-        elif answer.absence.value != "gone_at_source":
-            yield _record(name, row, b"unread " + str(row.key).encode(), b"", row.size, folder)
+        elif answer.absence is not Absence.GONE:
+            alone = f"unread {name} {row.key}".encode()
+            yield _record(name, row, alone, alone, row.size, folder, unread=answer.detail or answer.absence.value)
 
 
-def _record(name: str, row: Row, exact: bytes, soft: bytes, size: int, folder: FolderRef | None) -> Record:
+def _record(
+    name: str, row: Row, exact: bytes, soft: bytes, size: int, folder: FolderRef | None, unread: str = ""
+) -> Record:
     flags = frozenset(fitting(row.flags, folder).kept) if folder else row.flags
-    return Record(name, str(row.key), exact, soft or exact, flags, row.instant, size)
+    return Record(name, str(row.key), exact, soft or exact, flags, row.instant, size, unread)
 
 
 def _show(ends: Ends, pair: FolderPair, target: str, comparison: Comparison) -> None:

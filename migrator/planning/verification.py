@@ -41,6 +41,8 @@ class Record:
     flags: frozenset[str]
     instant: datetime | None
     size: int = 0
+    unread: str = ""
+    """Why its octets are not known; such a message is like no other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def compare(source: Sequence[Record], target: Sequence[Record], *, dates: bool =
         found.discrepancies.append(Discrepancy(one.folder, one.key, Kind.ALTERED, detail))
     for one in left:
         found.differing.append(one)
-        found.discrepancies.append(Discrepancy(one.folder, one.key, Kind.MISSING))
+        found.discrepancies.append(Discrepancy(one.folder, one.key, Kind.MISSING, one.unread))
     known = {item.print for item in source} | {item.soft for item in source}
     for other in free:
         double = other.print in known or other.soft in known
