@@ -45,7 +45,10 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.command(epilog="Example: postwagen copy imaps://info%40example.org@old.example imaps://…@new.example")
+@click.command(
+    short_help="Carry a mailbox; again: what is new.",
+    epilog="Example: postwagen copy imaps://info%40example.org@old.example imaps://…@new.example",
+)
 @_common
 @click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing at the target.")
 @click.option("--max-octets", type=click.IntRange(1), help="Leave larger messages behind, and say so.")
@@ -60,7 +63,10 @@ def copy(source: str, target: str, as_json: bool, quiet: bool, **given: Any) -> 
     return _carry(JobKind.COPY, source, target, as_json, quiet, given)
 
 
-@click.command(epilog="Example: postwagen verify imaps://info%40example.org@old.example imaps://…@new.example")
+@click.command(
+    short_help="Prove that all of it arrived.",
+    epilog="Example: postwagen verify imaps://info%40example.org@old.example imaps://…@new.example",
+)
 @_common
 @click.option(
     "--level", type=click.Choice(["counts", "fingerprints", "digests"]), default="digests", show_default=True,

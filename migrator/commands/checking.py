@@ -17,7 +17,10 @@ from migrator.planning.mapping import MappingRules
 from migrator.sessions.endpoint import Endpoint, parse_url
 
 
-@click.command(epilog="Example: postwagen check imaps://info%40example.org@old.example imaps://…@new.example")
+@click.command(
+    short_help="Look before you copy.",
+    epilog="Example: postwagen check imaps://info%40example.org@old.example imaps://…@new.example",
+)
 @click.argument("source")
 @click.argument("target", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Exactly one JSON object on standard output.")

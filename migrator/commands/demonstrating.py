@@ -6,7 +6,7 @@ import click
 from rich.console import Console
 
 
-@click.command(epilog="Example: postwagen demo --keep")
+@click.command(short_help="Two mail servers, a mailbox and its move.", epilog="Example: postwagen demo --keep")
 @click.option("--keep", is_flag=True, help="Keep servers and service open until Ctrl-C, and print a login link.")
 def demo(keep: bool) -> int:
     """Two local mail servers, a filled mailbox, one move over the service's API, and the proof."""

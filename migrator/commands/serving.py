@@ -7,7 +7,10 @@ import click
 from migrator import settings as all_settings
 
 
-@click.command(epilog="Example: postwagen serve --port 8025 --data-dir /srv/postwagen")
+@click.command(
+    short_help="The service: web, worker and schedule.",
+    epilog="Example: postwagen serve --port 8025 --data-dir /srv/postwagen",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where the web server listens.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8025, show_default=True)
 @click.option("--data-dir", type=click.Path(), help="Where everything is kept that has no place of its own.")
