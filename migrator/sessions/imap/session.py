@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import imaplib
 import logging
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -180,27 +181,32 @@ class ImapSession:
             raise UsageError("User names and passwords cannot hold the character NUL.")
         try:
             answer = self._authenticate_plain() if plain else self._plain_login()
+            if answer.status != "OK":
+                raise translate.login_error(answer.text or answer.status, endpoint.host)
         except ConnectionLost as error:  # some say with BYE that there are too many connections
-            raise translate.busy(error.detail) or error from None
-        if answer.status != "OK":
-            raise translate.login_error(self._without_password(answer.text or answer.status), endpoint.host)
+            raise self._discreet(translate.busy(error.detail) or error) from None
+        except PostwagenError as error:
+            raise self._discreet(error) from None
 
-    def _without_password(self, text: str) -> str:
-        """A server's words for people; some servers repeat the command that they refuse."""
-        password = self.endpoint.credential()
-        return text.replace(password, "…") if password else text
+    def _discreet(self, error: PostwagenError) -> PostwagenError:
+        """A failed login's error without the password, in whatever form the server repeats it."""
+        password = _octets(self.endpoint.credential())
+        escaped = password.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+        error.detail = translate.without(error.detail, (password, escaped, b64encode(password), self._sasl_plain()))
+        return error
+
+    def _sasl_plain(self) -> bytes:
+        """The message of RFC 4616 in base64."""
+        endpoint = self.endpoint
+        return b64encode(_octets(f"{endpoint.authzid}\0{endpoint.user}\0{endpoint.credential()}"))
 
     def _authenticate_plain(self) -> Answer:
         """AUTHENTICATE PLAIN (RFC 4616); the password goes over the wire only, never into an exception."""
-        import base64
-
-        endpoint = self.endpoint
-        message = _octets(f"{endpoint.authzid}\0{endpoint.user}\0{endpoint.credential()}")
         tag = self.wire.start(b"AUTHENTICATE PLAIN")
         refused = self.wire.go_ahead(tag)
         if refused is not None:
-            return self._plain_login() if refused.status == "BAD" and not endpoint.auth else refused
-        self.wire.send(base64.b64encode(message) + b"\r\n")
+            return self._plain_login() if refused.status == "BAD" and not self.endpoint.auth else refused
+        self.wire.send(self._sasl_plain() + b"\r\n")
         return self.wire.complete(tag)[0]
 
     def _plain_login(self) -> Answer:

@@ -140,6 +140,28 @@ def test_too_many_connections_said_as_greeting_are_no_wrong_password(monkeypatch
     assert isinstance(refusal(monkeypatch, server), ServerBusy)
 
 
+@pytest.mark.parametrize("capabilities", [PLAIN, BARE], ids=["plain", "login"])
+@pytest.mark.parametrize("answer", [b"%t NO %s", b"%t BAD %s", b"* BYE too many connections: %s", b"* BYE %s"])
+@pytest.mark.parametrize("password", ["geheim", 'ge"heim\\1', "gehéim-ß", "geheim" * 200], ids=str.__len__)
+def test_a_server_that_repeats_the_login_tells_nobody_the_password(
+    monkeypatch: Patch, password: str, answer: bytes, capabilities: bytes
+) -> None:
+    octets = password.encode()
+    told = (
+        octets,
+        octets.replace(b"\\", b"\\\\").replace(b'"', b'\\"'),
+        secret("anna", password),
+        base64.b64encode(octets),
+    )
+    for text in told:
+        said = answer.replace(b"%s", b"you said anna " + text) + b"\r\n"
+        server = ScriptedServer(CAPABILITY=capabilities, LOGIN=said, AUTHENTICATE=said)
+        with pytest.raises(PostwagenError) as caught, talking_to(server, monkeypatch, credential=lambda: password):
+            pass
+        assert text[:8].decode() not in str(caught.value.as_dict())
+        assert isinstance(caught.value, ServerBusy) == (b"too many" in said)
+
+
 @pytest.mark.parametrize("status", [b"NO", b"BAD"])
 def test_an_account_without_mailbox_is_a_refused_login(monkeypatch: Patch, status: bytes) -> None:
     """Exchange says OK to the login and this to the next command (quirks.md, 1)."""
