@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 
 def heal_source(ends: Ends, pair: FolderPair, ledger: PairLedger, validity: int) -> None:
-    """The source folder has another UIDVALIDITY: give the old entries their new origins, by their octets."""
+    """The source folder has another UIDVALIDITY: give the old entries their new origins, by their octets.
+
+    Done once for each UIDVALIDITY: what was not found again keeps its old origin, and is no news to the next run.
+    """
+    if ledger.mark().source_validity == validity:
+        return
     strays = [entry for page in ledger.strays(validity) for entry in page]
     if not strays:
         return
@@ -32,7 +37,8 @@ def heal_source(ends: Ends, pair: FolderPair, ledger: PairLedger, validity: int)
         if isinstance(answer, Letter):
             found.append((answer.want.key, take_prints(answer.head, answer.chunks())))
             answer.close()
-    ledger.step(amended=[Amendment(entry.id, origin=key) for entry, key in rematch(strays, found)])
+    amended = [Amendment(entry.id, origin=key) for entry, key in rematch(strays, found)]
+    ledger.step(amended=amended, mark=Mark(validity, 0))
     ends.ledger.warn("source_validity_changed", pair.source.name, "")
 
 

@@ -416,6 +416,25 @@ def test_a_source_whose_sizes_lie_and_that_is_renumbered_doubles_nothing(world: 
     assert_at_rest(world)
 
 
+def test_a_source_that_was_renumbered_is_news_only_once_even_if_messages_went_meanwhile(world: World) -> None:
+    put(world, 4)
+    world.run()
+    world.old.remove("INBOX", 2)
+    world.old.renumber("INBOX")
+    world.next_job()
+    world.run()
+    assert ("source_validity_changed", "INBOX") in world.warnings()
+    world.next_job()
+    world.run()
+    assert (world.total("already_there"), world.total("copied"), len(bodies(world))) == (3, 0, 4)
+    assert world.warnings() == set()
+    world.old.renumber("INBOX")
+    world.next_job()
+    world.run()
+    assert (world.total("already_there"), world.total("copied"), len(bodies(world))) == (3, 0, 4)
+    assert ("source_validity_changed", "INBOX") in world.warnings()
+
+
 def test_a_source_that_is_renumbered_while_it_is_read_is_carried_by_the_next_run(world: World) -> None:
     put(world, 4)
 
