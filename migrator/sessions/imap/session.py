@@ -40,7 +40,8 @@ from migrator.sessions.imap.replies import (
     quoted,
     tokens,
 )
-from migrator.sessions.imap.wire import Answer, Part, Silence, Wire, WireIMAP4, answer_of
+from migrator.sessions.imap.wire import Answer, Part, Wire, WireIMAP4, answer_of
+from migrator.sessions.octets import Silence
 
 READ_SECONDS = 120.0
 _ASK_FOR_THE_PORT = (

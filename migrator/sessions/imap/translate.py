@@ -15,7 +15,8 @@ from migrator.errors import (
     ServerRefused,
     TargetFull,
 )
-from migrator.sessions.imap.wire import Answer, readable
+from migrator.sessions.imap.wire import Answer
+from migrator.sessions.octets import readable
 
 _BUSY = re.compile(
     r"\[(UNAVAILABLE|INUSE|THROTTLED)|too many (simultaneous )?(connections|log-?ins?)|maximum number of connections"

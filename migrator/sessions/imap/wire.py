@@ -6,25 +6,20 @@ leave octets in imaplib's buffer. Literals are streamed; a whole big message nev
 
 from __future__ import annotations
 
-import contextlib
 import imaplib
 import re
 import socket
 import ssl
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
-from migrator.errors import ConnectionLost, Stopped
+from migrator.errors import ConnectionLost
 from migrator.mail.messages import HEAD_OCTETS
+from migrator.sessions.octets import Octets, readable
 from migrator.sessions.spool import Spool
 
-LINE_LIMIT = 50_000_000
-"""A line of 500,000 UIDs is legal; imaplib's own limit of 1,000,000 octets is not enough (dependencies.md, 3.6)."""
 LITERAL_LIMIT = 2**32 - 1
 """IMAP's numbers have 32 bits (RFC 9051, 9); whoever announces more is out of step, or wants to fill our disk."""
-RECEIVE = 256 * 1024
-POLL_SECONDS = 1.0
-"""How often a waiting read asks whether somebody wants us to stop."""
 
 _LITERAL = re.compile(rb"~?\{(\d{1,19})\+?\}\r?\n$")
 _TEXT = re.compile(rb"(?i)(?:\*|\S+) (?:OK|NO|BAD|BYE|PREAUTH)\b|\+")
@@ -48,106 +43,14 @@ class Answer:
         return found.group(1).upper() if found else ""
 
 
-class Silence(ConnectionLost):
-    """The server did not answer in time."""
-
-
-class Wire:
-    """One connection's octets. Not thread-safe.
-
-    `wants_stop` is asked about once a second while we wait and between chunks: then `Stopped` is raised, and the
-    connection must be dropped.
-    """
+class Wire(Octets):
+    """One IMAP connection's octets. Not thread-safe."""
 
     def __init__(self, sock: socket.socket, *, timeout: float, wants_stop: Callable[[], bool]) -> None:
-        self._sock = sock
-        self._buffer = bytearray()
-        self.timeout = timeout
-        self._wants_stop = wants_stop
+        super().__init__(sock, timeout=timeout, wants_stop=wants_stop)
         self._tag = 0
-        self.dropped = False
         self.expunged: list[int] = []
         """Sequence numbers that the server said are gone, in order; whoever counts messages takes them out."""
-
-    # ---- octets ------------------------------------------------------------------------------------------------
-
-    def replace_socket(self, sock: socket.socket) -> None:
-        """After STARTTLS. Octets that came before the handshake are refused: they are not protected."""
-        self._sock = sock
-        if self._buffer:
-            raise ConnectionLost("The server sent data before the TLS handshake; the connection was dropped.")
-
-    def _fill(self) -> None:
-        waited = 0.0
-        while True:
-            if self._wants_stop():
-                raise Stopped("Stopped while waiting for the server.")
-            try:
-                self._sock.settimeout(POLL_SECONDS)
-                data = self._sock.recv(RECEIVE)
-            except TimeoutError:
-                waited += POLL_SECONDS
-                if waited >= self.timeout:
-                    raise Silence(f"The server did not answer for {self.timeout:.0f} seconds.") from None
-                continue
-            except (OSError, ssl.SSLError) as error:
-                raise ConnectionLost("The connection broke.", detail=str(error)) from error
-            if not data:
-                raise ConnectionLost("The server closed the connection.")
-            self._buffer += data
-            return
-
-    def readline(self) -> bytes:
-        """One line with its end."""
-        searched = 0
-        while (at := self._buffer.find(b"\n", searched)) < 0:
-            searched = len(self._buffer)
-            if searched > LINE_LIMIT:
-                raise ConnectionLost("The server sent a line without end.")
-            self._fill()
-        line = bytes(self._buffer[: at + 1])
-        del self._buffer[: at + 1]
-        return line
-
-    def read_pieces(self, size: int) -> Iterator[bytes]:
-        """Exactly `size` octets, in pieces as they arrive."""
-        while size:
-            if not self._buffer:
-                self._fill()
-            piece = bytes(self._buffer[:size])
-            del self._buffer[: len(piece)]
-            size -= len(piece)
-            yield piece
-
-    def read(self, size: int) -> bytes:
-        """Exactly `size` octets."""
-        return b"".join(self.read_pieces(size))
-
-    def send(self, data: bytes) -> None:
-        """Send all of it, in pieces, so that a stop is noticed; a stalled peer ends in ConnectionLost."""
-        view = memoryview(data)
-        waited = 0.0
-        while view:
-            if self._wants_stop():
-                raise Stopped("Stopped while sending.")
-            try:
-                self._sock.settimeout(POLL_SECONDS)
-                sent = self._sock.send(view[:RECEIVE])
-            except TimeoutError:
-                waited += POLL_SECONDS
-                if waited >= self.timeout:
-                    raise ConnectionLost(f"The server took no data for {self.timeout:.0f} seconds.") from None
-                continue
-            except (OSError, ssl.SSLError) as error:
-                raise ConnectionLost("The connection broke.", detail=str(error)) from error
-            waited = 0.0
-            view = view[sent:]
-
-    def drop(self) -> None:
-        """Close without a word. Never raises."""
-        self.dropped = True
-        with contextlib.suppress(OSError):
-            self._sock.close()
 
     # ---- commands and responses --------------------------------------------------------------------------------
 
@@ -235,12 +138,6 @@ def answer_of(line: bytes) -> Answer:
     """The rest of a tagged line, without the tag."""
     status, _, text = line.replace(b"\0", b"").strip().partition(b" ")
     return Answer(status.decode("ascii", "replace").upper(), readable(text))
-
-
-def readable(octets: bytes) -> str:
-    """A server's text for people: at most 500 characters, no control characters."""
-    text = octets.strip(b"\x00\r\n ").decode("utf-8", "replace")
-    return "".join(char if char.isprintable() else "·" for char in text)[:500]
 
 
 class WireIMAP4(imaplib.IMAP4):

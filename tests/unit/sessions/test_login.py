@@ -17,8 +17,8 @@ from migrator.errors import (
     UsageError,
 )
 from migrator.mail.folders import Namespace
+from migrator.sessions import octets as octets_module
 from migrator.sessions.imap import session as session_module
-from migrator.sessions.imap import wire as wire_module
 from migrator.sessions.imap.session import ImapSession
 from tests.unit.sessions.scripted import CUT, ScriptedServer, endpoint, talking_to
 
@@ -199,7 +199,7 @@ def test_another_protocol_is_said_to_be_another_protocol(monkeypatch: Patch, gre
 
 def test_a_port_that_says_nothing_is_given_up_in_time(monkeypatch: Patch) -> None:
     monkeypatch.setattr(session_module, "CONNECT_SECONDS", 0.03)
-    monkeypatch.setattr(wire_module, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(octets_module, "POLL_SECONDS", 0.01)
     server = ScriptedServer()
     server.greeting = b""
     error = refusal(monkeypatch, server)

@@ -16,11 +16,12 @@ from migrator.errors import ConnectionLost, DiskFull, FolderRefused, ServerBusy,
 from migrator.mail.folders import FolderRef, Role
 from migrator.mail.messages import MessageKey
 from migrator.ports import Absence, Letter, Opened, Page, Unread, Want
+from migrator.sessions import octets as octets_module
 from migrator.sessions.imap import session as session_module
-from migrator.sessions.imap import wire as wire_module
 from migrator.sessions.imap.source import ImapSource
 from migrator.sessions.imap.target import ImapTarget
-from migrator.sessions.imap.wire import Wire, answer_of, readable
+from migrator.sessions.imap.wire import Wire, answer_of
+from migrator.sessions.octets import readable
 from migrator.sessions.spool import IN_MEMORY, Spool
 from tests.unit.sessions.scripted import CUT, SELECTED, Say, ScriptedServer, fetch, row, talking_to
 
@@ -328,7 +329,7 @@ def test_a_stop_is_noticed_while_the_server_is_silent() -> None:
 
 
 def test_a_silent_server_is_given_up_after_its_time(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(wire_module, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(octets_module, "POLL_SECONDS", 0.01)
     ours, theirs = socket.socketpair()
     with ours:
         wire = Wire(theirs, timeout=0.03, wants_stop=lambda: False)
@@ -340,7 +341,7 @@ def test_a_silent_server_is_given_up_after_its_time(monkeypatch: Patch) -> None:
 
 
 def test_a_line_without_end_is_given_up(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(wire_module, "LINE_LIMIT", 1000)
+    monkeypatch.setattr(octets_module, "LINE_LIMIT", 1000)
     wire = wired(b"x" * 1_000_000)
     with pytest.raises(ConnectionLost, match="without end"):
         wire.readline()

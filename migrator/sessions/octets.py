@@ -1,0 +1,119 @@
+"""The octets of one connection: one reader and one writer, shared by all protocols of ours."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+
+from migrator.errors import ConnectionLost, Stopped
+
+LINE_LIMIT = 50_000_000
+"""A line of 500,000 UIDs is legal; imaplib's own limit of 1,000,000 octets is not enough."""
+RECEIVE = 256 * 1024
+POLL_SECONDS = 1.0
+"""How often a waiting read asks whether somebody wants us to stop."""
+
+
+class Silence(ConnectionLost):
+    """The server did not answer in time."""
+
+
+class Octets:
+    """One connection's octets. Not thread-safe.
+
+    `wants_stop` is asked about once a second while we wait and between chunks: then `Stopped` is raised, and the
+    connection must be dropped.
+    """
+
+    def __init__(self, sock: socket.socket, *, timeout: float, wants_stop: Callable[[], bool]) -> None:
+        self._sock = sock
+        self._buffer = bytearray()
+        self.timeout = timeout
+        self._wants_stop = wants_stop
+        self.dropped = False
+
+    def replace_socket(self, sock: socket.socket) -> None:
+        """After STARTTLS. Octets that came before the handshake are refused: they are not protected."""
+        self._sock = sock
+        if self._buffer:
+            raise ConnectionLost("The server sent data before the TLS handshake; the connection was dropped.")
+
+    def _fill(self) -> None:
+        waited = 0.0
+        while True:
+            if self._wants_stop():
+                raise Stopped("Stopped while waiting for the server.")
+            try:
+                self._sock.settimeout(POLL_SECONDS)
+                data = self._sock.recv(RECEIVE)
+            except TimeoutError:
+                waited += POLL_SECONDS
+                if waited >= self.timeout:
+                    raise Silence(f"The server did not answer for {self.timeout:.0f} seconds.") from None
+                continue
+            except (OSError, ssl.SSLError) as error:
+                raise ConnectionLost("The connection broke.", detail=str(error)) from error
+            if not data:
+                raise ConnectionLost("The server closed the connection.")
+            self._buffer += data
+            return
+
+    def readline(self) -> bytes:
+        """One line with its end."""
+        searched = 0
+        while (at := self._buffer.find(b"\n", searched)) < 0:
+            searched = len(self._buffer)
+            if searched > LINE_LIMIT:
+                raise ConnectionLost("The server sent a line without end.")
+            self._fill()
+        line = bytes(self._buffer[: at + 1])
+        del self._buffer[: at + 1]
+        return line
+
+    def read_pieces(self, size: int) -> Iterator[bytes]:
+        """Exactly `size` octets, in pieces as they arrive."""
+        while size:
+            if not self._buffer:
+                self._fill()
+            piece = bytes(self._buffer[:size])
+            del self._buffer[: len(piece)]
+            size -= len(piece)
+            yield piece
+
+    def read(self, size: int) -> bytes:
+        """Exactly `size` octets."""
+        return b"".join(self.read_pieces(size))
+
+    def send(self, data: bytes) -> None:
+        """Send all of it, in pieces, so that a stop is noticed; a stalled peer ends in ConnectionLost."""
+        view = memoryview(data)
+        waited = 0.0
+        while view:
+            if self._wants_stop():
+                raise Stopped("Stopped while sending.")
+            try:
+                self._sock.settimeout(POLL_SECONDS)
+                sent = self._sock.send(view[:RECEIVE])
+            except TimeoutError:
+                waited += POLL_SECONDS
+                if waited >= self.timeout:
+                    raise ConnectionLost(f"The server took no data for {self.timeout:.0f} seconds.") from None
+                continue
+            except (OSError, ssl.SSLError) as error:
+                raise ConnectionLost("The connection broke.", detail=str(error)) from error
+            waited = 0.0
+            view = view[sent:]
+
+    def drop(self) -> None:
+        """Close without a word. Never raises."""
+        self.dropped = True
+        with contextlib.suppress(OSError):
+            self._sock.close()
+
+
+def readable(octets: bytes) -> str:
+    """A server's text for people: at most 500 characters, no control characters."""
+    text = octets.strip(b"\x00\r\n ").decode("utf-8", "replace")
+    return "".join(char if char.isprintable() else "·" for char in text)[:500]
