@@ -87,7 +87,7 @@ def test_a_writing_block_inside_another_one_is_refused_instead_of_waiting_for_ev
 
 
 def test_sqlite_runs_as_it_must_so_that_power_may_fail(database: Database) -> None:
-    expected = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}
+    expected = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000, "secure_delete": 1}
     with database.reading() as session:
         assert {name: session.scalar(text(f"PRAGMA {name}")) for name in expected} == expected
 
