@@ -75,7 +75,7 @@ class Gallery:
 def fill(db: Database, vault: Vault, settings: Settings, *, now: datetime | None = None) -> Gallery:
     """One job per state and kind of trouble."""
     at = now or datetime.now(UTC)
-    accounts.create_user(db, STAFF, "Jana Petersen", PASSWORD, now=at)
+    staff = accounts.create_user(db, STAFF, "Jana Petersen", PASSWORD, now=at)
     made = _Maker(db, vault, settings, at)
     jobs = {
         "running": made.running(),
@@ -100,7 +100,7 @@ def fill(db: Database, vault: Vault, settings: Settings, *, now: datetime | None
     with db.writing() as session:
         session.merge(Worker(name="worker@here", seen_at=at + timedelta(days=1)))
     status = {name: operations.create_status_link(db, job_id) for name, job_id in jobs.items()}
-    return Gallery(jobs, status, accounts.create_link(db, None, hours=1))
+    return Gallery(jobs, status, accounts.create_link(db, staff, hours=1))
 
 
 class _Maker:
