@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, aliased
 from migrator.db.models import Endpoint, Job, JobEventRow, Worker
 from migrator.db.store import Database
 from migrator.errors import Defect, Fenced
-from migrator.jobs.states import ENDED, JobEvent, JobState, after
+from migrator.jobs.states import ENDED, TRANSITIONS, JobEvent, JobState, after
 
 AGAIN_AFTER_SWEEPS: Final = 3
 """A job that was put into the queue and is not taken is put there again after so many sweeps."""
@@ -95,31 +95,45 @@ def fire(
     """End the slice: leave the lease and move to the state that `event` leads to, which is returned.
 
     `error` replaces the job's error, `fields` stand in the history, `working_seconds` are added, `result` is kept
-    where given. Passwords are wiped in the same transaction when the job has ended for good. Raises Fenced.
+    where given. Passwords are wiped in the same transaction when the job has ended for good. A wish that its worker has
+    not read yet counts as if it had. Raises Fenced.
     """
-    state = after(JobState.RUNNING, event)
-    if state is None or event is JobEvent.TAKE:
+    if event is JobEvent.TAKE or after(JobState.RUNNING, event) is None:
         raise Defect(f"A running job knows no event {event}.")
-    values: dict[str, Any] = {
-        **LEFT,
-        "error": dict(error) if error else None,
-        "not_before": not_before,
-        "working_seconds": Job.working_seconds + working_seconds,
-        "failures_in_a_row": failures_in_a_row,
-        "finished_at": now if state in _FINISHED else None,
-        "dispatched_at": None,  # until somebody puts it into the queue, the sweep does
-        **({} if result is None else {"result": dict(result)}),
-    }
     with db.writing() as session:
         job = session.scalar(select(Job).where(*_held(lease)).with_for_update())
-        shown = {**(fields or {}), **({"error": error["code"]} if error and "code" in error else {})}
-        if job is None or not move(
-            session, job, event, now, fence=lease.fence, actor=lease.owner, values=values, fields=shown
-        ):
+        if job is None:
+            raise Fenced("Another worker took this job over.")
+        wished = as_wished(event, job.wish)
+        state = TRANSITIONS[JobState.RUNNING, wished]
+        told = dict(error) if error and wished is event else None
+        values: dict[str, Any] = {
+            **LEFT,
+            "error": told,
+            "not_before": not_before if wished is event else None,
+            "working_seconds": Job.working_seconds + working_seconds,
+            "failures_in_a_row": failures_in_a_row,
+            "finished_at": now if state in _FINISHED else None,
+            "dispatched_at": None,  # until somebody puts it into the queue, the sweep does
+            **({} if result is None else {"result": dict(result)}),
+        }
+        shown = {**(fields or {}), **({"error": told["code"]} if told and "code" in told else {})}
+        if not move(session, job, wished, now, fence=lease.fence, actor=lease.owner, values=values, fields=shown):
             raise Fenced("Another worker took this job over.")
         if state in ENDED:
             wipe(session, job.source_id, job.target_id, now)
     return state
+
+
+def as_wished(event: JobEvent, wish: str) -> JobEvent:
+    """The event that a slice ends with, with what a person has wished, or taken back, since its worker last asked."""
+    if wish == "cancel" and event is not JobEvent.SUCCEED:
+        return JobEvent.CANCEL
+    if wish == "pause" and after(JobState.RUNNING, event) is JobState.QUEUED:
+        return JobEvent.PAUSE
+    if wish == "" and event is JobEvent.PAUSE:
+        return JobEvent.YIELD
+    return event
 
 
 def note(db: Database, lease: Lease, name: str, fields: Mapping[str, Any], now: datetime) -> None:

@@ -14,7 +14,7 @@ from migrator.db.vault import Vault
 from migrator.jobs import lease, operations, queries
 from migrator.jobs.lease import Lease
 from migrator.jobs.operations import CredentialsWiped, Invalid, NotFound, WrongState
-from migrator.jobs.states import JobEvent, JobKind, JobState
+from migrator.jobs.states import ENDED, JobEvent, JobKind, JobState
 from migrator.settings import Settings
 from tests.making import NEW_PASSWORD, NOW, OLD_PASSWORD, endpoint, job, order, row
 
@@ -91,6 +91,48 @@ def test_a_running_job_is_left_a_wish_and_its_worker_fires_the_event(make: Make,
     with database.reading() as session:
         names = [(event.name, event.actor) for event in session.query(JobEventRow).order_by(JobEventRow.id)]
     assert names[2:5] == [("asked_to_pause", "anna"), ("asked_to_resume", "anna"), ("asked_to_cancel", "anna")]
+
+
+@pytest.mark.parametrize(
+    "wish, event, state",
+    [
+        (operations.pause, JobEvent.YIELD, JobState.PAUSED),
+        (operations.pause, JobEvent.WAIT, JobState.PAUSED),
+        (operations.pause, JobEvent.BLOCK, JobState.BLOCKED),
+        (operations.pause, JobEvent.FALL_SHORT, JobState.INCOMPLETE),
+        (operations.pause, JobEvent.SUCCEED, JobState.SUCCEEDED),
+        (operations.cancel, JobEvent.YIELD, JobState.CANCELLED),
+        (operations.cancel, JobEvent.WAIT, JobState.CANCELLED),
+        (operations.cancel, JobEvent.PAUSE, JobState.CANCELLED),
+        (operations.cancel, JobEvent.BLOCK, JobState.CANCELLED),
+        (operations.cancel, JobEvent.FALL_SHORT, JobState.CANCELLED),
+        (operations.cancel, JobEvent.FAIL, JobState.CANCELLED),
+        (operations.cancel, JobEvent.SUCCEED, JobState.SUCCEEDED),
+    ],
+)
+def test_a_wish_that_its_worker_has_not_read_when_the_slice_ends_is_not_lost(
+    wish: Callable[..., JobState], event: JobEvent, state: JobState, make: Make, database: Database
+) -> None:
+    lease_ = held(database, make())
+    wish(database, lease_.job_id, actor="anna", now=NOW)
+    later, error = NOW + timedelta(minutes=1), {"code": "connect_refused"}
+    assert lease.fire(database, lease_, event, NOW, error=error, not_before=later) is state
+    found = row(database, lease_.job_id)
+    assert (found.state, found.wish) == (state, "")
+    if state in (JobState.PAUSED, JobState.CANCELLED):
+        assert (found.error, found.not_before) == (None, None)
+    assert stored(database) == [state not in ENDED] * 2
+
+
+def test_a_pause_that_is_taken_back_after_its_worker_has_read_it_lets_the_job_go_on(
+    make: Make, database: Database
+) -> None:
+    lease_ = held(database, make())
+    operations.pause(database, lease_.job_id, actor="anna", now=NOW)
+    assert lease.renew(database, lease_, 20, NOW) == "pause"
+    operations.resume(database, lease_.job_id, actor="anna", now=NOW)
+    assert lease.fire(database, lease_, JobEvent.PAUSE, NOW) is JobState.QUEUED
+    assert lease_.job_id in lease.to_dispatch(database, NOW, sweep_seconds=5)
 
 
 def test_a_running_job_cannot_be_retried_or_resumed(make: Make, database: Database) -> None:
