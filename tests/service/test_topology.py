@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy import text
 
-from migrator.db.models import Job
+from migrator.db.models import Base, Endpoint, Job
 from migrator.db.store import Database
 from tests.servers.fixtures import DovecotPair
 from tests.servers.proxy import FaultProxy
@@ -18,6 +22,7 @@ from tests.servers.running import postgres_program
 from tests.service.callers import endpoint, script
 from tests.service.composed import Composed
 from tests.service.mail import another_pair, fill, unequal
+from tests.service.marks import Watch
 from tests.service.product import stopped
 from tests.worker.crew import until
 
@@ -41,6 +46,22 @@ def beside() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
+def listening(composed: Composed) -> bytearray:
+    """Everything that Redis is told from now on, until it ends."""
+    heard = bytearray()
+    client = socket.create_connection(("127.0.0.1", composed.redis_port), 5)
+    client.settimeout(None)
+    client.sendall(b"AUTH %b\r\nMONITOR\r\n" % composed.secret("broker_password").read_bytes())
+
+    def listen() -> None:
+        with client, contextlib.suppress(OSError):
+            while octets := client.recv(65_536):
+                heard.extend(octets)
+
+    threading.Thread(target=listen, daemon=True).start()
+    return heard
+
+
 def owners(db: Database) -> set[str]:
     with db.reading() as session:
         return {job.lease_owner for job in session.query(Job).where(Job.state == "running")}
@@ -57,6 +78,7 @@ def test_many_mailboxes_are_moved_by_two_workers_and_every_check_of_the_file_is_
     for number, pair in enumerate(pairs):
         fill(pair.old, pair.old_account, 30, seed=number, max_size=8_000)
     composed.redis()
+    heard = listening(composed)
     migrated = composed.migrate()
     assert migrated.returncode == 0, migrated.stderr
     assert not composed.healthy("web")
@@ -84,12 +106,34 @@ def test_many_mailboxes_are_moved_by_two_workers_and_every_check_of_the_file_is_
         assert job["messages"]["found"] == job["messages"]["copied"] == 30, job
     assert [unequal(pair) for pair in pairs] == [[]] * JOBS
     assert not nobody.result(), "the check asks for the worker's own name"
+    _no_password_was_told(bytes(heard), postgres_url, pairs, composed.said())
 
     workers = [first.child("worker"), second.child("worker")]
     with stopped(workers[0]), stopped(workers[1]):
         assert not composed.healthy("worker"), "a worker that stands still is not healthy"
     assert composed.healthy("worker")
     assert [part.stop() for part in (beat, first, second, web)] == [0, 0, 0, 0]
+
+
+def _no_password_was_told(heard: bytes, url: str, pairs: list[DovecotPair], said: str) -> None:
+    """Neither to Redis at any time, nor to PostgreSQL's tables but sealed, which is over; nor to the logs."""
+    accounts = [account for pair in pairs for account in (pair.old_account, pair.new_account)]
+    watch = Watch({account.password: account.password for account in accounts}, {"user": accounts[0].user})
+    db = Database(url)
+    with db.reading() as session:
+        assert session.query(Endpoint).where(Endpoint.credential.is_not(None)).count() == 0
+        rows = [
+            str(row)
+            for table in Base.metadata.sorted_tables
+            for row in session.execute(text(f'SELECT CAST(t AS text) FROM "{table.name}" AS t'))
+        ]
+    db.dispose()
+    watch.look("redis", heard)
+    watch.look("postgresql", "\n".join(rows))
+    watch.look("logs", said)
+    assert watch.findings == set()
+    assert watch.controls == {("postgresql", "user")}
+    assert b"postwagen.run_slice" in heard, "redis was really listened to"
 
 
 def _postgres_is_healthy(composed: Composed, url: str) -> None:
