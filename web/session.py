@@ -11,6 +11,7 @@ from web.limits import GUESSES_PER_ADDRESS, LOGINS_PER_ACCOUNT, LOGINS_PER_ADDRE
 from web.security import current_user, log_in, log_out, safe_path
 from web.services import services
 from web.texts.forms import problem_text
+from web.typed import one_line
 
 bp = Blueprint("session", __name__)
 
@@ -30,7 +31,7 @@ def login() -> AnyResponse:
 @limiter.limit(LOGINS_PER_ACCOUNT, key_func=account, deduct_when=failed)
 def enter() -> AnyResponse:
     """Log in. Unknown accounts and wrong passwords get the same answer, after the same time."""
-    email, wanted = request.form.get("email", ""), request.form.get("next", "")
+    email, wanted = one_line(request.form.get("email", "")), request.form.get("next", "")
     user = operations.check_password(services().db, email, request.form.get("password", ""))
     if user is None:
         return make_response(_form(wanted, email=email, refused=True), 401)
@@ -88,7 +89,7 @@ def _link(token: str) -> LinkView:
 
 def _use(token: str, link: LinkView) -> UserView:
     form = request.form
-    email, name = (None, None) if link.user else (form.get("email", ""), form.get("name", ""))
+    email, name = (None, None) if link.user else (one_line(form.get("email", "")), one_line(form.get("name", "")))
     return operations.use_link(services().db, token, email=email, name=name, password=form.get("password", ""))
 
 

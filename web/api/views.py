@@ -18,6 +18,7 @@ from web.api.access import actor
 from web.jobs.pages import JOB
 from web.paging import cursor
 from web.services import services
+from web.typed import one_line
 
 
 @bp.get("/openapi.json")
@@ -49,7 +50,7 @@ def index() -> Response:
         services().db,
         formats.now(),
         states=reading.states(given),
-        search=given.get("q", "")[:200],
+        search=one_line(given.get("q", ""), 200),
         limit=reading.limit(given, default=50),
         cursor=cursor(given.get("cursor")),
     )

@@ -19,6 +19,7 @@ from web.paging import cursor
 from web.services import services
 from web.texts.jobs import GROUPS, STATES, Group, until_text
 from web.texts.work import achieved_text, failed_text
+from web.typed import one_line
 
 PAGE = 50
 SECONDS = 5
@@ -37,7 +38,7 @@ def asked() -> Asked:
     """Unknown views show all groups."""
     view = request.args.get("view", "")
     return Asked(
-        q=request.args.get("q", "").strip()[:200],
+        q=one_line(request.args.get("q", ""), 200),
         view=view if any(group.name == view for group in GROUPS) else "",
         cursor=cursor(request.args.get("cursor")),
     )
