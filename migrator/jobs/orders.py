@@ -198,7 +198,7 @@ def _trust(end: str, new: NewEndpoint) -> Iterator[Problem]:
     if new.ca_pem:
         try:
             ssl.create_default_context(cadata=new.ca_pem)
-        except (ssl.SSLError, ValueError):
+        except (ssl.SSLError, ValueError, TypeError):  # TypeError: not ASCII
             yield f"{end}.ca_pem", "invalid", "The certificate authority must be PEM text: -----BEGIN CERTIFICATE-----."
 
 
