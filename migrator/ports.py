@@ -27,6 +27,8 @@ class Traits:
     has_folders: bool = True
     has_flags: bool = True
     has_dates: bool = True
+    keys_are_stable: bool = True
+    """The same message keeps its key. POP3 servers may give all UIDLs anew, and never say so."""
     reports_keys: bool = True
     """The target names the new key of every append (UIDPLUS)."""
     max_octets: int | None = None
@@ -359,6 +361,9 @@ class PairLedger(Protocol):
 
     def strays(self, validity: int) -> Iterator[Sequence[Entry]]:
         """Settled entries of this source folder with another UIDVALIDITY than this, in pages."""
+
+    def of_source(self) -> Iterator[Sequence[Entry]]:
+        """All settled entries of this source folder, in pages."""
 
     def unsettled(self) -> Sequence[Entry]:
         """Entries of the *target folder*, from whatever source folder, that are intended: in doubt."""

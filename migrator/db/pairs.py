@@ -100,6 +100,10 @@ class SqlPairLedger:
             LedgerEntry.stand != Stand.INTENDED.value,
         )
 
+    def of_source(self) -> Iterator[Sequence[Entry]]:
+        """Settled entries of the source folder."""
+        yield from self._paged(LedgerEntry.origin_folder_id == self._origin, LedgerEntry.stand != Stand.INTENDED.value)
+
     def unsettled(self) -> Sequence[Entry]:
         """What is in doubt in the target folder."""
         return self._all(LedgerEntry.stand == Stand.INTENDED.value)

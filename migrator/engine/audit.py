@@ -60,7 +60,8 @@ def _compare(ends: Ends, pairs: Sequence[FolderPair], folder: FolderRef | None, 
     target = list(_target_records(ends, folder, level)) if folder else []
     if level is Level.COUNTS:
         return _compare_counts(source, target)
-    return compare(source, target, dates=ends.source.traits.has_dates)
+    traits = ends.source.traits
+    return compare(source, target, dates=traits.has_dates, flags=traits.has_flags)
 
 
 def _compare_counts(source: Sequence[Record], target: Sequence[Record]) -> Comparison:

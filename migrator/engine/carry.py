@@ -7,7 +7,7 @@ target's first octet, and its confirmation together with the next batch's intent
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from migrator.engine.progress import Count
 from migrator.engine.quiet import Quiet
 from migrator.engine.readback import look_after, read_back
 from migrator.engine.recreated import heal_source, heal_target
+from migrator.engine.renamed import Renamed
 from migrator.engine.settle import ambiguous, settle_folder
 from migrator.errors import Fenced, PostwagenError, Stopped
 from migrator.mail.flags import fitting
@@ -117,6 +118,7 @@ class FolderCarry:
         self._hindered = hindered
         """How often each message was on a connection that broke; such messages travel alone."""
         self._adoption = Adoption(ends.target, folder, ledger)
+        self._renamed = Renamed(ends.source, pair.source.name, ledger)
 
     # ---- the whole folder ----------------------------------------------------------------------------------------
 
@@ -211,18 +213,11 @@ class FolderCarry:
         wanted: dict[MessageKey, Row] = {}
         for row in rows:
             entry = entries.get(row.key)
-            decision = decide(row, entry, max_octets=self._options.max_octets)
-            if decision.verdict is Verdict.CARRY:
+            if self._weigh(row, entry):
                 self._admit(row, wanted)
-            elif decision.verdict is Verdict.SKIP:
-                self._skip(row.key, decision.rule)
-            elif decision.verdict is Verdict.FAILED:
-                self._still_refused(row, entry)
-            elif decision.verdict is not Verdict.IN_FLIGHT:
-                self._count_there(decision.verdict, entry, row)
-                if (decision.add or decision.remove) and entry is not None:
-                    self._want_flags(entry, row, decision.add, decision.remove)
         self._step()
+        if wanted:
+            self._renamed.prepare()
         self._adoption.expect(wanted.values())
         wants = [Want(self._pair.source.name, row.key, row.size) for row in wanted.values()]
         for answer in self._ends.source.read(wants):
@@ -233,6 +228,19 @@ class FolderCarry:
                 load = self._loaded(row, answer)
                 if load is not None:
                     yield load
+
+    def _weigh(self, row: Row, entry: Entry | None) -> bool:
+        """Book what the ledger knows of a message. True: it is to be carried."""
+        decision = decide(row, entry, max_octets=self._options.max_octets)
+        if decision.verdict is Verdict.SKIP:
+            self._skip(row.key, decision.rule)
+        elif decision.verdict is Verdict.FAILED:
+            self._still_refused(row, entry)
+        elif decision.verdict not in (Verdict.CARRY, Verdict.IN_FLIGHT):
+            self._count_there(decision.verdict, entry, row)
+            if (decision.add or decision.remove) and entry is not None:
+                self._want_flags(entry, row, decision.add, decision.remove)
+        return decision.verdict is Verdict.CARRY
 
     def _still_refused(self, row: Row, entry: Entry | None) -> None:
         """This job refused it already; or an earlier one could not tell whether it is there: each job says so."""
@@ -269,8 +277,14 @@ class FolderCarry:
             self._refuse(Refusal(row.key, answer.absence.value, answer.detail, row.size))
 
     def _loaded(self, row: Row, letter: Letter) -> _Load | None:
-        """The message with its prints; None where the target had it already and it was adopted."""
+        """The message with its prints; None where the target has it already: carried under another key, or adopted."""
         prints = take_prints(letter.head, letter.chunks())
+        entry = self._renamed.find(prints)
+        if entry is not None:
+            letter.close()
+            self._amended.append(Amendment(entry.id, origin=row.key))
+            self._weigh(row, replace(entry, origin=row.key))
+            return None
         instant = row.instant or _date_of(letter.head)
         key = self._adoption.find(prints, instant)
         if key is not None:

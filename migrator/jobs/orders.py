@@ -11,16 +11,15 @@ from typing import Any, ClassVar, Final
 
 from migrator.errors import UsageError
 from migrator.jobs.states import JobKind
-from migrator.sessions.endpoint import fingerprint_digits
+from migrator.sessions.endpoint import MECHANISMS, fingerprint_digits
 from migrator.sessions.guard import MAIL_PORTS, Network, allowed
 
 Problem = tuple[str, str, str]
 """Field path (`source.host`), code, one sentence."""
 
-SOURCE_PROTOCOLS: Final = ("imap",)
+SOURCE_PROTOCOLS: Final = ("imap", "pop3")
 TARGET_PROTOCOLS: Final = ("imap",)
 SECURITIES: Final = ("tls", "starttls", "none")
-MECHANISMS: Final = ("", "login", "plain")
 LEVELS: Final = ("counts", "fingerprints", "digests")
 LONGEST_PASSWORD: Final = 4_096
 
@@ -112,8 +111,9 @@ def _endpoint(end: str, new: NewEndpoint, protocols: Sequence[str], networks: Se
         yield f"{end}.protocol", "unknown", f"The protocol of the {end} must be {' or '.join(protocols)}."
     if new.security not in SECURITIES:
         yield f"{end}.security", "unknown", "The security must be tls, starttls or none (clear text)."
-    if new.auth not in MECHANISMS:
-        yield f"{end}.auth", "unknown", "The mechanism must be login or plain; left empty, we choose."
+    mechanisms = MECHANISMS.get(new.protocol, ())
+    if new.auth and new.auth not in mechanisms:
+        yield f"{end}.auth", "unknown", f"The mechanism must be {' or '.join(mechanisms)}; left empty, we choose."
     port_fits = 1 <= new.port <= 65_535
     if not port_fits:
         yield f"{end}.port", "invalid", "The port must be a number from 1 to 65535."

@@ -82,11 +82,41 @@ def probe_end(end: Endpoint, role: str, may_reach: AddressRule | None) -> ProbeR
 
 
 def _ask(end: Endpoint, may_reach: AddressRule | None) -> ProbeReport:
+    if end.protocol == "imap":
+        return _ask_imap(end, may_reach)
+    if end.protocol == "pop3":
+        return _ask_pop3(end, may_reach)
+    raise UsageError(f"{end.protocol} cannot be checked.", hint="Use imaps://, imap://, pop3s:// or pop3://.")
+
+
+def _ask_pop3(end: Endpoint, may_reach: AddressRule | None) -> ProbeReport:
+    from migrator.sessions.pop3.session import Pop3Session
+    from migrator.sessions.pop3.source import Pop3Source
+
+    session = Pop3Session(end, may_reach=may_reach, read_seconds=READ_SECONDS)
+    try:
+        source = Pop3Source(session)
+        inbox = source.folders()
+        notes = sorted(session.capabilities.keys() & NOTEWORTHY_POP3)
+        return ProbeReport(
+            ok=True,
+            error=None,
+            folders=len(inbox),
+            messages=inbox[0].messages or 0,
+            octets=inbox[0].octets,
+            tls=session.tls,
+            notes=[*notes, *(["EXPIRE 0"] if session.expires_at_once else [])],
+            folder_list=inbox,
+            namespace=source.traits.namespace,
+        )
+    finally:
+        session.close()
+
+
+def _ask_imap(end: Endpoint, may_reach: AddressRule | None) -> ProbeReport:
     from migrator.sessions.imap.folders import list_folders, quota
     from migrator.sessions.imap.session import ImapSession
 
-    if end.protocol != "imap":
-        raise UsageError(f"{end.protocol} cannot be checked yet.", hint="Use imaps:// or imap://.")
     session = ImapSession(end, may_reach=may_reach, read_seconds=READ_SECONDS)
     try:
         folders = list_folders(session, numbers=True)
@@ -112,6 +142,7 @@ NOTEWORTHY = frozenset({
     "MULTIAPPEND", "NAMESPACE", "QUOTA", "SPECIAL-USE", "STATUS=SIZE", "UIDPLUS",
 })  # fmt: skip
 """Capabilities that make carrying faster or surer."""
+NOTEWORTHY_POP3 = frozenset({"UIDL", "PIPELINING", "TOP"})
 
 
 def preview(source: ProbeReport, target: ProbeReport, rules: MappingRules) -> list[PreviewRow]:

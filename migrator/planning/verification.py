@@ -68,8 +68,13 @@ class Comparison:
 _Pairs = list[tuple[Record, Record]]
 
 
-def compare(source: Sequence[Record], target: Sequence[Record], *, dates: bool = True) -> Comparison:
-    """Match one to one, the closest first. Flags are given as the target can keep them."""
+def compare(
+    source: Sequence[Record], target: Sequence[Record], *, dates: bool = True, flags: bool = True
+) -> Comparison:
+    """Match one to one, the closest first. Flags are given as the target can keep them.
+
+    `dates`, `flags`: whether the source has any to be compared.
+    """
     found = Comparison()
     left, free = list(source), list(target)
     ladder: tuple[Callable[[Record], Hashable], ...] = (
@@ -80,7 +85,7 @@ def compare(source: Sequence[Record], target: Sequence[Record], *, dates: bool =
     for rung in ladder:
         pairs, left, free = _match(left, free, rung)
         for one, other in pairs:
-            _judge(found, one, other, dates=dates)
+            _judge(found, one, other, dates=dates, flags=flags)
     pairs, left, free = _match(left, free, lambda item: item.soft)
     for one, other in pairs:
         found.differing.append(one)
@@ -96,12 +101,12 @@ def compare(source: Sequence[Record], target: Sequence[Record], *, dates: bool =
     return found
 
 
-def _judge(found: Comparison, one: Record, other: Record, *, dates: bool) -> None:
+def _judge(found: Comparison, one: Record, other: Record, *, dates: bool, flags: bool) -> None:
     spoilt = False
     if dates and one.instant is not None and one.instant != other.instant:
         spoilt = True
         found.discrepancies.append(Discrepancy(one.folder, one.key, Kind.DATE, f"{one.instant} → {other.instant}"))
-    if not same_flags(one.flags, other.flags):
+    if flags and not same_flags(one.flags, other.flags):
         spoilt = True
         detail = f"{' '.join(sorted(one.flags)) or '-'} → {' '.join(sorted(other.flags)) or '-'}"
         found.discrepancies.append(Discrepancy(one.folder, one.key, Kind.FLAGS, detail))

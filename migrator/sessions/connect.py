@@ -22,6 +22,10 @@ from migrator.errors import (
 from migrator.sessions.endpoint import Endpoint
 
 CONNECT_SECONDS = 15.0
+PORT_HINTS = {
+    "imap": NotImap.hint,
+    "pop3": "Check the port: POP3 with TLS is 995, POP3 with STLS is 110.",
+}
 POLL_SECONDS = 1.0
 """How often a waiting handshake asks whether somebody wants us to stop."""
 
@@ -142,7 +146,9 @@ def tls_error(error: OSError, endpoint: Endpoint) -> ConnectError:
         return ConnectRefused(f"{where} closes the connection during the TLS handshake.", detail=str(error))
     reason = getattr(error, "reason", "") or str(error)
     if "WRONG_VERSION_NUMBER" in reason or "UNKNOWN_PROTOCOL" in reason or "HTTP" in reason:
-        return NotImap(f"{endpoint.host}:{endpoint.port} speaks no TLS.", detail=reason)
+        return NotImap(
+            f"{endpoint.host}:{endpoint.port} speaks no TLS.", hint=PORT_HINTS[endpoint.protocol], detail=reason
+        )
     if "PROTOCOL_VERSION" in reason or "UNSUPPORTED_PROTOCOL" in reason:
         return TlsRefused(
             f"{endpoint.host} offers only TLS older than 1.2.",
@@ -150,4 +156,5 @@ def tls_error(error: OSError, endpoint: Endpoint) -> ConnectError:
             detail=reason,
             code="tls_too_old",
         )
-    return NotImap(f"The TLS handshake with {endpoint.host}:{endpoint.port} failed.", detail=reason)
+    where = f"{endpoint.host}:{endpoint.port}"
+    return NotImap(f"The TLS handshake with {where} failed.", hint=PORT_HINTS[endpoint.protocol], detail=reason)

@@ -36,7 +36,7 @@ class Endpoint:
     user: str
     credential: Credential = field(repr=False, compare=False, default=lambda: "")
     auth: str = ""
-    """`login`, `plain`, or empty: plain where offered, else login."""
+    """`login`, `plain`, POP3's `apop`, or empty: plain where offered, else login."""
     authzid: str = ""
     address: str | None = None
     """Connect to this address; the host stays for TLS."""
@@ -101,7 +101,7 @@ def parse_url(url: str, credential: Credential) -> Endpoint:
         security=security,
         user=user,
         credential=credential,
-        auth=_auth(options.get("auth", "")),
+        auth=_auth(options.get("auth", ""), protocol),
         authzid=options.get("authzid", options.get("master", "")),
         address=_address(options.get("address")),
         ca_pem=_ca(options.get("cafile")),
@@ -135,9 +135,14 @@ def _port(url: str, default: int) -> int:
     return port or default
 
 
-def _auth(name: str) -> str:
-    if name.lower() not in ("", "login", "plain"):
-        raise UsageError(f"auth={name} is not supported yet.", hint="It is login or plain; without it we choose.")
+MECHANISMS = {"imap": ("login", "plain"), "pop3": ("login", "plain", "apop", "xoauth2")}
+"""What `auth` may be; `login` is POP3's USER and PASS."""
+
+
+def _auth(name: str, protocol: str) -> str:
+    if name and name.lower() not in MECHANISMS[protocol]:
+        known = " or ".join(MECHANISMS[protocol])
+        raise UsageError(f"auth={name} is not supported.", hint=f"It is {known}; without it we choose.")
     return name.lower()
 
 

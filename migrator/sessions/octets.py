@@ -82,6 +82,18 @@ class Octets:
             size -= len(piece)
             yield piece
 
+    def some(self) -> bytes:
+        """What is there already, or what comes next; at least one octet."""
+        if not self._buffer:
+            self._fill()
+        octets = bytes(self._buffer)
+        self._buffer.clear()
+        return octets
+
+    def give_back(self, octets: bytes) -> None:
+        """What `some` gave too much."""
+        self._buffer[:0] = octets
+
     def read(self, size: int) -> bytes:
         """Exactly `size` octets."""
         return b"".join(self.read_pieces(size))

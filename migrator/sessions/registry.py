@@ -19,9 +19,12 @@ def open_source(endpoint: Endpoint, wants_stop: WantsStop, may_reach: AddressRul
         from migrator.sessions.imap.source import ImapSource
 
         return ImapSource(ImapSession(endpoint, wants_stop=wants_stop, may_reach=may_reach))
-    raise UsageError(
-        f"{endpoint.protocol} cannot be read from yet.", hint="Use imaps:// or imap://; POP3 comes in a later version."
-    )
+    if endpoint.protocol == "pop3":
+        from migrator.sessions.pop3.session import Pop3Session
+        from migrator.sessions.pop3.source import Pop3Source
+
+        return Pop3Source(Pop3Session(endpoint, wants_stop=wants_stop, may_reach=may_reach))
+    raise UsageError(f"{endpoint.protocol} cannot be read from.", hint="Use imaps://, imap://, pop3s:// or pop3://.")
 
 
 def open_target(endpoint: Endpoint, wants_stop: WantsStop, may_reach: AddressRule | None) -> Target:

@@ -102,6 +102,7 @@ class World:
         self.old = MemoryServer(clock=self.clock)
         self.new = MemoryServer(Namespace(), clock=self.clock)
         self.options = Options()
+        self.source_of: Callable[[MemoryServer], Any] = MemorySource
         self.heard: list[Event] = []
         with db.writing() as session:
             for table in (*_EMPTIED[:5], Base.metadata.tables["job_samples"], *_EMPTIED[5:]):
@@ -158,7 +159,7 @@ class World:
             ledger = Watched(ledger, "ledger", witness)
         common = {"stop": stop, "clock": self.clock, "observer": observer}
         return Ends(
-            source=RetryingSource(Reopening("source", lambda: MemorySource(self.old), **common)),  # type: ignore[arg-type]
+            source=RetryingSource(Reopening("source", lambda: self.source_of(self.old), **common)),  # type: ignore[arg-type]
             target=RetryingTarget(Reopening("target", lambda: MemoryTarget(self.new), **common)),  # type: ignore[arg-type]
             ledger=ledger,
             **common,  # type: ignore[arg-type]

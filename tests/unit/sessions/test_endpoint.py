@@ -73,7 +73,7 @@ def test_master_is_another_word_for_authzid() -> None:
         ("imaps://a@h:0", "The port must be a number from 1 to 65535.", ""),
         ("imaps://a@h:99999", "The port must be a number from 1 to 65535.", ""),
         ("imaps://a@h:imap", "The port must be a number from 1 to 65535.", ""),
-        ("imaps://a@h?auth=xoauth2", "auth=xoauth2 is not supported yet.", "login or plain"),
+        ("imaps://a@h?auth=xoauth2", "auth=xoauth2 is not supported.", "login or plain"),
         ("imaps://a@h?address=mail", "address=mail is no IP address.", ""),
         ("imaps://a@h?cafile=/nowhere/ca.pem", "The file of cafile= cannot be read", ""),
         ("imaps://a@h?fingerprint=sha1:ab", "The fingerprint must be sha256: and 64 hexadecimal digits.", "openssl"),
