@@ -51,14 +51,17 @@ def pieces(job: JobView) -> dict[str, Piece]:
     """Every part that may change while somebody looks."""
     now = formats.now()
     text = STATES[job.state]
+    card = present.error_card(job)
     actions = present.actions(job)
+    if card["error"] and card["can_retry"] and {"again", "recreated"} & set(card["helps"]):
+        actions -= {"retry"}  # the card offers it, and says what it will do
     folders = folder_lines(job)
     return {
         "head": piece(
             "jobs/pieces/head.html", "head", job=job, text=text, actions=actions, waits=until_text(job),
             work=work(job),
         ),
-        "error": piece("jobs/pieces/error.html", "error", job=job, **present.error_card(job)),
+        "error": piece("jobs/pieces/error.html", "error", job=job, **card),
         "progress": piece(
             "jobs/pieces/progress.html", "progress", job=job, bars=present.bars(job),
             figures=present.figures(job, now), parts=parts(job), promise=promise(job),
