@@ -122,7 +122,7 @@ class _Maker:
         failures += [("Gesendete Objekte", "refused", 48_112, "NO Message contains NUL characters")]
         self.folders(job_id, FOLDERS, failures)
         self.fail(job_id, failures)
-        self.sample(job_id, 51 * 60, 12_277 * MB, 43_093, 8_900 * MB)
+        self.sample(job_id, 51 * 60, 12_277 * MB, 43_093, 8_900 * MB, per_second=4_100_000)
         minutes = (("take", 51), ("wait", 34), ("take", 28))
         self.events(job_id, [(name, at * 60, "worker@here", {}) for name, at in minutes])
         with self.db.writing() as session:
@@ -271,8 +271,11 @@ class _Maker:
                     )
                 )  # fmt: skip
 
-    def sample(self, job_id: int, seconds: int, all_octets: int, messages: int, octets: int) -> None:
-        steps, recent, per_second = 90, 120, 4_100_000 if octets < all_octets else 0
+    def sample(
+        self, job_id: int, seconds: int, all_octets: int, messages: int, octets: int, *, per_second: int = 0
+    ) -> None:
+        """Points over so many seconds; `per_second` is the speed of the last two minutes."""
+        steps, recent = 90, 120
         weights = [0.02 if 30 <= n < 40 else 1 + 0.35 * math.sin(n / 3) + self.random.uniform(-0.25, 0.25)
                    for n in range(steps)]  # fmt: skip
         total, done, before = sum(weights), 0.0, octets - recent * per_second
