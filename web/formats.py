@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
@@ -121,6 +122,14 @@ def clock_seconds(moment: datetime) -> str:
 def bare_clock(moment: datetime) -> str:
     """13:21, for axes and columns."""
     return format_time(moment, "short").replace(" ", THIN)
+
+
+def clocks(moments: Sequence[datetime]) -> list[str]:
+    """Times at an axis: with seconds where minutes would not tell them apart."""
+    bare = [bare_clock(moment) for moment in moments]
+    if len(set(bare)) == len(bare):
+        return bare
+    return [format_time(moment, "HH:mm:ss") for moment in moments]
 
 
 def day(moment: datetime) -> str:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as some
 
+from migrator.db.models import JobSample
+from migrator.db.store import Database
+from migrator.jobs.states import JobState
 from migrator.jobs.views import EventView, SampleView
+from tests.web.conftest import Browser
+from web import formats
 from web.jobs import plots
+
+Make = Callable[..., int]
 
 T = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
@@ -72,3 +81,22 @@ def test_waits_are_shaded_from_asking_to_going_on() -> None:
     end = T + timedelta(seconds=60)
     spans = plots.waits(newest_first, end)
     assert [((a - T).seconds, (b - T).seconds) for a, b in spans] == [(20, 30), (50, 60)]
+
+
+def test_times_at_an_axis_differ_even_where_a_job_took_seconds(app: Flask) -> None:
+    with app.test_request_context("/", headers={"Accept-Language": "de", "Cookie": "tz=UTC"}):
+        assert formats.clocks([T, T + timedelta(minutes=1)]) == ["12:00", "12:01"]
+        assert formats.clocks([T, T + timedelta(seconds=2)]) == ["12:00:00", "12:00:02"]
+
+
+def test_the_plots_of_a_job_that_has_ended_end_with_it(staff: Browser, make: Make, database: Database) -> None:
+    """The last measurement is older than the end; and where nothing was carried, there is no throughput."""
+    job_id = make(state=JobState.SUCCEEDED, started_at=T, finished_at=T + timedelta(seconds=30))
+    with database.writing() as session:
+        for seconds, left in ((0, 100), (15, 40)):
+            at = T + timedelta(seconds=seconds)
+            session.add(JobSample(job_id=job_id, at=at, messages=0, octets=0, open_messages=left))
+    page = staff.get(f"/jobs/{job_id}").text
+    plot = page.partition('id="remaining"')[2].partition("</section>")[0]
+    assert 'class="line" d="M0.0 20.0L150.0 80.0L300.0 120.0"' in plot
+    assert re.search(r'id="throughput"[^>]*hidden', page)

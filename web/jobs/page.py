@@ -108,7 +108,7 @@ def _throughput(job: JobView, now: datetime) -> dict[str, object]:
     drawing = plots.draw(points, shades=plots.waits(job.events, now))
     running = job.state is JobState.RUNNING
     shown = {"title": _("Throughput"), "meaning": "working"}
-    if drawing is None:
+    if drawing is None or not any(value for _at, value in points):
         return {**shown, "unit": "", "line": ""}
     divisor, unit = (1e6, "MB/s") if drawing.y_values[0] >= 1e6 else (1e3, "kB/s")
     peak = formats.rate(max(value for _at, value in points))
@@ -126,8 +126,9 @@ def _throughput(job: JobView, now: datetime) -> dict[str, object]:
 def _remaining(job: JobView, now: datetime) -> dict[str, object]:
     end = (now + timedelta(seconds=job.eta_seconds), 0.0) if job.eta_seconds is not None else None
     points = plots.remaining(job.samples)
-    if end and points and points[-1][0] < now:
-        points.append((now, float(job.counts.open)))
+    last = job.finished_at or (now if end else None)
+    if last and points and points[-1][0] < last:
+        points.append((last, float(job.counts.open)))
     drawing = plots.draw(points, until=end)
     shown = {"title": work(job).goal, "meaning": "working"}
     if drawing is None:
@@ -151,5 +152,5 @@ def _paths(drawing: plots.Drawing) -> dict[str, object]:
         "guess": drawing.guess,
         "goal": drawing.goal,
         "shades": drawing.shades,
-        "x": [formats.bare_clock(moment) for moment in drawing.x_moments],
+        "x": formats.clocks(drawing.x_moments),
     }
