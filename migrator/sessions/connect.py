@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
+import os
+import select
 import socket
 import ssl
 import time
@@ -27,7 +30,7 @@ PORT_HINTS = {
     "pop3": "Check the port: POP3 with TLS is 995, POP3 with STLS is 110.",
 }
 POLL_SECONDS = 1.0
-"""How often a waiting handshake asks whether somebody wants us to stop."""
+"""How often a waiting connection or handshake asks whether somebody wants us to stop."""
 
 AddressRule = Callable[[str, int], bool]
 """Says whether an address and port may be reached (`guard.allowed` with the service's networks)."""
@@ -40,15 +43,17 @@ _REASONS = {
 }
 
 
-def connect(endpoint: Endpoint, may_reach: AddressRule | None) -> socket.socket:
-    """A connected socket, Nagle off. Raises HostUnknown, HostForbidden, ConnectRefused, ConnectTimeout."""
+def connect(
+    endpoint: Endpoint, may_reach: AddressRule | None, wants_stop: Callable[[], bool] = lambda: False
+) -> socket.socket:
+    """A connected socket, Nagle off. Raises HostUnknown, HostForbidden, ConnectRefused, ConnectTimeout, Stopped."""
     last: ConnectError | None = None
     for address in _addresses(endpoint):
         if may_reach is not None and not may_reach(address, endpoint.port):
             last = HostForbidden(f"{endpoint.host}:{endpoint.port} must not be reached from here.")
             continue
         try:
-            sock = socket.create_connection((address, endpoint.port), CONNECT_SECONDS)
+            sock = _knock(address, endpoint.port, wants_stop)
         except TimeoutError:
             last = ConnectTimeout(f"{endpoint.host}:{endpoint.port} does not answer.")
         except OSError as error:
@@ -57,6 +62,36 @@ def connect(endpoint: Endpoint, may_reach: AddressRule | None) -> socket.socket:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return sock
     raise last or HostUnknown(f"The host {endpoint.host} is unknown.")
+
+
+def _knock(address: str, port: int, wants_stop: Callable[[], bool]) -> socket.socket:
+    """`socket.create_connection` in short waits. Raises OSError (TimeoutError among them) and Stopped."""
+    sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    try:
+        sock.setblocking(False)
+        problem = sock.connect_ex((address, port))
+        if problem == errno.EINPROGRESS:
+            problem = _await_answer(sock, wants_stop)
+        if problem:
+            raise OSError(problem, os.strerror(problem))
+        sock.settimeout(CONNECT_SECONDS)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _await_answer(sock: socket.socket, wants_stop: Callable[[], bool]) -> int:
+    """Why the connection did not come to be, or 0."""
+    deadline = time.monotonic() + CONNECT_SECONDS
+    poll = select.poll()
+    poll.register(sock, select.POLLOUT)
+    while not poll.poll(POLL_SECONDS * 1000):
+        if wants_stop():
+            raise Stopped("Stopped while connecting.")
+        if time.monotonic() >= deadline:
+            raise TimeoutError
+    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
 
 def _addresses(endpoint: Endpoint) -> list[str]:

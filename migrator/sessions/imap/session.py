@@ -102,7 +102,7 @@ class ImapSession:
         self.foreign: tuple[str, ...] = ()
         """Prefixes of other users' and shared namespaces."""
         self.tls = ""
-        sock = connect(endpoint, may_reach)
+        sock = connect(endpoint, may_reach, wants_stop)
         if endpoint.security == "tls":
             sock = secure(sock, endpoint, wants_stop)
         self.wire = Wire(sock, timeout=CONNECT_SECONDS, wants_stop=wants_stop)

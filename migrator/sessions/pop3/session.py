@@ -56,7 +56,7 @@ class Pop3Session:
         """Capability in upper case → its arguments; empty where the server knows no CAPA."""
         self.tls = ""
         self._where = f"{endpoint.host}:{endpoint.port}"
-        sock = connect(endpoint, may_reach)
+        sock = connect(endpoint, may_reach, wants_stop)
         if endpoint.security == "tls":
             sock = secure(sock, endpoint, wants_stop)
         self.octets = Octets(sock, timeout=CONNECT_SECONDS, wants_stop=wants_stop)

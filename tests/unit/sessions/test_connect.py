@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 import pytest
@@ -20,6 +20,7 @@ from migrator.errors import (
     HostUnknown,
     NotImap,
     PostwagenError,
+    Stopped,
     TlsMissing,
     TlsRefused,
 )
@@ -286,13 +287,29 @@ def test_a_given_address_is_used_and_judged_instead_of_the_name() -> None:
     assert asked == ["127.0.0.1"]
 
 
-def test_a_host_that_does_not_answer_is_given_up_in_time(monkeypatch: Patch) -> None:
-    def slow(*_: object, **__: object) -> None:
-        raise TimeoutError
+@contextmanager
+def black_hole() -> Iterator[int]:
+    """A port whose queue is full: nobody is refused there, and nobody gets an answer."""
+    with listening(backlog=0) as port, ExitStack() as stack:
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.1", port))
+        yield port
 
-    monkeypatch.setattr(socket, "create_connection", slow)
-    with pytest.raises(ConnectTimeout):
-        connect(at(993), None)
+
+def test_a_host_that_does_not_answer_is_given_up_in_time(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(connect_module, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(connect_module, "POLL_SECONDS", 0.1)
+    with black_hole() as port, pytest.raises(ConnectTimeout):
+        connect(at(port), None)
+
+
+def test_whoever_waits_for_a_host_that_does_not_answer_can_be_stopped(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(connect_module, "POLL_SECONDS", 0.1)
+    asked = iter((False, True))
+    with black_hole() as port, pytest.raises(Stopped):
+        connect(at(port), None, lambda: next(asked))
 
 
 def test_the_rule_is_asked_at_every_connection() -> None:
