@@ -71,7 +71,8 @@ def figures(job: JobView, now: datetime) -> list[tuple[str, str, str]]:
 def _amount(job: JobView) -> list[tuple[str, str, str]]:
     """Size and speed; where nothing is carried, only how much there is."""
     if job.kind is JobKind.VERIFY or is_rehearsal(job):
-        return [(_("Size"), formats.size(job.octets_found), "")] if job.octets_found else []
+        octets = sum(folder.octets_found for folder in job.folders if folder.state != "excluded")
+        return [(_("Size"), formats.size(octets), "")] if octets else []
     of = _("of %(size)s", size=formats.size(job.octets_found)) if job.octets_found > job.octets else ""
     rows = [(_("Size"), formats.size(job.octets) if job.counts.found else "–", of)]
     if job.state is JobState.RUNNING:
