@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from migrator.errors import ConnectionLost, Stopped
 
@@ -129,3 +129,11 @@ def readable(octets: bytes) -> str:
     """A server's text for people: at most 500 characters, no control characters."""
     text = octets.strip(b"\x00\r\n ").decode("utf-8", "replace")
     return "".join(char if char.isprintable() else "·" for char in text)[:500]
+
+
+def without(text: str, told: Iterable[bytes]) -> str:
+    """A server's words without what we told it: some servers repeat the command that they refuse, in parts too."""
+    secrets = sorted({readable(octets) for octets in told} - {""}, key=len, reverse=True)
+    for secret in secrets:
+        text = text.replace(secret, "…")
+    return "(withheld: it repeats the password)" if any(secret[:8] in text for secret in secrets) else text

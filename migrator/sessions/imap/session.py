@@ -41,7 +41,7 @@ from migrator.sessions.imap.replies import (
     tokens,
 )
 from migrator.sessions.imap.wire import Answer, Part, Wire, WireIMAP4, answer_of
-from migrator.sessions.octets import Silence
+from migrator.sessions.octets import Silence, without
 
 READ_SECONDS = 120.0
 _ASK_FOR_THE_PORT = (
@@ -193,7 +193,7 @@ class ImapSession:
         """A failed login's error without the password, in whatever form the server repeats it."""
         password = _octets(self.endpoint.credential())
         escaped = password.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
-        error.detail = translate.without(error.detail, (password, escaped, b64encode(password), self._sasl_plain()))
+        error.detail = without(error.detail, (password, escaped, b64encode(password), self._sasl_plain()))
         return error
 
     def _sasl_plain(self) -> bytes:

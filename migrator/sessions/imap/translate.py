@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from datetime import timedelta
 
 from migrator.errors import (
@@ -16,7 +15,6 @@ from migrator.errors import (
     TargetFull,
 )
 from migrator.sessions.imap.wire import Answer
-from migrator.sessions.octets import readable
 
 _BUSY = re.compile(
     r"\[(UNAVAILABLE|INUSE|THROTTLED)|too many (simultaneous )?(connections|log-?ins?)|maximum number of connections"
@@ -57,14 +55,6 @@ def turned_away(greeting: str, where: str) -> ConnectRefused | None:
     if "BYE" not in greeting.upper():
         return None
     return ConnectRefused(f"{where} turns us away.", detail=greeting, hint="Run the same again later.")
-
-
-def without(text: str, told: Iterable[bytes]) -> str:
-    """A server's words without what we told it: some servers repeat the command that they refuse, in parts too."""
-    secrets = sorted({readable(octets) for octets in told} - {""}, key=len, reverse=True)
-    for secret in secrets:
-        text = text.replace(secret, "…")
-    return "(withheld: it repeats the password)" if any(secret[:8] in text for secret in secrets) else text
 
 
 def login_error(text: str, host: str) -> PostwagenError:

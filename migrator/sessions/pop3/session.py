@@ -21,7 +21,7 @@ from migrator.errors import (
 )
 from migrator.sessions.connect import CONNECT_SECONDS, PORT_HINTS, AddressRule, connect, secure
 from migrator.sessions.endpoint import Endpoint
-from migrator.sessions.octets import Octets, Silence, readable
+from migrator.sessions.octets import Octets, Silence, readable, without
 from migrator.sessions.pop3 import translate
 
 READ_SECONDS = 120.0
@@ -115,16 +115,22 @@ class Pop3Session:
         way = endpoint.auth or ("plain" if "PLAIN" in sasl else "login")
         if endpoint.authzid and way != "plain":
             raise UsageError("Logging in for another user (authzid=, master=) needs AUTH PLAIN.")
-        if way == "apop":
-            reply = self._apop(greeting, user, password)
-        elif way == "plain":
-            reply = self._sasl(b"PLAIN", b"%s\0%s\0%s" % (_octets(endpoint.authzid), user, password))
-        elif way == "xoauth2":
-            reply = self._sasl(b"XOAUTH2", b"user=%s\x01auth=Bearer %s\x01\x01" % (user, password))
-        else:
-            reply = self._user_and_pass(user, password)
-        if not reply.ok:
-            raise translate.login_error(self._without_password(reply.text), endpoint.host)
+        plain = b"%s\0%s\0%s" % (_octets(endpoint.authzid), user, password)
+        bearer = b"user=%s\x01auth=Bearer %s\x01\x01" % (user, password)
+        try:
+            if way == "apop":
+                reply = self._apop(greeting, user, password)
+            elif way == "plain":
+                reply = self._sasl(b"PLAIN", plain)
+            elif way == "xoauth2":
+                reply = self._sasl(b"XOAUTH2", bearer)
+            else:
+                reply = self._user_and_pass(user, password)
+            if not reply.ok:
+                raise translate.login_error(reply.text, endpoint.host)
+        except PostwagenError as error:  # some servers repeat what they refuse
+            error.detail = without(error.detail, (password, *map(base64.b64encode, (password, plain, bearer))))
+            raise
 
     def _user_and_pass(self, user: bytes, password: bytes) -> Reply:
         reply = self.command(b"USER " + user)
@@ -148,11 +154,6 @@ class Pop3Session:
             refused = self.command(b"")
             return Reply(refused.status, refused.text or reply.text)
         return reply
-
-    def _without_password(self, text: str) -> str:
-        """A server's words for people; some servers repeat what they refuse."""
-        password = self.endpoint.credential()
-        return text.replace(password, "…") if password else text
 
     # ---- commands ------------------------------------------------------------------------------------------------
 

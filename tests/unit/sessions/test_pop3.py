@@ -191,6 +191,28 @@ def test_a_refused_login_is_told_from_a_mailbox_in_use(
     assert "geheim" not in str(caught.value.as_dict())
 
 
+@pytest.mark.parametrize("auth", ["plain", "login", "xoauth2"])
+@pytest.mark.parametrize("answer", [b"-ERR you said %s\r\n", b"-ERR too many logins: %s\r\n", b"what is %s?\r\n"])
+@pytest.mark.parametrize("password", ["geheim", "gehéim-ß", "geheim" * 200], ids=str.__len__)
+def test_a_server_that_repeats_the_login_tells_nobody_the_password(
+    monkeypatch: Patch, password: str, answer: bytes, auth: str
+) -> None:
+    octets = password.encode()
+    messages = {"plain": b"\0anna\0" + octets, "xoauth2": b"user=anna\x01auth=Bearer " + octets + b"\x01\x01"}
+    sent = base64.b64encode(messages[auth]) if auth in messages else b"PASS " + octets
+    for text in (octets, sent, base64.b64encode(octets)):
+        said = answer.replace(b"%s", text)
+        server = ScriptedPop3(says={b"AUTH PLAIN": b"+ \r\n", b"AUTH XOAUTH2": b"+ \r\n", sent: said})
+        with (
+            pytest.raises(PostwagenError) as caught,
+            talking_to(server, monkeypatch, auth=auth, credential=lambda: password),
+        ):
+            pass
+        shown = str(caught.value.as_dict())
+        assert text.removeprefix(b"PASS ")[:8].decode() not in shown
+        assert isinstance(caught.value, ServerBusy) == (b"too many" in said)
+
+
 @pytest.mark.parametrize("word", ["an\r\nDELE 1", "a\nb", "a\0b"])
 def test_a_user_name_or_password_cannot_speak_pop3(monkeypatch: Patch, word: str) -> None:
     for given in ({"user": word}, {"credential": lambda: word}):
