@@ -20,7 +20,7 @@ SWITCHES = (
 )
 OpenContext = Callable[..., BrowserContext]
 
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.servers, pytest.mark.slow]
 EMAIL, PASSWORD = "jana.petersen@nordhafen.example", "wagen rot sieben"
 HOSTILE = "<img src=x onerror=alert(1)> & Söhne"
 FOLDERS = {"INBOX": 40, "INBOX.Kunden": 2, f"INBOX.Kunden.{HOSTILE}": 17, "INBOX.Gesendet": 9}
-SLOW = 120_000.0
+SLOW = 80_000.0
 """Octets per second: so slow that somebody can watch."""
 
 
