@@ -18,6 +18,8 @@ Foreign errors are translated in one place per protocol (`sessions/*/translate.p
     ├── LedgerBusy              another run holds this ledger                                exit 5
     ├── DatabaseUnavailable     our own database is away, locked or cannot be written        exit 5
     │   └── DiskFull            or its disk is full, or the one for temporary files
+    ├── ArchiveDamaged          a part of an archive does not open, or is not what it was    exit 1
+    ├── ArchiveUnusable         no archive, of a later version, or without its key           exit 2
     ├── Stopped                 pause, cancel, shutdown or end of slice                      exit 5
     ├── Fenced                  another worker holds the lease now: touch nothing more       exit 5
     └── Defect                  a bug of ours                                                exit 70
@@ -245,6 +247,22 @@ class DiskFull(DatabaseUnavailable):
 
     code = "disk_full"
     hint = "Make room on that disk, then run the same again: it goes on where it stopped."
+
+
+class ArchiveDamaged(PostwagenError):
+    """A part of an archive does not open, or is not what it was."""
+
+    code = "archive_damaged"
+    radius = Radius.MESSAGE
+    hint = "`postwagen check-archive` says which messages it costs; the others can be played in and exported."
+
+
+class ArchiveUnusable(PostwagenError):
+    """No archive, one of a later version, or one whose key is missing."""
+
+    code = "archive_unusable"
+    exit_code = 2
+    hint = "Name the archive's file, and its key file with --key-file."
 
 
 class Stopped(PostwagenError):

@@ -7,11 +7,12 @@ repeat an append blindly.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from migrator.mail.folders import FolderInfo, FolderPath, FolderRef, Namespace, Role
 from migrator.mail.messages import MessageKey, Prints, Row
@@ -31,6 +32,8 @@ class Traits:
     """The same message keeps its key. POP3 servers may give all UIDLs anew, and never say so."""
     reports_keys: bool = True
     """The target names the new key of every append (UIDPLUS)."""
+    keeps_history: bool = False
+    """The target is also a `Historian`: appends are idempotent by origin, nothing there is anybody else's."""
     max_octets: int | None = None
     """The largest message that the target says it takes (APPENDLIMIT)."""
     limits: str = ""
@@ -211,6 +214,19 @@ class Target(Protocol):
 
     def close(self) -> None:
         """Log out. Never raises."""
+
+
+class Historian(Protocol):
+    """A Target that keeps what was: every pass is a point in time. Nothing is deleted; things end with a pass."""
+
+    def describe(self, folders: Sequence[FolderInfo]) -> None:
+        """The source's folders that this pass is about to see; others end with it."""
+
+    def conclude(self, folder: FolderRef, present: array[int]) -> None:
+        """The folder was seen to its end: what is not among these keys (UIDs at this target) ends with this pass."""
+
+    def finish(self, summary: dict[str, Any]) -> None:
+        """The pass is complete."""
 
 
 # ---- the ledger ----------------------------------------------------------------------------------------------------

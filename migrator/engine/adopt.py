@@ -41,7 +41,7 @@ class Adoption:
 
     def find(self, prints: Prints, instant: datetime | None) -> MessageKey | None:
         """The key of a free message with these octets, which is taken by that; None: there is none."""
-        if not self._folder.messages:
+        if not self._folder.messages or self._target.traits.keeps_history:
             return None
         if self._free is None:
             self._free = self._listed()

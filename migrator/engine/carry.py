@@ -6,11 +6,12 @@ target's first octet, and its confirmation together with the next batch's intent
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from migrator.engine.adopt import Adoption
 from migrator.engine.progress import Count
@@ -35,6 +36,7 @@ from migrator.ports import (
     Entry,
     FlagChange,
     FolderPair,
+    Historian,
     How,
     Intent,
     Letter,
@@ -105,6 +107,8 @@ class FolderCarry:
         self._ledger = ledger
         self._quiet = quiet
         self._count = Count()
+        self._present = array("Q")
+        """Keys at the target of all that the source has, where the target keeps history."""
         self._on_the_way: dict[int, _Parted] = {}
         self._confirmed: list[Confirmation] = []
         self._adopted: list[Adopted] = []
@@ -133,6 +137,8 @@ class FolderCarry:
         while again:
             again = self._pass()
         self._change_flags()
+        if self._ends.target.traits.keeps_history:
+            cast("Historian", self._ends.target).conclude(self._folder, self._present)
         self._settle_keyless()
         if self._appended:
             look_after(self._ends, self._pair, self._folder, self._ledger)
@@ -151,7 +157,7 @@ class FolderCarry:
 
     def _pass(self) -> bool:
         """Survey and append once. True: something was certainly not sent and is to be tried again now."""
-        self._count = Count()
+        self._count, self._present = Count(), array("Q")
         tries = sum(self._hindered.values())
         results = self._ends.target.append(self._batches(), may_commit=self._ends.stop.may_commit)
         try:
@@ -238,9 +244,14 @@ class FolderCarry:
             self._still_refused(row, entry)
         elif decision.verdict not in (Verdict.CARRY, Verdict.IN_FLIGHT):
             self._count_there(decision.verdict, entry, row)
+            self._is_present(entry.target_key if entry else None)
             if (decision.add or decision.remove) and entry is not None:
                 self._want_flags(entry, row, decision.add, decision.remove)
         return decision.verdict is Verdict.CARRY
+
+    def _is_present(self, key: MessageKey | None) -> None:
+        if key is not None and self._ends.target.traits.keeps_history:
+            self._present.append(key.uid)
 
     def _still_refused(self, row: Row, entry: Entry | None) -> None:
         """This job refused it already; or an earlier one could not tell whether it is there: each job says so."""
@@ -322,6 +333,7 @@ class FolderCarry:
         if isinstance(result, Stored):
             note = "unread_back" if parted.prints.delicate else ""
             self._confirmed.append(Confirmation(parcel.entry, result.key, How.APPENDED, note))
+            self._is_present(result.key)
             self._appended = True
             self._count.copied += 1
             self._count.octets += parcel.letter.size

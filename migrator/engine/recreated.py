@@ -21,7 +21,7 @@ def heal_source(ends: Ends, pair: FolderPair, ledger: PairLedger, validity: int)
 
     Done once for each UIDVALIDITY: what was not found again keeps its old origin, and is no news to the next run.
     """
-    if ledger.mark().source_validity == validity:
+    if ledger.mark().source_validity == validity or not ends.source.traits.keys_are_stable:
         return
     strays = [entry for page in ledger.strays(validity) for entry in page]
     if not strays:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
+from typing import cast
 
 from migrator.engine.carry import FolderCarry, InDoubt
 from migrator.engine.quiet import Quiet
@@ -14,7 +15,7 @@ from migrator.errors import ConnectionLost, FolderRefused, Radius, Stopped
 from migrator.mail.folders import FolderInfo, FolderPath, FolderRef
 from migrator.mail.messages import MessageKey
 from migrator.planning.mapping import MappingPlan, MappingRules, plan_mapping, repaired
-from migrator.ports import Clock, Event, FolderPair, Ledger, Observer, PairLedger, Source, StopSignal, Target
+from migrator.ports import Clock, Event, FolderPair, Historian, Ledger, Observer, PairLedger, Source, StopSignal, Target
 
 REVISITS = 6
 """How often one folder may fall into doubt in one run before we give the server a rest."""
@@ -73,6 +74,8 @@ def run(ends: Ends, options: Options) -> Outcome:
         error = FolderRefused(f"The folder {info.name} {why}.", code="folder_collision")
         outcome.failed_folders.append((info.name, error.as_dict()))
         ends.ledger.fail_folder(info.name, error.as_dict())
+    if ends.target.traits.keeps_history:
+        cast("Historian", ends.target).describe([pair.source for pair in mapping.pairs])
     quiet = Quiet(ends.clock, ends.stop, options.quiet_seconds)
     hindered: dict[str, dict[MessageKey, int]] = defaultdict(dict)
     namespace = ends.target.traits.namespace

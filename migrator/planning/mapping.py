@@ -24,6 +24,8 @@ class MappingRules:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     under: str = ""
+    verbatim: bool = False
+    """Every folder goes where it is: for archives, which are mapped when they are played in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,9 @@ def plan_mapping(
     """Decide for every source folder. Raises UsageError for a rule by hand that names no source folder."""
     _check_rules(source, rules)
     kept, left_out = _filtered(source, rules)
+    if rules.verbatim:
+        same = [FolderPair(info, info.path, info.role) for info in sorted(kept, key=_order) if info.selectable]
+        return MappingPlan(tuple(same), tuple(left_out))
     roles = _target_roles(target)
     hand = {old: namespace.to_path(new) for old, new in rules.by_hand}
     under = namespace.to_path(rules.under) if rules.under else ()

@@ -17,6 +17,7 @@ MAY = {
     "migrator.planning": {"migrator.mail", "migrator.ports"},
     "migrator.engine": {"migrator.mail", "migrator.ports", "migrator.planning"},
     "migrator.sessions": {"migrator.mail", "migrator.ports"},
+    "migrator.archive": {"migrator.mail", "migrator.ports"},
     "migrator.db": {"migrator.mail", "migrator.ports", "migrator.settings"},
 }
 ONLY_IN = {

@@ -103,18 +103,24 @@ class World:
         self.new = MemoryServer(Namespace(), clock=self.clock)
         self.options = Options()
         self.source_of: Callable[[MemoryServer], Any] = MemorySource
+        self.target_of: Callable[[], Any] | None = None
+        """Where given, another target than the memory server: one that needs no reconnecting."""
         self.heard: list[Event] = []
         with db.writing() as session:
             for table in (*_EMPTIED[:5], Base.metadata.tables["job_samples"], *_EMPTIED[5:]):
                 session.execute(delete(table))
-            session.execute(insert(Mailbox).values(id=1, address="a@old.example", route="r", created_at=NOW))
             for number in (1, 2):
+                session.execute(
+                    insert(Mailbox).values(id=number, address="a@old.example", route=f"r{number}", created_at=NOW)
+                )
                 session.execute(
                     insert(Endpoint).values(
                         id=number, protocol="imap", host="h", port=1, security="tls", login="a", auth="", authzid=""
                     )
                 )
         self.job = 0
+        self.mailbox = 1
+        """Whose ledger is used: each route has one of its own (1 and 2 are there)."""
         self.next_job()
 
     # ---- jobs and runs -------------------------------------------------------------------------------------------
@@ -128,7 +134,7 @@ class World:
                     id=self.job,
                     kind="copy",
                     state="running",
-                    mailbox_id=1,
+                    mailbox_id=self.mailbox,
                     source_id=1,
                     target_id=2,
                     fence=1,
@@ -154,10 +160,17 @@ class World:
         self.heard = observer.heard
         for name, server in (("source", self.old), ("target", self.new)):
             server.behaviour.touch = (lambda step, n=name: witness(f"{n}.{step}")) if witness else (lambda _: None)
-        ledger: Any = SqlLedger(self.db, job_id=self.job, mailbox_id=1, fence=self.fence())
+        ledger: Any = SqlLedger(self.db, job_id=self.job, mailbox_id=self.mailbox, fence=self.fence())
         if witness:
             ledger = Watched(ledger, "ledger", witness)
         common = {"stop": stop, "clock": self.clock, "observer": observer}
+        if self.target_of is not None:
+            return Ends(
+                source=RetryingSource(Reopening("source", lambda: self.source_of(self.old), **common)),  # type: ignore[arg-type]
+                target=self.target_of(),
+                ledger=ledger,
+                **common,  # type: ignore[arg-type]
+            )
         return Ends(
             source=RetryingSource(Reopening("source", lambda: self.source_of(self.old), **common)),  # type: ignore[arg-type]
             target=RetryingTarget(Reopening("target", lambda: MemoryTarget(self.new), **common)),  # type: ignore[arg-type]

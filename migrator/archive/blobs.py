@@ -1,0 +1,114 @@
+"""Messages' octets in an archive: equal ones once, compressed, cut, sealed (docs/archive-format.md)."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO, Final, cast
+
+import zstandard
+
+from migrator.archive.file import ArchiveFile
+from migrator.archive.sealing import SALT_OCTETS, BlobSeal
+from migrator.errors import ArchiveDamaged
+
+CHUNK_OCTETS: Final = 1024 * 1024
+"""So much compressed text is sealed at once: SQLite and we bind whole values."""
+READ_OCTETS: Final = 256 * 1024
+LEVEL: Final = 3
+
+
+def digest_of(chunks: Iterable[bytes]) -> bytes:
+    """SHA-256 of all of it."""
+    made = hashlib.sha256()
+    for chunk in chunks:
+        made.update(chunk)
+    return made.digest()
+
+
+def put(archive: ArchiveFile, sql: sqlite3.Connection, digest: bytes, chunks: Callable[[], Iterator[bytes]]) -> int:
+    """The blob's id; written where these octets are new. Inside the caller's transaction."""
+    address = archive.seal.address("blob", digest)
+    known = sql.execute("SELECT id FROM blob WHERE address = ?", (address,)).fetchone()
+    if known is not None:
+        return int(known[0])
+    salt = secrets.token_bytes(SALT_OCTETS)
+    blob = sql.execute("INSERT INTO blob (address, salt, chunks) VALUES (?, ?, 0)", (address, salt)).lastrowid
+    assert blob is not None
+    seal = archive.seal.blob(address, salt)
+    count = 0
+    for count, (piece, last) in enumerate(_with_last(_compressed(chunks())), 1):
+        sealed = seal.seal(piece, count - 1, last=last)
+        sql.execute("INSERT INTO chunk (blob, position, sealed) VALUES (?, ?, ?)", (blob, count - 1, sealed))
+    sql.execute("UPDATE blob SET chunks = ? WHERE id = ?", (count, blob))
+    return int(blob)
+
+
+def read(archive: ArchiveFile, blob: int) -> Iterator[bytes]:
+    """The octets, in pieces. Raises ArchiveDamaged."""
+    found = archive.one("SELECT address, salt, chunks FROM blob WHERE id = ?", (blob,))
+    if found is None:
+        raise ArchiveDamaged("The octets of a message are missing.")
+    address, salt, count = found
+    if not count:
+        raise ArchiveDamaged("The octets of a message are not whole.")
+    pieces = _Pieces(_unsealed(archive, blob, archive.seal.blob(address, salt), count))
+    with zstandard.ZstdDecompressor().stream_reader(
+        cast("IO[bytes]", pieces)
+    ) as reader:  # bounded: a little may unpack to a lot
+        try:
+            while octets := reader.read(READ_OCTETS):
+                yield octets
+        except zstandard.ZstdError:
+            raise ArchiveDamaged("The octets of a message do not unpack.") from None
+
+
+def _unsealed(archive: ArchiveFile, blob: int, seal: BlobSeal, count: int) -> Iterator[bytes]:
+    for position in range(count):
+        row = archive.one("SELECT sealed FROM chunk WHERE blob = ? AND position = ?", (blob, position))
+        if row is None:
+            raise ArchiveDamaged("A part of a message is missing.")
+        yield seal.unseal(row[0], position, last=position == count - 1)
+
+
+class _Pieces:
+    """An iterator of octets as the file that zstandard wants."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._held = b""
+
+    def read(self, size: int = -1) -> bytes:
+        """At most `size` octets; none at the end."""
+        if not self._held:
+            self._held = next(self._pieces, b"")
+        octets = self._held if size < 0 else self._held[:size]
+        self._held = self._held[len(octets) :]
+        return octets
+
+
+def _compressed(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """One zstandard frame (RFC 8878), cut into pieces of CHUNK_OCTETS."""
+    packer = zstandard.ZstdCompressor(level=LEVEL).compressobj()
+    held = bytearray()
+    for chunk in chunks:
+        held += packer.compress(chunk)
+        while len(held) > CHUNK_OCTETS:
+            yield bytes(held[:CHUNK_OCTETS])
+            del held[:CHUNK_OCTETS]
+    held += packer.flush()
+    while held:
+        yield bytes(held[:CHUNK_OCTETS])
+        del held[:CHUNK_OCTETS]
+
+
+def _with_last(pieces: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
+    before: bytes | None = None
+    for piece in pieces:
+        if before is not None:
+            yield before, False
+        before = piece
+    if before is not None:
+        yield before, True

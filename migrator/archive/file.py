@@ -1,0 +1,195 @@
+"""An archive's file: SQLite, opened for one writer or for readers, with short transactions (docs/archive-format.md)."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from migrator.archive.sealing import ID_OCTETS, ArchiveSeal
+from migrator.errors import ArchiveDamaged, ArchiveUnusable, DatabaseUnavailable, DiskFull, LedgerBusy
+
+APPLICATION_ID = 0x50574131
+"""`PWA1`: what kind of file this is (SQLite's header)."""
+VERSION = 1
+PAGE_OCTETS = 1024
+"""Small pages: a message's last page is half empty on average."""
+_CHECK = b"this is the key"
+
+SCHEMA = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE pass (id INTEGER PRIMARY KEY, began INTEGER NOT NULL, ended INTEGER, sealed BLOB);
+CREATE TABLE folder (
+    id INTEGER PRIMARY KEY, address BLOB NOT NULL UNIQUE, from_pass INTEGER NOT NULL, gone_pass INTEGER,
+    sealed BLOB NOT NULL
+);
+CREATE TABLE blob (id INTEGER PRIMARY KEY, address BLOB NOT NULL UNIQUE, salt BLOB NOT NULL, chunks INTEGER NOT NULL);
+CREATE TABLE chunk (blob INTEGER NOT NULL, position INTEGER NOT NULL, sealed BLOB NOT NULL);
+CREATE INDEX chunk_of ON chunk (blob, position);
+CREATE TABLE message (
+    id INTEGER PRIMARY KEY, folder INTEGER NOT NULL, origin BLOB NOT NULL, blob INTEGER NOT NULL, sealed BLOB NOT NULL,
+    UNIQUE (folder, origin)
+);
+CREATE TABLE placement (
+    id INTEGER PRIMARY KEY, message INTEGER NOT NULL, from_pass INTEGER NOT NULL, gone_pass INTEGER,
+    sealed BLOB NOT NULL
+);
+CREATE INDEX placement_of ON placement (message, from_pass);
+"""
+
+
+class ArchiveFile:
+    """One open archive. Not shared by threads. Use it as a context manager, or close it."""
+
+    def __init__(self, path: Path, key: bytes, *, writable: bool, create: bool = False) -> None:
+        """Raises ArchiveUnusable, LedgerBusy (another writer), DatabaseUnavailable, DiskFull."""
+        self.path = path
+        self._lock = _locked(path) if writable else None
+        try:
+            with self._told():
+                if create and not path.exists():
+                    _make(path, key)
+                _refuse_other_files(path)
+                self.sql = self._connect(writable)
+                archive_id = self._meta("archive_id")
+                self.seal = ArchiveSeal(key, archive_id)
+                self._check_key()
+        except BaseException:
+            self.close()
+            raise
+        self.validity = int.from_bytes(archive_id[:4], "big") & 0x7FFFFFFF | 1
+        """Stands for UIDVALIDITY: another archive has another one."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Put the WAL into the file and give the lock back. Never raises."""
+        with contextlib.suppress(AttributeError, sqlite3.Error):
+            if self._lock is not None:
+                self.sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self.sql.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    # ---- opening -------------------------------------------------------------------------------------------------
+
+    def _connect(self, writable: bool) -> sqlite3.Connection:
+        address = f"file:{_quoted(self.path)}?mode={'rw' if writable else 'ro'}"
+        sql = sqlite3.connect(address, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
+        if writable:
+            sql.execute("PRAGMA journal_mode = WAL")
+            sql.execute("PRAGMA synchronous = FULL")
+        return sql
+
+    def _check_key(self) -> None:
+        try:
+            self.seal.unseal_row(self._meta("check"), b"check")
+        except ArchiveDamaged:
+            raise ArchiveUnusable(f"This is not the key of the archive {self.path}.") from None
+
+    def _meta(self, name: str) -> bytes:
+        row = self.sql.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        if row is None:
+            raise ArchiveUnusable(f"{self.path} is no whole archive: {name} is missing.")
+        return bytes(row[0])
+
+    # ---- transactions --------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """ONE transaction: all of it or nothing, on the disk when it ends."""
+        with self._told():
+            self.sql.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.sql
+                self.sql.execute("COMMIT")
+            except BaseException:
+                if self.sql.in_transaction:
+                    self.sql.execute("ROLLBACK")
+                raise
+
+    def rows(self, statement: str, values: tuple[Any, ...] = ()) -> Iterator[Any]:
+        """A query's rows."""
+        with self._told():
+            yield from self.sql.execute(statement, values)
+
+    def one(self, statement: str, values: tuple[Any, ...] = ()) -> Any:
+        """A query's first row, or None."""
+        with self._told():
+            return self.sql.execute(statement, values).fetchone()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """SQLite's errors that are no fault of ours."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if "full" in str(error):
+                raise DiskFull(f"The disk under the archive {self.path} is full.", detail=str(error)) from error
+            raise DatabaseUnavailable(f"The archive {self.path} cannot be used.", detail=str(error)) from error
+        except sqlite3.DatabaseError as error:
+            raise ArchiveDamaged(f"The archive {self.path} is damaged.", detail=str(error)) from error
+
+
+def _make(path: Path, key: bytes) -> None:
+    """Whole or not at all: made beside it, then put in place in one step."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(descriptor)
+    try:
+        archive_id = secrets.token_bytes(ID_OCTETS)
+        check = ArchiveSeal(key, archive_id).seal_row(_CHECK, b"check")
+        with contextlib.closing(sqlite3.connect(name, isolation_level=None)) as sql:
+            sql.execute(f"PRAGMA page_size = {PAGE_OCTETS}")
+            sql.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            sql.execute(f"PRAGMA user_version = {VERSION}")
+            sql.executescript(SCHEMA)
+            sql.executemany("INSERT INTO meta VALUES (?, ?)", [("archive_id", archive_id), ("check", check)])
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _quoted(path: Path) -> str:
+    return str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+def _locked(path: Path) -> int:
+    """Only one writes; the lock ends with the process, however it ends."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ArchiveUnusable(f"The archive {path} cannot be written: {error.strerror}.") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise LedgerBusy(f"Another run writes into the archive {path} now.") from None
+    return lock
+
+
+def _refuse_other_files(path: Path) -> None:
+    """What is no archive of ours is never touched."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(100)
+    except OSError as error:
+        raise ArchiveUnusable(f"The archive {path} cannot be read: {error.strerror}.") from None
+    if head[:16] != b"SQLite format 3\0" or int.from_bytes(head[68:72], "big") != APPLICATION_ID:
+        raise ArchiveUnusable(f"{path} is no archive of ours.", hint="It was left as it is; name another file.")
+    version = int.from_bytes(head[60:64], "big")
+    if version != VERSION:
+        raise ArchiveUnusable(f"{path} has version {version} of the format; this program knows {VERSION}.")

@@ -1,0 +1,28 @@
+"""A message of an archive as a Letter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migrator.archive import blobs
+from migrator.archive.file import ArchiveFile
+from migrator.mail.messages import HEAD_OCTETS
+from migrator.ports import Letter, Want
+
+IN_MEMORY = 1024 * 1024
+
+
+def letter_of(archive: ArchiveFile, want: Want, blob: int, size: int) -> Letter:
+    """Its octets, all of which were unsealed once. Raises ArchiveDamaged."""
+    if size <= IN_MEMORY:
+        octets = b"".join(blobs.read(archive, blob))
+        return Letter(want, octets[:HEAD_OCTETS], len(octets), lambda: iter((octets,) if octets else ()))
+    head, count = b"", 0
+    for chunk in blobs.read(archive, blob):
+        head += chunk[: HEAD_OCTETS - len(head)]
+        count += len(chunk)
+
+    def chunks() -> Iterator[bytes]:
+        return blobs.read(archive, blob)
+
+    return Letter(want, head, count, chunks)

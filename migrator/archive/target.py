@@ -1,0 +1,271 @@
+"""An archive as a Target: appends are idempotent by origin, and every change is an interval of passes."""
+
+from __future__ import annotations
+
+import sqlite3
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from migrator.archive import blobs, entries
+from migrator.archive.entries import Origin
+from migrator.archive.file import ArchiveFile
+from migrator.archive.reading import letter_of
+from migrator.errors import ArchiveDamaged, FolderRefused, Stopped
+from migrator.mail.flags import SYSTEM_FLAGS
+from migrator.mail.folders import FolderInfo, FolderPath, FolderRef, Namespace, Role
+from migrator.mail.messages import MessageKey, Row
+from migrator.ports import (
+    Absence,
+    AppendResult,
+    Batch,
+    FlagChange,
+    Letter,
+    Page,
+    Parcel,
+    Stored,
+    Traits,
+    Unread,
+    Unsent,
+    Want,
+)
+
+SEPARATOR = "\x1f"
+"""Between the levels of a folder's name in an archive: no server's folder can hold it."""
+PAGE_ROWS = 2000
+_SYSTEM = frozenset(SYSTEM_FLAGS.values())
+
+
+class ArchiveTarget:
+    """Fulfils `ports.Target` and `ports.Historian`."""
+
+    def __init__(self, archive: ArchiveFile) -> None:
+        """Goes on with the last pass if it was not completed, else begins a new one."""
+        self._archive = archive
+        self._seal = archive.seal
+        self._described: dict[FolderPath, FolderInfo] = {}
+        self.traits = Traits(namespace=Namespace("", SEPARATOR), keeps_history=True, limits="archive")
+        self.number = self._begin()
+
+    def _begin(self) -> int:
+        last = self._archive.one("SELECT id, ended FROM pass ORDER BY id DESC LIMIT 1")
+        if last is not None and last[1] is None:
+            return int(last[0])
+        with self._archive.writing() as sql:
+            made = sql.execute("INSERT INTO pass (began) VALUES (?)", (_now(),)).lastrowid
+        assert made is not None
+        return made
+
+    # ---- folders -------------------------------------------------------------------------------------------------
+
+    def folders(self) -> Sequence[FolderInfo]:
+        """Those that the archive holds now."""
+        rows = self._archive.rows("SELECT address, sealed FROM folder WHERE gone_pass IS NULL ORDER BY id")
+        return [entries.open_folder(self._seal, address, sealed) for address, sealed in rows]
+
+    def describe(self, folders: Sequence[FolderInfo]) -> None:
+        """How the source names its folders, with role and subscription; what it has no more ends with this pass."""
+        self._described = {info.path: info for info in folders}
+        kept = {entries.address_of_folder(self._seal, SEPARATOR.join(info.path)) for info in folders}
+        gone = [
+            (folder, address)
+            for folder, address in self._archive.rows("SELECT id, address FROM folder WHERE gone_pass IS NULL")
+            if address not in kept
+        ]
+        if not gone:
+            return
+        with self._archive.writing() as sql:
+            for folder, _ in gone:
+                sql.execute("UPDATE folder SET gone_pass = ? WHERE id = ?", (self.number, folder))
+                self._end(sql, self._open_in(folder))
+
+    def ensure_folder(self, path: FolderPath, role: Role | None) -> FolderRef:
+        """Make the folder if it is not there."""
+        name = SEPARATOR.join(path)
+        address = entries.address_of_folder(self._seal, name)
+        info = self._described.get(path) or FolderInfo(name, path, role)
+        found = self._archive.one("SELECT id, gone_pass, sealed FROM folder WHERE address = ?", (address,))
+        if found is None or found[1] is not None or entries.open_folder(self._seal, address, found[2]) != _bare(info):
+            sealed = entries.seal_folder(self._seal, address, info)
+            with self._archive.writing() as sql:
+                sql.execute(
+                    "INSERT INTO folder (address, from_pass, sealed) VALUES (?, ?, ?) "
+                    "ON CONFLICT (address) DO UPDATE SET sealed = excluded.sealed, gone_pass = NULL",
+                    (address, self.number, sealed),
+                )
+        return self.look(name)
+
+    def look(self, name: str) -> FolderRef:
+        """The folder as it stands now. Raises FolderRefused."""
+        folder = self._folder(name)
+        highest = self._archive.one("SELECT coalesce(max(id), 0) FROM message")[0]
+        count = self._archive.one(
+            "SELECT count(*) FROM message JOIN placement ON placement.message = message.id "
+            "WHERE folder = ? AND gone_pass IS NULL",
+            (folder,),
+        )[0]
+        return FolderRef(
+            name, self._archive.validity, highest + 1, count, any_keyword=True, system_flags=_SYSTEM
+        )  # fmt: skip
+
+    def _folder(self, name: str) -> int:
+        address = entries.address_of_folder(self._seal, name)
+        found = self._archive.one("SELECT id FROM folder WHERE address = ? AND gone_pass IS NULL", (address,))
+        if found is None:
+            raise FolderRefused(f"The archive has no folder {name.replace(SEPARATOR, '/')}.")
+        return int(found[0])
+
+    # ---- messages ------------------------------------------------------------------------------------------------
+
+    def listing(self, folder: FolderRef, *, floor: int = 1) -> Iterator[Page]:
+        """The messages that are there now."""
+        number, after = self._folder(folder.name), floor - 1
+        while rows := self._page(number, after):
+            after = rows[-1][0]
+            yield Page([self._row(number, row) for row in rows])
+
+    def _page(self, folder: int, after: int) -> list[Any]:
+        return list(
+            self._archive.rows(
+                "SELECT message.id, origin, message.sealed, from_pass, placement.sealed FROM message "
+                "JOIN placement ON placement.message = message.id "
+                "WHERE folder = ? AND message.id > ? AND gone_pass IS NULL ORDER BY message.id LIMIT ?",
+                (folder, after, PAGE_ROWS),
+            )
+        )
+
+    def _row(self, folder: int, row: Any) -> Row:
+        message, address, sealed, from_pass, flags = row
+        origin = entries.open_origin(self._seal, folder, address, sealed)
+        kept = entries.open_flags(self._seal, message, from_pass, flags)
+        return Row(MessageKey(self._archive.validity, message), origin.size, kept, origin.instant)
+
+    def open(self, folder: FolderRef, wants: Iterable[Want]) -> Iterator[Letter | Unread]:
+        """Read messages back."""
+        for want in wants:
+            found = self._archive.one("SELECT blob FROM message WHERE id = ?", (want.key.uid,))
+            if found is None:
+                yield Unread(want, Absence.GONE)
+                continue
+            try:
+                yield letter_of(self._archive, want, found[0], want.size)
+            except ArchiveDamaged as error:
+                yield Unread(want, Absence.EMPTY, error.message)
+
+    def append(self, batches: Iterable[Batch], *, may_commit: Callable[[], bool]) -> Iterator[AppendResult]:
+        """One transaction per batch; what was there already under the same origin is Stored, and written once."""
+        for batch in batches:
+            try:
+                with self._archive.writing() as sql:
+                    folder = self._folder(batch.folder.name)
+                    stored = [Stored(parcel, self._store(sql, folder, parcel)) for parcel in batch.parcels]
+                    if not may_commit():
+                        raise Stopped("Stopped before the batch was committed.")
+            except Stopped:
+                yield from map(Unsent, batch.parcels)
+                raise
+            yield from stored
+
+    def _store(self, sql: sqlite3.Connection, folder: int, parcel: Parcel) -> MessageKey:
+        letter = parcel.letter
+        digest = blobs.digest_of(letter.chunks())
+        blob = blobs.put(self._archive, sql, digest, letter.chunks)
+        address = entries.address_of_origin(self._seal, letter.want.key)
+        known = sql.execute(
+            "SELECT id, blob FROM message WHERE folder = ? AND origin = ?", (folder, address)
+        ).fetchone()
+        if known is not None and known[1] != blob:  # the old server gave this key to other octets
+            other = self._seal.address("superseded", address + str(known[0]).encode())[:16]
+            self._move_aside(sql, folder, known[0], address, other)
+            known = None
+        if known is None:
+            sealed = entries.seal_origin(
+                self._seal, folder, address, Origin(letter.want.key, letter.size, parcel.instant)
+            )
+            message = sql.execute(
+                "INSERT INTO message (folder, origin, blob, sealed) VALUES (?, ?, ?, ?)",
+                (folder, address, blob, sealed),
+            ).lastrowid
+        else:
+            message = known[0]
+        assert message is not None
+        self._place(sql, int(message), frozenset(parcel.flags))
+        return MessageKey(self._archive.validity, int(message))
+
+    def _move_aside(self, sql: sqlite3.Connection, folder: int, message: int, address: bytes, other: bytes) -> None:
+        """A message whose origin means another one now; it stays restorable, and has ended."""
+        sealed = sql.execute("SELECT sealed FROM message WHERE id = ?", (message,)).fetchone()[0]
+        origin = entries.open_origin(self._seal, folder, address, sealed)
+        sql.execute(
+            "UPDATE message SET origin = ?, sealed = ? WHERE id = ?",
+            (other, entries.seal_origin(self._seal, folder, other, origin), message),
+        )
+        self._end(sql, [message])
+
+    # ---- placements ----------------------------------------------------------------------------------------------
+
+    def change_flags(self, folder: FolderRef, changes: Iterable[FlagChange]) -> Iterator[tuple[FlagChange, bool]]:
+        """A new placement for each; the old one stays as what was before this pass."""
+        for change in changes:
+            with self._archive.writing() as sql:
+                there = self._now(change.key.uid)
+                if there is not None:
+                    self._place(sql, change.key.uid, (there | change.add) - change.remove)
+            yield change, there is not None
+
+    def conclude(self, folder: FolderRef, present: array[int]) -> None:
+        """End what the source has no more. `present`: the keys here of all that it has, in any order."""
+        kept = set(present)
+        gone = [message for message in self._open_in(self._folder(folder.name)) if message not in kept]
+        if gone:
+            with self._archive.writing() as sql:
+                self._end(sql, gone)
+
+    def finish(self, summary: dict[str, Any]) -> None:
+        """The pass is complete: from now on it is the latest point in time."""
+        with self._archive.writing() as sql:
+            sealed = entries.seal_summary(self._seal, self.number, summary)
+            sql.execute("UPDATE pass SET ended = ?, sealed = ? WHERE id = ?", (_now(), sealed, self.number))
+
+    def _open_in(self, folder: int) -> list[int]:
+        rows = self._archive.rows(
+            "SELECT message.id FROM message JOIN placement ON placement.message = message.id "
+            "WHERE folder = ? AND gone_pass IS NULL",
+            (folder,),
+        )
+        return [row[0] for row in rows]
+
+    def _now(self, message: int) -> frozenset[str] | None:
+        found = self._archive.one(
+            "SELECT from_pass, sealed FROM placement WHERE message = ? AND gone_pass IS NULL", (message,)
+        )
+        return None if found is None else entries.open_flags(self._seal, message, found[0], found[1])
+
+    def _place(self, sql: sqlite3.Connection, message: int, flags: frozenset[str]) -> None:
+        if self._now(message) == flags:
+            return
+        self._end(sql, [message])
+        sealed = entries.seal_flags(self._seal, message, self.number, flags)
+        sql.execute(
+            "INSERT INTO placement (message, from_pass, sealed) VALUES (?, ?, ?)", (message, self.number, sealed)
+        )
+
+    def _end(self, sql: sqlite3.Connection, messages: Sequence[int]) -> None:
+        """End their placements with this pass; those that began in it never were."""
+        for message in messages:
+            here = (message, self.number)
+            sql.execute("DELETE FROM placement WHERE message = ? AND from_pass = ? AND gone_pass IS NULL", here)
+            sql.execute("UPDATE placement SET gone_pass = ? WHERE message = ? AND gone_pass IS NULL", here[::-1])
+
+    def close(self) -> None:
+        """Close the file."""
+        self._archive.close()
+
+
+def _bare(info: FolderInfo) -> FolderInfo:
+    return FolderInfo(info.name, info.path, info.role, subscribed=info.subscribed)
+
+
+def _now() -> int:
+    return int(datetime.now(UTC).timestamp())
