@@ -50,7 +50,7 @@ class Sampler:
     def _run(self) -> None:
         turn = 0
         try:
-            while not self._over.wait(0.03):
+            while not self._over.wait(0.05):
                 for pid, _ in descendants(os.getpid()):
                     with contextlib.suppress(OSError):
                         self._process(Path(f"/proc/{pid}"))

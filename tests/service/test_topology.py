@@ -19,7 +19,7 @@ from migrator.db.store import Database
 from tests.servers.fixtures import DovecotPair
 from tests.servers.proxy import FaultProxy
 from tests.servers.running import postgres_program
-from tests.service.callers import endpoint, script
+from tests.service.callers import Script, endpoint, script
 from tests.service.composed import Composed
 from tests.service.mail import another_pair, fill, unequal
 from tests.service.marks import Watch
@@ -92,19 +92,7 @@ def test_many_mailboxes_are_moved_by_two_workers_and_every_check_of_the_file_is_
     nobody = beside.submit(composed.healthy, "worker", elsewhere)
     _postgres_is_healthy(composed, postgres_url)
 
-    target_proxy.freeze()
-    numbers = [
-        caller.order(endpoint(pair.old, pair.old_account), endpoint(target_proxy, pair.new_account)) for pair in pairs
-    ]
-    until(lambda: len(caller.running()) == JOBS)
-    db = Database(composed.secret("database_url").read_text())
-    assert len(owners(db)) == 2, "each worker has some of them"
-    db.dispose()
-    target_proxy.thaw()
-    for number in numbers:
-        job = caller.finish(number, within=60)
-        assert job["messages"]["found"] == job["messages"]["copied"] == 30, job
-    assert [unequal(pair) for pair in pairs] == [[]] * JOBS
+    _all_are_moved_by_both_workers(composed, caller, pairs, target_proxy)
     assert not nobody.result(), "the check asks for the worker's own name"
     _no_password_was_told(bytes(heard), postgres_url, pairs, composed.said())
 
@@ -112,6 +100,23 @@ def test_many_mailboxes_are_moved_by_two_workers_and_every_check_of_the_file_is_
     with stopped(workers[0]), stopped(workers[1]):
         assert not composed.healthy("worker"), "a worker that stands still is not healthy"
     assert [part.stop() for part in (beat, first, second, web)] == [0, 0, 0, 0]
+
+
+def _all_are_moved_by_both_workers(
+    composed: Composed, caller: Script, pairs: list[DovecotPair], proxy: FaultProxy
+) -> None:
+    """All at the same time: the new server says nothing until every one of them is being worked on."""
+    proxy.freeze()
+    numbers = [caller.order(endpoint(pair.old, pair.old_account), endpoint(proxy, pair.new_account)) for pair in pairs]
+    until(lambda: len(caller.running()) == JOBS)
+    db = Database(composed.secret("database_url").read_text())
+    assert len(owners(db)) == 2, "each worker has some of them"
+    db.dispose()
+    proxy.thaw()
+    for number in numbers:
+        job = caller.finish(number, within=60)
+        assert job["messages"]["found"] == job["messages"]["copied"] == 30, job
+    assert [unequal(pair) for pair in pairs] == [[]] * JOBS
 
 
 def _no_password_was_told(heard: bytes, url: str, pairs: list[DovecotPair], said: str) -> None:
