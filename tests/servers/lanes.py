@@ -105,6 +105,8 @@ class Lane:
         self._watches: list[Watch] = []
         self._decided: list[_Decided] = []
         self._held = 0
+        self._room = asyncio.Event()
+        self._room.set()
 
     def add(self, fault: Fault) -> None:
         self._watches.append(fault.watch(self.view))
@@ -112,6 +114,14 @@ class Lane:
     def hold(self, octets: int) -> None:
         self._held += octets
         self.here.hold(self.direction, octets)
+        self.look_for_room()
+
+    def look_for_room(self) -> None:
+        """Whether more may be taken in."""
+        if self.here.ahead is None or self._held < self.here.ahead:
+            self._room.set()
+        else:
+            self._room.clear()
 
     def left(self) -> bytes:
         """All that came in and did not go on; also what the kernel still has for us. Ends the accounting."""
@@ -134,8 +144,7 @@ class Lane:
         loop = asyncio.get_running_loop()
         while True:
             await self.here.reading[self.direction].wait()
-            while self.here.ahead is not None and self._held >= self.here.ahead:
-                await asyncio.sleep(1 / _STEPS_PER_SECOND)
+            await self._room.wait()
             octets = await loop.sock_recv(self.sender, _CHUNK)
             due = loop.time() + self.here.latency if self.here.latency else 0.0
             if not octets:

@@ -151,6 +151,9 @@ class FaultProxy:
 
         def now() -> None:
             self._here.rate, self._here.ahead = octets_per_second, ahead
+            for connection in self._here.connections:
+                for lane in connection.lanes.values():
+                    lane.look_for_room()
 
         self._do(now)
 
