@@ -191,8 +191,8 @@ class Target(Protocol):
     def folders(self) -> Sequence[FolderInfo]:
         """All folders, containers too; may be empty on a new account."""
 
-    def ensure_folder(self, path: FolderPath, role: Role | None) -> FolderRef:
-        """Make the folder if it is not there, subscribe it, open it. Raises FolderRefused."""
+    def ensure_folder(self, path: FolderPath, role: Role | None, *, subscribe: bool = True) -> FolderRef:
+        """Make the folder if it is not there, subscribe it if wanted, open it. Raises FolderRefused."""
 
     def look(self, name: str) -> FolderRef:
         """The folder as it stands now (validity, UIDNEXT, number of messages). Raises FolderRefused."""
@@ -365,6 +365,8 @@ class Mark:
     source_validity: int = 0
     target_validity: int = 0
     complete: bool = False
+    looked: int = 0
+    """UIDs of the target folder below this were looked at after they were appended."""
 
 
 class PairLedger(Protocol):
@@ -420,6 +422,9 @@ class Ledger(Protocol):
 
     def pair(self, pair: FolderPair, target: str) -> PairLedger:
         """The ledger of one pair; `target` is the full name of the target folder."""
+
+    def in_doubt(self) -> Sequence[tuple[str, str]]:
+        """(source folder, target folder) of all entries of this mailbox that are in doubt, each once."""
 
     def fail_folder(self, name: str, error: dict[str, str]) -> None:
         """A folder could not be carried as a whole."""

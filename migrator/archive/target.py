@@ -80,7 +80,7 @@ class ArchiveTarget:
                 sql.execute("UPDATE folder SET gone_pass = ? WHERE id = ?", (self.number, folder))
                 self._end(sql, self._open_in(folder))
 
-    def ensure_folder(self, path: FolderPath, role: Role | None) -> FolderRef:
+    def ensure_folder(self, path: FolderPath, role: Role | None, *, subscribe: bool = True) -> FolderRef:
         """Make the folder if it is not there."""
         name = SEPARATOR.join(path)
         address = entries.address_of_folder(self._seal, name)

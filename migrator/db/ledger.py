@@ -9,16 +9,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
-from migrator.db.models import Folder, Job, JobFolder, JobSample, JobWarning
+from migrator.db.models import Folder, Job, JobFolder, JobSample, JobWarning, LedgerEntry
 from migrator.db.pairs import SqlPairLedger
 from migrator.db.store import Database
 from migrator.errors import Fenced
 from migrator.mail.folders import FolderInfo
-from migrator.ports import (
-    FolderPair,
-)
+from migrator.ports import FolderPair, Stand
 
 SAMPLE_SECONDS = 2.0
 REASON = 40
@@ -59,6 +57,8 @@ class SqlLedger:
                 row = known.get(info.name) or JobFolder(job_id=self.job_id, source_name=info.name)
                 _show(row, position, info, pair, reason)
                 session.add(row)
+            for name in known.keys() - {item[0].name for item in shown}:
+                _end(known[name])
 
     def pair(self, pair: FolderPair, target: str) -> SqlPairLedger:
         """The ledger of one pair; its folders are known to the database from now on."""
@@ -72,6 +72,20 @@ class SqlLedger:
                 .values(target_name=target, state="working", error=None)
             )
         return SqlPairLedger(self, self._db, origin, there, pair.source.name)
+
+    def in_doubt(self) -> Sequence[tuple[str, str]]:
+        """Where entries of this mailbox are in doubt."""
+        old, new = aliased(Folder), aliased(Folder)
+        query = (
+            select(old.name, new.name)
+            .select_from(LedgerEntry)
+            .join(old, old.id == LedgerEntry.origin_folder_id)
+            .join(new, new.id == LedgerEntry.target_folder_id)
+            .where(old.mailbox_id == self.mailbox_id, LedgerEntry.stand == Stand.INTENDED.value)
+            .distinct()
+        )
+        with self._db.reading() as session:
+            return [(row[0], row[1]) for row in session.execute(query)]
 
     def fail_folder(self, name: str, error: dict[str, str]) -> None:
         """A folder could not be carried as a whole: what has no other answer in it has failed."""
@@ -135,10 +149,19 @@ def _show(row: JobFolder, position: int, info: FolderInfo, pair: FolderPair | No
     row.announced, row.announced_octets = info.messages or 0, info.octets
     if pair is None:
         row.state = "failed" if collision else "excluded"
-        row.found = info.messages or 0
-        row.failed, row.skipped = (row.found, 0) if collision else (0, row.found)
+        booked = (row.copied or 0) + (row.already_there or 0)
+        row.found = max(info.messages or 0, booked)
+        rest = row.found - booked
+        row.failed, row.skipped = (rest, 0) if collision else (0, rest)
     elif row.state != "done":
         row.state = row.state or "open"
+
+
+def _end(row: JobFolder) -> None:
+    """A folder that an earlier slice saw and the source lists no more: what was not carried of it is gone there."""
+    if row.state != "excluded":
+        row.state, row.reason = "done", "gone_at_source"
+    row.announced = row.found = (row.copied or 0) + (row.already_there or 0) + (row.skipped or 0) + (row.failed or 0)
 
 
 def _folder_id(session: Session, mailbox_id: int, side: str, name: str) -> int:

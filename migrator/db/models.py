@@ -285,6 +285,8 @@ class Folder(Base):
     """`old` or `new`."""
     name: Mapped[str] = mapped_column(String(1000))
     validity: Mapped[int] = mapped_column(BigInteger, default=0)
+    looked: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """For a target folder: UIDs below this were looked at after they were appended."""
 
 
 _UNSETTLED = text("stand = 'intended'")

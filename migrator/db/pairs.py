@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import astuple, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
 
 from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
     from migrator.db.ledger import SqlLedger
 
 PAGE = 1000
+_PLAIN = "".join(chr(code) for code in range(33, 127) if chr(code) != "%")
 KEYS_AT_ONCE = 400
-AMBIGUOUS = "ambiguous"
+SHELVED = frozenset({"ambiguous", "not_seen_again"})
+"""Reasons for which an entry stays refused for good: another append might double it."""
 REASON = 40
 """So long a reason may be (PostgreSQL refuses longer ones)."""
 
@@ -54,10 +57,11 @@ class SqlPairLedger:
         """What the last pass knew of both folders."""
         with self._db.reading() as session:
             rows = session.execute(
-                select(Folder.id, Folder.validity).where(Folder.id.in_((self._origin, self._target)))
+                select(Folder.id, Folder.validity, Folder.looked).where(Folder.id.in_((self._origin, self._target)))
             ).all()
-            found = {row.id: row.validity for row in rows}
-        return Mark(found.get(self._origin, 0), found.get(self._target, 0))
+            found = {row.id: (row.validity, row.looked) for row in rows}
+        there = found.get(self._target, (0, 0))
+        return Mark(found.get(self._origin, (0, 0))[0], there[0], looked=there[1])
 
     def entries(self, keys: Sequence[MessageKey]) -> dict[MessageKey, Entry]:
         """The entries of these origins, and what this job refused of them."""
@@ -165,7 +169,7 @@ class SqlPairLedger:
             stand=Stand(row.stand),
             prints=Prints(row.digest, row.soft, row.header, row.message_id, row.size, row.delicate),
             instant=row.instant,
-            flags=frozenset(row.flags.split()),
+            flags=_unpacked(row.flags),
             floor=row.floor,
             target_key=self._key(row),
             how=How(row.how) if row.how else None,
@@ -200,8 +204,8 @@ class SqlPairLedger:
             self._ledger.under_fence(session)
             self._confirm(session, confirmed)
             homes = self._homes(session, refused)
-            self._shelve(session, [item.entry for item in refused if item.entry and item.reason == AMBIGUOUS])
-            gone = [*released, *(item.entry for item in refused if item.entry and item.reason != AMBIGUOUS)]
+            self._shelve(session, [item for item in refused if item.entry and item.reason in SHELVED])
+            gone = [*released, *(item.entry for item in refused if item.entry and item.reason not in SHELVED)]
             for start in range(0, len(gone), KEYS_AT_ONCE):
                 session.execute(delete(LedgerEntry).where(LedgerEntry.id.in_(gone[start : start + KEYS_AT_ONCE])))
             self._amend(session, amended)
@@ -263,7 +267,7 @@ class SqlPairLedger:
             "stand": Stand.INTENDED.value,
             **{field.name: getattr(item.prints, field.name) for field in fields(Prints)},
             "instant": item.instant,
-            "flags": " ".join(sorted(item.flags)),
+            "flags": _packed(item.flags),
             "floor": item.floor,
             "job_id": self._ledger.job_id,
         }
@@ -272,7 +276,7 @@ class SqlPairLedger:
         for item in amended:
             values: dict[str, Any] = {}
             if item.flags is not None:
-                values["flags"] = " ".join(sorted(item.flags))
+                values["flags"] = _packed(item.flags)
             if item.target_key is not None:
                 values.update(target_validity=item.target_key.validity, target_uid=item.target_key.uid)
             if item.forget_target_key:
@@ -291,10 +295,14 @@ class SqlPairLedger:
         rows = session.execute(select(LedgerEntry.id, LedgerEntry.origin_folder_id).where(LedgerEntry.id.in_(ids)))
         return {row.id: row.origin_folder_id for row in rows} if ids else {}
 
-    def _shelve(self, session: Session, ids: Sequence[int]) -> None:
-        """What may be there already and cannot be told apart stays refused for good: another append might double it."""
-        if ids:
-            session.execute(update(LedgerEntry).where(LedgerEntry.id.in_(ids)).values(stand=Stand.REFUSED.value))
+    def _shelve(self, session: Session, refused: Sequence[Refusal]) -> None:
+        """What may be there already, or come yet, is never appended again; its note says why."""
+        for item in refused:
+            session.execute(
+                update(LedgerEntry)
+                .where(LedgerEntry.id == item.entry)
+                .values(stand=Stand.REFUSED.value, note=item.reason)
+            )
 
     def _report(
         self,
@@ -326,6 +334,8 @@ class SqlPairLedger:
         for folder, validity in ((self._origin, mark.source_validity), (self._target, mark.target_validity)):
             if validity:
                 session.execute(update(Folder).where(Folder.id == folder).values(validity=validity))
+        if mark.looked:
+            session.execute(update(Folder).where(Folder.id == self._target).values(looked=mark.looked))
 
     def _tally(self, session: Session, tally: Tally, *, done: bool) -> None:
         """Absolute numbers. Until the folder is done they only grow, so that no bar ever jumps back."""
@@ -346,6 +356,15 @@ def _insert_new(session: Session, table: Any, rows: Sequence[dict[str, Any]]) ->
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     for row in rows:
         session.execute(dialect.insert(table).values(**row).on_conflict_do_nothing())
+
+
+def _packed(flags: frozenset[str]) -> str:
+    """Flags in one column: a blank between them, and none inside."""
+    return " ".join(sorted(quote(flag, safe=_PLAIN) for flag in flags))
+
+
+def _unpacked(text: str) -> frozenset[str]:
+    return frozenset(unquote(word) for word in text.split())
 
 
 def _origin_columns(key: MessageKey) -> dict[str, Any]:

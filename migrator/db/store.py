@@ -159,7 +159,11 @@ def _make_private_file(address: URL) -> None:
 
 def _sqlite_engine(address: URL) -> Engine:
     engine = create_engine(
-        address, pool_size=16, max_overflow=64, connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False}
+        address,
+        pool_size=16,
+        max_overflow=64,
+        hide_parameters=True,
+        connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -183,5 +187,10 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _postgres_engine(address: URL) -> Engine:
     return create_engine(
-        address, pool_size=8, max_overflow=32, pool_pre_ping=True, connect_args={"connect_timeout": 10}
+        address,
+        pool_size=8,
+        max_overflow=32,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args={"connect_timeout": 10},
     )

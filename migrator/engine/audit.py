@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from migrator.errors import FolderRefused, Stopped
 from migrator.mail.flags import fitting
 from migrator.mail.folders import FolderPath, FolderRef
 from migrator.mail.messages import Row, take_prints
+from migrator.planning.mapping import plainer_path
 from migrator.planning.verification import Comparison, Discrepancy, Kind, Level, Record, compare
 from migrator.ports import Absence, Event, FolderPair, Letter, Mark, Opened, Page, Want
 
@@ -39,20 +41,29 @@ def audit(ends: Ends, options: Options, level: Level) -> Audit:
     groups: dict[FolderPath, list[FolderPair]] = defaultdict(list)
     for pair in mapping.pairs:
         groups[pair.target_path].append(pair)
+    for info, why in mapping.collisions:
+        error = FolderRefused(f"The folder {info.name} {why}.", code="folder_collision")
+        ends.ledger.fail_folder(info.name, error.as_dict())
+        found.discrepancies.append(Discrepancy(info.name, "", Kind.MISSING, f"the whole folder: it {why}"))
     for path, pairs in groups.items():
         if ends.stop.wanted():
             raise Stopped("Stopped between two folders.")
-        name = ends.target.traits.namespace.to_name(path)
         ends.observer.note(Event("folder_started", {"folder": pairs[0].source.name}))
-        try:
-            folder: FolderRef | None = ends.target.look(name)
-        except FolderRefused:
-            folder = None
+        folder = _looked(ends, path)
+        name = folder.name if folder else ends.target.traits.namespace.to_name(path)
         comparison = _compare(ends, pairs, folder, level)
         found.discrepancies.extend(comparison.discrepancies)
         for pair in pairs:
             _show(ends, pair, name, comparison)
     return found
+
+
+def _looked(ends: Ends, path: FolderPath) -> FolderRef | None:
+    """The target folder, perhaps under the plainer name that carrying gave it; None where there is none."""
+    for there in dict.fromkeys((path, plainer_path(path))):
+        with suppress(FolderRefused):
+            return ends.target.look(ends.target.traits.namespace.to_name(there))
+    return None
 
 
 def _compare(ends: Ends, pairs: Sequence[FolderPair], folder: FolderRef | None, level: Level) -> Comparison:

@@ -9,21 +9,22 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
 from migrator.engine.adopt import Adoption
+from migrator.engine.flagging import FlagChanges
 from migrator.engine.progress import Count
 from migrator.engine.quiet import Quiet
 from migrator.engine.readback import look_after, read_back
 from migrator.engine.recreated import heal_source, heal_target
 from migrator.engine.renamed import Renamed
-from migrator.engine.settle import ambiguous, settle_folder
+from migrator.engine.settle import settle_folder, shelved
 from migrator.errors import Fenced, PostwagenError, Stopped
+from migrator.mail.dates import internal_date
 from migrator.mail.flags import fitting
 from migrator.mail.folders import FolderRef
-from migrator.mail.messages import MessageKey, Prints, Row, find_message_id, header_block, take_prints
+from migrator.mail.messages import MessageKey, Prints, Row, find_message_id, header_block, readable, take_prints
 from migrator.planning.batches import is_full
 from migrator.planning.delta import Verdict, decide
 from migrator.ports import (
@@ -34,7 +35,6 @@ from migrator.ports import (
     Batch,
     Confirmation,
     Entry,
-    FlagChange,
     FolderPair,
     Historian,
     How,
@@ -115,7 +115,7 @@ class FolderCarry:
         self._refused: list[Refusal] = []
         self._released: list[int] = []
         self._skipped: list[Skip] = []
-        self._flag_changes: list[tuple[Entry, FlagChange, frozenset[str]]] = []
+        self._flag_changes = FlagChanges()
         self._amended: list[Amendment] = []
         self._doubtful = False
         self._appended = False
@@ -128,11 +128,14 @@ class FolderCarry:
 
     def carry(self) -> None:
         """Carry the folder. Raises InDoubt, FolderRefused, and whatever hits the mailbox."""
-        self._settle()
+        if self._ledger.unsettled() and not self._quiet.is_over():
+            raise InDoubt
         self._folder = heal_target(self._ends, self._pair, self._folder, self._ledger, self._options.recreated)
+        # Nothing may stay in doubt, and no key unknown: adoption would give such a message away (traps.md, F).
+        self._folder = settle_folder(self._ends.target, self._folder, self._ledger, self._quiet)
         self._adoption = Adoption(self._ends.target, self._folder, self._ledger)
         if self._ledger.mark().target_validity != self._folder.validity:
-            self._ledger.step(mark=Mark(0, self._folder.validity))
+            self._ledger.step(mark=Mark(0, self._folder.validity, looked=self._folder.uidnext))
         again = True
         while again:
             again = self._pass()
@@ -140,16 +143,20 @@ class FolderCarry:
         if self._ends.target.traits.keeps_history:
             cast("Historian", self._ends.target).conclude(self._folder, self._present)
         self._settle_keyless()
-        if self._appended:
-            look_after(self._ends, self._pair, self._folder, self._ledger)
+        self._look_after()
         read_back(self._ends, self._pair, self._folder, self._ledger)
         self._step(mark=Mark(0, self._folder.validity, complete=True))
 
-    def _settle(self) -> None:
-        """Nothing may stay in doubt, and no key unknown: adoption would give such a message away (traps.md, F)."""
-        if self._ledger.unsettled() and not self._quiet.is_over():
-            raise InDoubt
-        self._folder = settle_folder(self._ends.target, self._folder, self._ledger, self._quiet)
+    def _look_after(self) -> None:
+        """What the target said OK to and does not list is not called copied."""
+        if not self._appended and self._ledger.mark().looked >= self._folder.uidnext:
+            return
+        now, unseen = look_after(self._ends, self._pair, self._folder, self._ledger)
+        for entry in unseen:
+            self._refuse(shelved(entry, "not_seen_again"))
+            self._count.copied -= int(entry.this_job)
+            self._count.already_there -= int(not entry.this_job)
+        self._step(mark=Mark(0, now.validity, looked=now.uidnext))
 
     def _settle_keyless(self) -> None:
         if not self._ends.target.traits.reports_keys:
@@ -164,6 +171,8 @@ class FolderCarry:
             for result in results:
                 self._take(result)
         except PostwagenError as error:
+            if self._doubtful:
+                self._quiet.begin()
             if not isinstance(error, Fenced):
                 self._step()
             raise
@@ -192,6 +201,8 @@ class FolderCarry:
             if alone:
                 yield self._intend(loads)
                 loads, octets = [], 0
+                if self._pause():
+                    return
         if loads:
             yield self._intend(loads)
 
@@ -242,11 +253,14 @@ class FolderCarry:
             self._skip(row.key, decision.rule)
         elif decision.verdict is Verdict.FAILED:
             self._still_refused(row, entry)
-        elif decision.verdict not in (Verdict.CARRY, Verdict.IN_FLIGHT):
+        elif decision.verdict is Verdict.IN_FLIGHT:
+            detail = "the new server may have it, and does not let us see: run the same again later"
+            self._refuse(Refusal(row.key, "in_doubt", detail, row.size))
+        elif decision.verdict is not Verdict.CARRY:
             self._count_there(decision.verdict, entry, row)
             self._is_present(entry.target_key if entry else None)
             if (decision.add or decision.remove) and entry is not None:
-                self._want_flags(entry, row, decision.add, decision.remove)
+                self._flag_changes.want(self._folder, entry, row, decision.add, decision.remove)
         return decision.verdict is Verdict.CARRY
 
     def _is_present(self, key: MessageKey | None) -> None:
@@ -257,7 +271,7 @@ class FolderCarry:
         """This job refused it already; or an earlier one could not tell whether it is there: each job says so."""
         self._count.failed += 1
         if entry is not None and entry.id:
-            refusal = ambiguous(entry)
+            refusal = shelved(entry, entry.note or "ambiguous")
             self._refused.append(Refusal(row.key, refusal.reason, refusal.detail, refusal.size))
 
     def _admit(self, row: Row, wanted: dict[MessageKey, Row]) -> None:
@@ -296,7 +310,7 @@ class FolderCarry:
             self._amended.append(Amendment(entry.id, origin=row.key))
             self._weigh(row, replace(entry, origin=row.key))
             return None
-        instant = row.instant or _date_of(letter.head)
+        instant = internal_date(row.instant, letter.head)
         key = self._adoption.find(prints, instant)
         if key is not None:
             letter.close()
@@ -339,7 +353,7 @@ class FolderCarry:
             self._count.octets += parcel.letter.size
             self._count.dropped_flags += parted.dropped
         elif isinstance(result, Refused):
-            identity = find_message_id(header_block(parcel.letter.head)).decode("utf-8", "replace")[:500]
+            identity = readable(find_message_id(header_block(parcel.letter.head)))
             refusal = Refusal(row.key, result.reason, result.detail, parcel.letter.size, identity, parcel.entry)
             self._refuse(refusal)
         elif isinstance(result, Unknown):
@@ -375,39 +389,9 @@ class FolderCarry:
         self._adopted, self._amended = [], []
         return ids
 
-    # ---- flags ---------------------------------------------------------------------------------------------------
-
-    def _want_flags(self, entry: Entry, row: Row, add: frozenset[str], remove: frozenset[str]) -> None:
-        key = entry.target_key
-        if key is None or key.validity != self._folder.validity:
-            return
-        fit = frozenset(fitting(add, self._folder).kept), frozenset(fitting(remove, self._folder).kept)
-        if not any(fit):
-            self._amended.append(Amendment(entry.id, flags=row.flags))
-            return
-        self._flag_changes.append((entry, FlagChange(key, *fit), row.flags))
-
     def _change_flags(self) -> None:
-        """Carry changed flags over: ±FLAGS only, so that what the customer set there stays (traps.md, L)."""
-        by_key = {change.key: (entry, flags) for entry, change, flags in self._flag_changes}
-        changes = [change for _, change, _ in self._flag_changes]
-        if not changes:
-            return
-        for change, there in self._ends.target.change_flags(self._folder, changes):
-            entry, flags = by_key[change.key]
-            self._amended.append(Amendment(entry.id, flags=flags))
-            self._count.flag_changes += int(there)
-        self._step()
-
-
-def _date_of(head: bytes) -> datetime | None:
-    """The Date header's instant, for messages whose internal date is impossible (quirks.md, 49)."""
-    for line in header_block(head).splitlines():
-        name, colon, value = line.partition(b":")
-        if colon and name.strip().lower() == b"date":
-            try:
-                found = parsedate_to_datetime(value.decode("ascii", "replace").strip())
-            except (ValueError, TypeError, IndexError, OverflowError):
-                return None
-            return found.astimezone(UTC) if found.tzinfo and 1970 <= found.year <= 9998 else None
-    return None
+        for amendment, changed in self._flag_changes.carry_out(self._ends.target, self._folder):
+            self._amended.append(amendment)
+            self._count.flag_changes += int(changed)
+        if self._amended:
+            self._step()

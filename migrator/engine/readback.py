@@ -18,19 +18,25 @@ if TYPE_CHECKING:
     from migrator.engine.run import Ends
 
 
-def look_after(ends: Ends, pair: FolderPair, folder: FolderRef, ledger: PairLedger) -> None:
-    """List what was appended since `folder` was opened: same size, date and flags? Else note it for reading back."""
-    rows = {row.key: row for page in ends.target.listing(folder, floor=folder.uidnext) for row in page.rows}
-    after, unseen, redated, reflagged = 0, 0, 0, 0
-    while page := ledger.carried(floor=folder.uidnext, after=after):
+def look_after(ends: Ends, pair: FolderPair, folder: FolderRef, ledger: PairLedger) -> tuple[FolderRef, list[Entry]]:
+    """List what was appended since the last look: same size, date and flags? Else note it for reading back.
+
+    Returns the folder as it was then, and this source folder's entries that the target said OK to and does not list.
+    """
+    now = ends.target.look(folder.name)
+    floor = max(1, ledger.mark().looked)
+    rows = {row.key: row for page in ends.target.listing(folder, floor=floor) for row in page.rows}
+    after, redated, reflagged = 0, 0, 0
+    unseen = [entry for entry in ledger.keyless() if not ends.target.traits.reports_keys and entry.this_job]
+    while page := ledger.carried(floor=floor, after=after):
         after = page[-1].id
         amended: list[Amendment] = []
         for entry in page:
             row = rows.get(entry.target_key) if entry.target_key else None
-            if not entry.this_job or entry.how is How.ADOPTED:
+            if entry.how is How.ADOPTED or entry.target_key is None or entry.target_key.validity != now.validity:
                 continue
             if row is None:
-                unseen += 1
+                unseen.append(entry)
                 continue
             redated += entry.instant is not None and row.instant != entry.instant
             reflagged += not same_flags(fitting(entry.flags, folder).kept, row.flags)
@@ -38,9 +44,10 @@ def look_after(ends: Ends, pair: FolderPair, folder: FolderRef, ledger: PairLedg
                 amended.append(Amendment(entry.id, note="unread_back"))
         if amended:
             ledger.step(amended=amended)
-    for code, number in (("not_seen_again", unseen), ("date_not_kept", redated), ("flags_not_kept", reflagged)):
+    for code, number in (("not_seen_again", len(unseen)), ("date_not_kept", redated), ("flags_not_kept", reflagged)):
         if number:
             ends.ledger.warn(code, pair.source.name, str(number))
+    return now, unseen
 
 
 def read_back(ends: Ends, pair: FolderPair, folder: FolderRef, ledger: PairLedger) -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from migrator.engine.settle import candidates
 from migrator.errors import FolderRecreated
 from migrator.mail.folders import FolderRef
-from migrator.mail.messages import MessageKey, Prints, Row, take_prints
-from migrator.planning.rematch import LITTLE, rematch
-from migrator.ports import Amendment, Entry, Event, FolderPair, Letter, Mark, Page, PairLedger, Want
+from migrator.mail.messages import Row, take_prints
+from migrator.planning.rematch import LITTLE, Found, rematch
+from migrator.ports import Absence, Amendment, Entry, Event, FolderPair, Letter, Mark, Page, PairLedger, Want
 
 if TYPE_CHECKING:
     from migrator.engine.run import Ends
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def heal_source(ends: Ends, pair: FolderPair, ledger: PairLedger, validity: int) -> None:
     """The source folder has another UIDVALIDITY: give the old entries their new origins, by their octets.
 
-    Done once for each UIDVALIDITY: what was not found again keeps its old origin, and is no news to the next run.
+    Done once for each UIDVALIDITY, unless something could not be read: what was not found again keeps its old origin,
+    and is no news to the next run.
     """
     if ledger.mark().source_validity == validity or not ends.source.traits.keys_are_stable:
         return
@@ -32,27 +33,34 @@ def heal_source(ends: Ends, pair: FolderPair, ledger: PairLedger, validity: int)
         if isinstance(item, Page):
             known = ledger.entries([row.key for row in item.rows])
             rows.extend(row for row in item.rows if row.key not in known)  # sizes are hints: servers lie
-    found: list[tuple[MessageKey, Prints]] = []
+    instants = {row.key: row.instant for row in rows}
+    found: list[Found] = []
+    all_read = True
     for answer in ends.source.read([Want(pair.source.name, row.key, row.size) for row in rows]):
         if isinstance(answer, Letter):
-            found.append((answer.want.key, take_prints(answer.head, answer.chunks())))
+            found.append((answer.want.key, take_prints(answer.head, answer.chunks()), instants[answer.want.key]))
             answer.close()
+        else:
+            all_read = all_read and answer.absence is Absence.GONE
     amended = [Amendment(entry.id, origin=key) for entry, key in rematch(strays, found)]
-    ledger.step(amended=amended, mark=Mark(validity, 0))
+    ledger.step(amended=amended, mark=Mark(validity, 0) if all_read else None)
     ends.ledger.warn("source_validity_changed", pair.source.name, "")
 
 
 def heal_target(ends: Ends, pair: FolderPair, folder: FolderRef, ledger: PairLedger, choice: str) -> FolderRef:
-    """The target folder was made anew (or renumbered): re-match, or ask a person whether to replay or to keep."""
+    """The target folder was made anew (or renumbered): re-match, or ask a person whether to replay or to keep.
+
+    The caller keeps the new UIDVALIDITY when what is in doubt was settled too: until then floors are void.
+    """
     void = [entry for page in _pages(ledger, folder.validity) for entry in page]
     if ledger.mark().target_validity not in (0, folder.validity):
-        void.extend(ledger.keyless())  # settling has not found them: they were in the old folder
+        void.extend(ledger.keyless())  # they were in the old folder
     if not void:
         return folder
     ends.observer.note(Event("target_validity_changed", {"folder": folder.name, "entries": len(void)}))
     claims = ledger.claims(folder.validity, 1)
     rows = [row for page in ends.target.listing(folder) for row in page.rows if row.key.uid not in claims]
-    found = [(item.key, item.prints) for item in candidates(ends.target, folder, rows)]
+    found = [(item.key, item.prints, item.instant) for item in candidates(ends.target, folder, rows)]
     pairs = rematch(void, found)
     matched = {entry.id for entry, _ in pairs}
     missing = [entry for entry in void if entry.id not in matched]
@@ -66,7 +74,6 @@ def heal_target(ends: Ends, pair: FolderPair, folder: FolderRef, ledger: PairLed
         amended=[Amendment(entry.id, target_key=key) for entry, key in pairs]
         + [Amendment(entry.id, forget_target_key=True) for entry in missing if choice != "replay"],
         released=[entry.id for entry in missing if choice == "replay"],
-        mark=Mark(0, folder.validity),
     )
     ends.ledger.warn("target_validity_changed", pair.source.name, f"{len(missing)} of {len(void)} not found again")
     return folder

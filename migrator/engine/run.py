@@ -11,10 +11,11 @@ from typing import cast
 
 from migrator.engine.carry import FolderCarry, InDoubt
 from migrator.engine.quiet import Quiet
-from migrator.errors import ConnectionLost, FolderRefused, Radius, Stopped
+from migrator.engine.settle import settle_folder
+from migrator.errors import ConnectionLost, FolderRefused, PostwagenError, Radius, ServerBusy, Stopped
 from migrator.mail.folders import FolderInfo, FolderPath, FolderRef
 from migrator.mail.messages import MessageKey
-from migrator.planning.mapping import MappingPlan, MappingRules, plan_mapping, repaired
+from migrator.planning.mapping import MappingPlan, MappingRules, plainer_path, plan_mapping
 from migrator.ports import Clock, Event, FolderPair, Historian, Ledger, Observer, PairLedger, Source, StopSignal, Target
 
 REVISITS = 6
@@ -77,38 +78,86 @@ def run(ends: Ends, options: Options) -> Outcome:
     if ends.target.traits.keeps_history:
         cast("Historian", ends.target).describe([pair.source for pair in mapping.pairs])
     quiet = Quiet(ends.clock, ends.stop, options.quiet_seconds)
-    hindered: dict[str, dict[MessageKey, int]] = defaultdict(dict)
-    namespace = ends.target.traits.namespace
-    places = {namespace.to_name(pair.target_path): pair.target_path for pair in mapping.pairs}
-    waiting: deque[tuple[FolderPair, int]] = deque((pair, 0) for pair in mapping.pairs)
-    while waiting:
-        pair, visits = waiting.popleft()
-        if visits and not quiet.is_over():
-            ends.observer.note(Event("waiting_for_quiet", {"folder": pair.source.name}))
-            quiet.wait()
-        try:
-            folder = _ensured(ends, pair, places)
-            _carry_folder(ends, options, pair, folder, quiet, hindered[pair.source.name])
-        except InDoubt:
-            if visits >= REVISITS:
-                raise ConnectionLost("The new server keeps breaking connections in mid-append.", end="target") from None
-            waiting.append((pair, visits + 1))
-        except FolderRefused as error:
-            if error.radius is not Radius.FOLDER:
-                raise
-            outcome.failed_folders.append((pair.source.name, error.as_dict()))
-            ends.ledger.fail_folder(pair.source.name, error.as_dict())
-            ends.observer.note(Event("folder_failed", {"folder": pair.source.name, "code": error.instance_code}))
+    _settle_astray(ends, mapping, quiet)
+    _Round(ends, options, mapping, quiet, outcome).carry_all()
     return outcome
 
 
-def _carry_folder(
-    ends: Ends, options: Options, pair: FolderPair, folder: FolderRef, quiet: Quiet, hindered: dict[MessageKey, int]
-) -> None:
-    ends.observer.note(Event("folder_started", {"folder": pair.source.name}))
-    ledger: PairLedger = ends.ledger.pair(pair, folder.name)
-    FolderCarry(ends, options, pair, folder, ledger, quiet, hindered).carry()
-    ends.observer.note(Event("folder_done", {"folder": pair.source.name}))
+class _Round:
+    """All folders once, and those in doubt again when the target has been left alone."""
+
+    def __init__(self, ends: Ends, options: Options, mapping: MappingPlan, quiet: Quiet, outcome: Outcome) -> None:
+        self._ends = ends
+        self._options = options
+        self._quiet = quiet
+        self._outcome = outcome
+        self._hindered: dict[str, dict[MessageKey, int]] = defaultdict(dict)
+        namespace = ends.target.traits.namespace
+        self._places = {namespace.to_name(pair.target_path): pair.target_path for pair in mapping.pairs}
+        self._waiting: deque[tuple[FolderPair, int]] = deque((pair, 0) for pair in mapping.pairs)
+        self._suspect: tuple[FolderPair, PostwagenError] | None = None
+        """The folder in which a connection broke for good; if the next one works, it was that folder's fault."""
+
+    def carry_all(self) -> None:
+        while self._waiting:
+            pair, visits = self._waiting.popleft()
+            if visits and not self._quiet.is_over():
+                self._ends.observer.note(Event("waiting_for_quiet", {"folder": pair.source.name}))
+                self._quiet.wait()
+            try:
+                self._carry(pair)
+            except InDoubt:
+                if visits >= REVISITS:
+                    raise ConnectionLost(
+                        "The new server keeps breaking connections in mid-append.", end="target"
+                    ) from None
+                self._waiting.append((pair, visits + 1))
+            except FolderRefused as error:
+                if error.radius is not Radius.FOLDER:
+                    raise
+                self._fail(pair, error)
+            except (ConnectionLost, ServerBusy) as error:
+                if self._suspect is not None:
+                    raise  # two in a row: it is not the folder
+                self._suspect = pair, error
+            else:
+                if self._suspect is not None:  # it breaks every connection, and others work (quirks.md, 48)
+                    self._fail(*self._suspect)
+                    self._suspect = None
+        if self._suspect is not None:
+            raise self._suspect[1]
+
+    def _carry(self, pair: FolderPair) -> None:
+        ends = self._ends
+        folder = _ensured(ends, pair, self._places)
+        ends.observer.note(Event("folder_started", {"folder": pair.source.name}))
+        ledger: PairLedger = ends.ledger.pair(pair, folder.name)
+        hindered = self._hindered[pair.source.name]
+        FolderCarry(ends, self._options, pair, folder, ledger, self._quiet, hindered).carry()
+        ends.observer.note(Event("folder_done", {"folder": pair.source.name}))
+
+    def _fail(self, pair: FolderPair, error: PostwagenError) -> None:
+        self._outcome.failed_folders.append((pair.source.name, error.as_dict()))
+        self._ends.ledger.fail_folder(pair.source.name, error.as_dict())
+        self._ends.observer.note(Event("folder_failed", {"folder": pair.source.name, "code": error.instance_code}))
+
+
+def _settle_astray(ends: Ends, mapping: MappingPlan, quiet: Quiet) -> None:
+    """Settle what is in doubt where today's mapping does not lead: nobody else would ever look there."""
+    to_name = ends.target.traits.namespace.to_name
+    today = {(pair.source.name, to_name(pair.target_path)) for pair in mapping.pairs}
+    astray = [place for place in ends.ledger.in_doubt() if place not in today]
+    if not astray:
+        return
+    there = {info.name for info in ends.target.folders()}
+    ends.observer.note(Event("waiting_for_quiet", {"folder": astray[0][0]}))
+    quiet.wait()
+    for origin, name in astray:
+        ledger = ends.ledger.pair(FolderPair(FolderInfo(origin, (origin,)), (name,), None), name)
+        if name in there:
+            settle_folder(ends.target, ends.target.look(name), ledger, quiet)
+        else:
+            ledger.step(released=[entry.id for entry in ledger.unsettled()])
 
 
 def _ensured(ends: Ends, pair: FolderPair, places: dict[str, FolderPath]) -> FolderRef:
@@ -118,16 +167,19 @@ def _ensured(ends: Ends, pair: FolderPair, places: dict[str, FolderPath]) -> Fol
     """
     if ends.stop.wanted():
         raise Stopped("Stopped between two folders.")
+    name = ends.target.traits.namespace.to_name(pair.target_path)
+    first = not ends.ledger.pair(pair, name).mark().target_validity  # what the customer unsubscribed later stays so
     try:
-        return ends.target.ensure_folder(pair.target_path, pair.target_role)
+        return ends.target.ensure_folder(pair.target_path, pair.target_role, subscribe=first)
     except FolderRefused:
-        plainer = tuple(repaired(level, './\\%*"~') for level in pair.target_path)
+        plainer = plainer_path(pair.target_path)
         if plainer == pair.target_path:
             raise
         name = ends.target.traits.namespace.to_name(plainer)
         if places.setdefault(name, pair.target_path) != pair.target_path:
             why = f"The folder {pair.source.name} would be merged with another one into {name}."
             raise FolderRefused(why, code="folder_collision") from None
-        folder = ends.target.ensure_folder(plainer, pair.target_role)
+        first = not ends.ledger.pair(pair, name).mark().target_validity
+        folder = ends.target.ensure_folder(plainer, pair.target_role, subscribe=first)
         ends.ledger.warn("folder_renamed", pair.source.name, folder.name)
         return folder

@@ -8,9 +8,10 @@ from dataclasses import replace
 from migrator.engine.quiet import Quiet
 from migrator.errors import ConnectionLost
 from migrator.mail.folders import FolderRef
-from migrator.mail.messages import Row, take_prints
+from migrator.mail.messages import MessageKey, Row, take_prints
 from migrator.planning.doubt import Candidate, settle
 from migrator.ports import (
+    Absence,
     Amendment,
     Confirmation,
     Entry,
@@ -29,7 +30,8 @@ LOOKS = 30
 def settle_folder(target: Target, folder: FolderRef, ledger: PairLedger, quiet: Quiet) -> FolderRef:
     """Settle every entry in doubt of this target folder. The caller has made sure that quiescence is over.
 
-    UIDNEXT must stand still over two looks. Returns the folder as it stands now.
+    UIDNEXT must stand still over two looks. While a candidate cannot be read, what was not found stays in doubt.
+    Returns the folder as it stands now.
     """
     unsettled = ledger.unsettled()
     if unsettled:
@@ -43,7 +45,8 @@ def settle_folder(target: Target, folder: FolderRef, ledger: PairLedger, quiet: 
     floor = min(entry.floor for entry in (*unsettled, *keyless))
     claims = ledger.claims(folder.validity, floor)
     free = (row for page in target.listing(folder, floor=floor) for row in page.rows if row.key.uid not in claims)
-    answer = settle(unsettled, keyless, list(candidates(target, folder, free)))
+    unread: list[MessageKey] = []
+    answer = settle(unsettled, keyless, list(candidates(target, folder, free, unread)))
     doubtful = {entry.id for entry in unsettled}
     ledger.step(
         confirmed=[
@@ -52,16 +55,21 @@ def settle_folder(target: Target, folder: FolderRef, ledger: PairLedger, quiet: 
             if entry.id in doubtful
         ],
         amended=[Amendment(entry.id, target_key=key) for entry, key in answer.there if entry.id not in doubtful],
-        released=[entry.id for entry in answer.absent],
-        refused=[ambiguous(entry) for entry in answer.ambiguous],
+        released=[] if unread else [entry.id for entry in answer.absent],
+        refused=[shelved(entry) for entry in answer.ambiguous],
     )
     return folder
 
 
-def ambiguous(entry: Entry) -> Refusal:
-    """What cannot be told apart is reported, never appended again."""
-    detail = "the new server may have it already, but it altered its octets: look there before you retry"
-    return Refusal(entry.origin, "ambiguous", detail, entry.prints.size, entry=entry.id)
+_SHELVED = {
+    "ambiguous": "the new server may have it already, but it altered its octets: look there before you retry",
+    "not_seen_again": "the new server accepted it and does not list it: look there before you retry",
+}
+
+
+def shelved(entry: Entry, reason: str = "ambiguous") -> Refusal:
+    """What may be there, and cannot be told apart or is not shown, is reported and never appended again."""
+    return Refusal(entry.origin, reason, _SHELVED[reason], entry.prints.size, entry=entry.id)
 
 
 def stable(target: Target, folder: FolderRef, quiet: Quiet) -> FolderRef:
@@ -76,8 +84,13 @@ def stable(target: Target, folder: FolderRef, quiet: Quiet) -> FolderRef:
     raise ConnectionLost("The target folder does not come to rest; somebody fills it.", end="target")
 
 
-def candidates(target: Target, folder: FolderRef, rows: Iterable[Row]) -> Iterator[Candidate]:
-    """The rows' messages, read back and put into prints; what has vanished meanwhile is no candidate."""
+def candidates(
+    target: Target, folder: FolderRef, rows: Iterable[Row], unread: list[MessageKey] | None = None
+) -> Iterator[Candidate]:
+    """The rows' messages, read back and put into prints; what has vanished meanwhile is no candidate.
+
+    `unread` is given the keys of those that are there and could not be read.
+    """
     known = {row.key: row for row in rows}
     wants = [Want(folder.name, row.key, row.size) for row in known.values()]
     for answer in target.open(folder, wants):
@@ -85,3 +98,5 @@ def candidates(target: Target, folder: FolderRef, rows: Iterable[Row]) -> Iterat
             prints = take_prints(answer.head, answer.chunks())
             answer.close()
             yield Candidate(answer.want.key, prints, known[answer.want.key].instant)
+        elif unread is not None and answer.absence is not Absence.GONE:
+            unread.append(answer.want.key)

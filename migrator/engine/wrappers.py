@@ -161,8 +161,8 @@ def _rows_again(reopening: Reopening[End], ask: Callable[[End], Iterator[Opened 
                     opened = item
                     continue
                 rows = [row for row in item.rows if behind is None or row.key > behind]
-                reopening.progress()
                 if rows:
+                    reopening.progress()  # what was delivered before is none
                     ordered = ordered and (highest is None or rows[0].key > highest)
                     highest = max(highest or rows[-1].key, rows[-1].key)
                     yield Page(rows)
@@ -218,9 +218,9 @@ class RetryingTarget:
         """All folders."""
         return self._reopening.again(lambda end: end.folders())  # type: ignore[return-value]
 
-    def ensure_folder(self, path: FolderPath, role: Role | None) -> FolderRef:
+    def ensure_folder(self, path: FolderPath, role: Role | None, *, subscribe: bool = True) -> FolderRef:
         """Made once: a folder that was made before the loss is found the second time."""
-        return self._reopening.again(lambda end: end.ensure_folder(path, role))  # type: ignore[return-value]
+        return self._reopening.again(lambda end: end.ensure_folder(path, role, subscribe=subscribe))  # type: ignore[return-value]
 
     def look(self, name: str) -> FolderRef:
         """The folder as it stands."""

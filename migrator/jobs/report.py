@@ -50,8 +50,13 @@ def outcome(job: JobView, result: dict[str, Any], error: PostwagenError | None) 
     """succeeded, incomplete, failed or stopped."""
     if error is not None:
         return error.outcome
-    whole = job.counts.failed == 0 and not result.get("failed_folders") and result.get("proven", True)
-    return "succeeded" if whole else "incomplete"
+    return "succeeded" if whole(job.counts, result) else "incomplete"
+
+
+def whole(counts: Counts, result: dict[str, Any]) -> bool:
+    """Whether nothing has failed and nothing was left without an answer."""
+    answered = counts.failed == 0 and counts.found == counts.done
+    return answered and not result.get("failed_folders") and bool(result.get("proven", True))
 
 
 def exit_code(job: JobView, result: dict[str, Any], error: PostwagenError | None) -> int:
@@ -85,6 +90,7 @@ _WARNINGS = {
     "not_seen_again": "In {folder}: {detail} messages that the new server accepted were not in its listing afterwards.",
     "date_not_kept": "In {folder}: the new server did not keep the date of {detail} messages.",
     "flags_not_kept": "In {folder}: the new server did not keep the flags of {detail} messages.",
+    "names_alike": "The folder {folder}: some servers take its name and {detail} for one. Look whether it is one.",
     "source_validity_changed": "The folder {folder} was renumbered at the old server; its messages were recognised.",
     "target_validity_changed": "The folder {folder} was made anew at the new server: {detail}.",
 }

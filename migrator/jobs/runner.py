@@ -21,6 +21,7 @@ from migrator.jobs.holding import Holder, RealClock
 from migrator.jobs.lease import Lease
 from migrator.jobs.recipes import Result, Work, World, carry_out
 from migrator.jobs.remedy import Ending, ending_of
+from migrator.jobs.report import whole
 from migrator.jobs.states import JobEvent, JobState
 from migrator.ports import Event
 from migrator.sessions.guard import allowed
@@ -84,6 +85,7 @@ def _run_slice(
 
 def attempt(work: Callable[[], Work], world: World, holder: Holder, db: Database, lease: Lease) -> Ending | None:
     """Run the recipe and say how it ended; None: fenced out, touch nothing more."""
+    before = assignment.counts(db, lease.job_id).done
     try:
         result = carry_out(work(), world)
     except Fenced:
@@ -92,7 +94,8 @@ def attempt(work: Callable[[], Work], world: World, holder: Holder, db: Database
         return _stopped(holder, error)
     except PostwagenError as error:
         log.warning("slice_failed", job=lease.job_id, code=error.instance_code, end=error.end, detail=error.detail)
-        return ending_of(error, leases.failures_in_a_row(db, lease))
+        got_on = assignment.counts(db, lease.job_id).done > before
+        return ending_of(error, 0 if got_on else leases.failures_in_a_row(db, lease))
     except Exception as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         log.exception("defect", job=lease.job_id)
@@ -113,9 +116,8 @@ def _stopped(holder: Holder, error: Stopped) -> Ending | None:
 
 
 def _finished(db: Database, lease: Lease, result: Result) -> Ending:
-    counts = assignment.counts(db, lease.job_id)
-    whole = counts.failed == 0 and not result.get("failed_folders") and result.get("proven", True)
-    return Ending(JobEvent.SUCCEED if whole else JobEvent.FALL_SHORT, result=result)
+    complete = whole(assignment.counts(db, lease.job_id), result)
+    return Ending(JobEvent.SUCCEED if complete else JobEvent.FALL_SHORT, result=result)
 
 
 def finish(db: Database, lease: Lease, ending: Ending | None, seconds: float) -> bool:

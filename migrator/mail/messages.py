@@ -55,6 +55,12 @@ _SOFT = bytes.maketrans(b"\x00", b"\x80")
 _ENDS = (b"\r\n\r\n", b"\n\n", b"\r\r")
 
 
+def readable(octets: bytes) -> str:
+    """Octets of somebody else's for people: at most 500 characters, no control characters."""
+    text = octets.strip(b"\x00\r\n ").decode("utf-8", "replace")
+    return "".join(char if char.isprintable() else "·" for char in text)[:500]
+
+
 def header_block(head: bytes) -> bytes:
     """The octets before the first empty line (or all that is there)."""
     ends = [at for at in (head.find(mark) for mark in _ENDS) if at >= 0]

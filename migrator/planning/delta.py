@@ -46,5 +46,12 @@ def decide(row: Row, entry: Entry | None, *, max_octets: int | None) -> Decision
     if entry.stand is Stand.REFUSED:
         return Decision(Verdict.FAILED)
     now, base = normalised(row.flags), normalised(entry.flags)
+    add, remove = _beyond(now, base), _beyond(base, now)
     ours = entry.this_job and entry.how is not How.ADOPTED
-    return Decision(Verdict.COPIED if ours else Verdict.ALREADY_THERE, add=now - base, remove=base - now)
+    return Decision(Verdict.COPIED if ours else Verdict.ALREADY_THERE, add=add, remove=remove)
+
+
+def _beyond(flags: frozenset[str], others: frozenset[str]) -> frozenset[str]:
+    """Those that the others do not have in any spelling: keywords are compared without case (RFC 9051, 2.3.2)."""
+    known = {flag.lower() for flag in others}
+    return frozenset(flag for flag in flags if flag.lower() not in known)

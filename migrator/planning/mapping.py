@@ -73,7 +73,19 @@ def plan_mapping(
         if other is not pair:
             warnings.append(("folders_merged", info.name, f"{other.source.name} → {namespace.to_name(fitted)}"))
         pairs.append(pair)
+    warnings.extend(_alike(pairs, namespace))
     return MappingPlan(tuple(pairs), tuple(left_out), tuple(collisions), tuple(warnings))
+
+
+def _alike(pairs: Sequence[FolderPair], namespace: Namespace) -> list[tuple[str, str, str]]:
+    """Names that some servers take for one: they differ in case or in Unicode form only."""
+    seen: dict[tuple[str, ...], FolderPair] = {}
+    found: list[tuple[str, str, str]] = []
+    for pair in pairs:
+        other = seen.setdefault(tuple(comparable(level) for level in pair.target_path), pair)
+        if other is not pair and other.target_path != pair.target_path:
+            found.append(("names_alike", pair.source.name, namespace.to_name(other.target_path)))
+    return found
 
 
 def _check_rules(source: Sequence[FolderInfo], rules: MappingRules) -> None:
@@ -169,6 +181,11 @@ def repaired(level: str, forbidden: str) -> str:
     return "".join("_" if char in forbidden or ord(char) < 32 or ord(char) == 127 else char for char in level)
 
 
+def plainer_path(path: FolderPath) -> FolderPath:
+    """The path without the characters that servers dislike, for targets that refuse it as it is (quirks.md, 43)."""
+    return tuple(repaired(level, './\\%*"~') for level in path)
+
+
 def _comparable_path(path: FolderPath) -> FolderPath:
     return ("INBOX", *path[1:]) if path[0].upper() == "INBOX" else path
 
@@ -180,4 +197,4 @@ def _may_merge(one: FolderPair, other: FolderPair) -> bool:
     return one.target_role is not None and one.target_role == other.target_role
 
 
-__all__ = ["MappingPlan", "MappingRules", "plan_mapping", "repaired"]
+__all__ = ["MappingPlan", "MappingRules", "plainer_path", "plan_mapping", "repaired"]

@@ -181,8 +181,8 @@ class MemoryTarget(_Connection):
 
     # ---- folders -----------------------------------------------------------------------------------------------
 
-    def ensure_folder(self, path: FolderPath, role: Role | None) -> FolderRef:
-        """Open the folder; make it first if it is not there; subscribe it."""
+    def ensure_folder(self, path: FolderPath, role: Role | None, *, subscribe: bool = True) -> FolderRef:
+        """Open the folder; make it first if it is not there."""
         name = self.server.namespace.to_name(path)
         if name not in self.server.folders:
             self._touch("create")
@@ -190,7 +190,7 @@ class MemoryTarget(_Connection):
                 raise FolderRefused(f"The folder {name} cannot be made.")
             self.server.make(name, role=role)
             self._touch("created")
-        self.server.folder(name).subscribed = True
+        self.server.folder(name).subscribed |= subscribe
         return self.look(name)
 
     def look(self, name: str) -> FolderRef:

@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Callable, Iterable, Iterator
 
 from migrator.errors import ConnectionLost, Stopped
+from migrator.mail.messages import readable
 
 LINE_LIMIT = 50_000_000
 """A line of 500,000 UIDs is legal; imaplib's own limit of 1,000,000 octets is not enough."""
@@ -123,12 +124,6 @@ class Octets:
         self.dropped = True
         with contextlib.suppress(OSError):
             self._sock.close()
-
-
-def readable(octets: bytes) -> str:
-    """A server's text for people: at most 500 characters, no control characters."""
-    text = octets.strip(b"\x00\r\n ").decode("utf-8", "replace")
-    return "".join(char if char.isprintable() else "·" for char in text)[:500]
 
 
 def without(text: str, told: Iterable[bytes]) -> str:

@@ -16,7 +16,7 @@ from migrator.errors import ConnectionLost, Defect, PostwagenError, ServerBusy, 
 from migrator.mail.flags import fitting
 from migrator.mail.folders import FolderRef
 from migrator.ports import AppendResult, Batch, Page, Parcel, Target, Want
-from migrator.sessions.imap import session as session_module
+from migrator.sessions.imap import listing as listing_module
 from tests.contract.benches import INSTANT, ImapBench, append, fingerprint, named, octets_of, parcel, surveyed
 from tests.corpus import nasty_messages
 from tests.servers.fixtures import StartDovecot, fresh_account
@@ -184,7 +184,7 @@ def test_messages_expunged_while_a_survey_is_read_hide_no_other(
     dovecot_bench: ImapBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody deletes mail in another program while we read page after page (traps.md, I)."""
-    monkeypatch.setattr(session_module, "PAGE_ROWS", 4)
+    monkeypatch.setattr(listing_module, "PAGE_ROWS", 4)
     target = dovecot_bench.target()
     append(
         target, target.ensure_folder(("Lebt",), None), [parcel(number, MAIL + b"%02d" % number) for number in range(12)]

@@ -15,7 +15,7 @@ from sqlalchemy import delete, insert, select
 from migrator.archive.file import ArchiveFile
 from migrator.archive.source import ArchiveSource, pass_at, passes
 from migrator.archive.target import ArchiveTarget
-from migrator.db.models import LedgerEntry
+from migrator.db.models import Folder, LedgerEntry
 from migrator.mail.folders import Namespace
 from migrator.planning.mapping import MappingRules
 from migrator.ports import Letter, Page, Want
@@ -238,12 +238,17 @@ def test_a_process_may_die_at_every_step_of_a_second_pass(chest: Chest, tmp_path
         assert {**found, "pass": 2} == {**rows, "pass": 2}, seen.steps[number - 1]
 
 
-def _ledger(world: World) -> list[dict[str, object]]:
+_KEPT = Folder.__table__, LedgerEntry.__table__
+
+
+def _ledger(world: World) -> list[list[dict[str, object]]]:
     with world.db.reading() as session:
-        return [dict(row) for row in session.execute(select(LedgerEntry.__table__)).mappings()]
+        return [[dict(row) for row in session.execute(select(table)).mappings()] for table in _KEPT]
 
 
-def _put_back(world: World, rows: list[dict[str, object]]) -> None:
+def _put_back(world: World, tables: list[list[dict[str, object]]]) -> None:
     with world.db.writing() as session:
-        session.execute(delete(LedgerEntry))
-        session.execute(insert(LedgerEntry), rows)
+        for table in reversed(_KEPT):
+            session.execute(delete(table))
+        for table, rows in zip(_KEPT, tables, strict=True):
+            session.execute(insert(table), rows)

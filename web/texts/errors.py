@@ -172,6 +172,12 @@ TEXTS: Final[Mapping[str, ErrorText]] = {
         NOTHING_LOST,
         helps=("renew", "again"),
     ),
+    "flags_refused": ErrorText(
+        _("A folder on the new server takes no changes of marks"),
+        _("The messages are there; marks like “read” that changed on the old server since could not be carried."),
+        NOTHING_LOST,
+        helps=("again",),
+    ),
     "folder_collision": ErrorText(
         _("Two folders would get the same name on the new server"),
         _("Give one of them another name in a new job; the other folders were carried."),
@@ -213,6 +219,17 @@ TEXTS: Final[Mapping[str, ErrorText]] = {
     "disk_full": ErrorText(
         _("Our own disk is full"),
         _("An operator has to make room at this service; then try again."),
+        NOTHING_LOST,
+    ),
+    "archive_damaged": ErrorText(
+        _("A part of the archive is damaged"),
+        _("The archive's check says which messages it costs; all others can be played in."),
+        _("What lies on the old and on the new server is untouched."),
+        meaning="failed",
+    ),
+    "archive_unusable": ErrorText(
+        _("The archive cannot be used"),
+        _("It is not there, or its key is missing or another one. An operator has to look after it."),
         NOTHING_LOST,
     ),
     "stopped": ErrorText(

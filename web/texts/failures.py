@@ -85,6 +85,18 @@ REASONS: Final[Mapping[str, FailureText]] = {
         _("The connection broke while they were written, and several messages on the new server look like them."),
         _("Look at the folder on the new server; we do not write them again, so that nothing is doubled."),
     ),
+    "in_doubt": FailureText(
+        _("possibly there already, and not to be seen"),
+        _("doubtful"),
+        _("The connection broke while they were written, and the new server does not let us read what is there."),
+        _("Retry the job later: then we look again. We do not write them twice."),
+    ),
+    "not_seen_again": FailureText(
+        _("accepted by the new server and then not there"),
+        _("not there"),
+        _("The new server confirmed that it stored them, and does not list them."),
+        _("Look at the folder on the new server and at its filters; we do not write them again by ourselves."),
+    ),
     "connection_lost_on_append": FailureText(
         _("cut off while being written"),
         _("cut off"),
@@ -160,7 +172,8 @@ WARNINGS: Final[Mapping[str, LazyString]] = {
     "folders_merged": _("Folders were merged into one"),
     "source_validity_changed": _("The old server renumbered a folder; its mail was matched anew"),
     "target_validity_changed": _("The new server renumbered a folder; its mail was matched anew"),
-    "not_seen_again": _("Messages carried were moved or deleted on the new server meanwhile"),
+    "not_seen_again": _("The new server accepted messages and does not list them"),
+    "names_alike": _("Two folders have names that some servers take for one"),
     "date_not_kept": _("The new server did not keep the date of messages"),
     "flags_not_kept": _("The new server did not keep marks like “read” of messages"),
     "altered_by_target": _("The new server altered messages slightly when storing them"),

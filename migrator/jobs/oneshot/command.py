@@ -23,6 +23,7 @@ from migrator.jobs.holding import RealClock
 from migrator.jobs.lease import Lease
 from migrator.jobs.oneshot.operations import open_job
 from migrator.jobs.recipes import Result, Work, World, carry_out
+from migrator.jobs.report import whole
 from migrator.jobs.states import JobEvent
 from migrator.jobs.views import JobView
 from migrator.ports import Observer
@@ -130,9 +131,7 @@ def run_once(
 
 
 def _end(db: Database, lease: Lease, error: PostwagenError | None, result: Result, seconds: float) -> None:
-    counts = assignment.counts(db, lease.job_id)
-    whole = counts.failed == 0 and not result.get("failed_folders") and result.get("proven", True)
-    event = JobEvent.SUCCEED if whole else JobEvent.FALL_SHORT
+    event = JobEvent.SUCCEED if whole(assignment.counts(db, lease.job_id), result) else JobEvent.FALL_SHORT
     if error is not None:
         event = JobEvent.CANCEL if error.outcome == "stopped" else JobEvent.FAIL
     shown = error.as_dict() if error else None

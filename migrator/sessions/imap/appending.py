@@ -1,7 +1,8 @@
 """APPEND and MULTIAPPEND (RFC 3502), so that a message is stored once or not at all, and we know which.
 
 * Every argument comes from the closed encoder (`replies`), never from a mail (traps.md, A). A literal is sent without
-  waiting (LITERAL+, RFC 7888) only after the same flags were accepted once on this connection; any BAD drops it.
+  waiting (LITERAL+, RFC 7888) only after the same flags were accepted once for this folder on this connection, and with
+  a date that every server can keep; any BAD drops it.
 * The commit point: without the final CRLF nothing is stored. Those two octets are held back until `may_commit()`
   (traps.md, B). Whatever breaks before them is `Unsent`, whatever breaks after them is `Unknown`.
 * Some servers take the end of a message for another literal if it reads `{n+}`; such a one is waited for.
@@ -16,9 +17,9 @@ from dataclasses import replace
 
 from migrator.errors import ConnectionLost, PostwagenError, Stopped
 from migrator.mail.messages import MessageKey
-from migrator.ports import AppendResult, Batch, Letter, Parcel, Refused, Stored, Unknown, Unsent
+from migrator.ports import AppendResult, Batch, Parcel, Refused, Stored, Unknown, Unsent
 from migrator.sessions.imap import translate
-from migrator.sessions.imap.replies import date_argument, flags_argument, folder_argument, uid_set
+from migrator.sessions.imap.replies import date_argument, flags_argument, uid_set
 from migrator.sessions.imap.session import ImapSession
 from migrator.sessions.imap.wire import Answer
 
@@ -36,7 +37,8 @@ class Appender:
         capabilities = session.capabilities
         self._multi = "MULTIAPPEND" in capabilities
         self._free_octets = _free_literals(capabilities)
-        self._accepted: set[tuple[str, ...]] = set()
+        self._accepted: set[tuple[str, tuple[str, ...]]] = set()
+        """(folder, flags) that this server has taken."""
 
     def append(self, batch: Batch, may_commit: Callable[[], bool]) -> Iterator[AppendResult]:
         """One result per parcel; then raises if the connection broke or the mailbox is hit."""
@@ -81,10 +83,11 @@ class Appender:
     def _send(self, batch: Batch, parcels: Sequence[Parcel]) -> tuple[bytes, Answer | None]:
         """Everything but the last CRLF. An Answer: the server ended the command before."""
         wire = self._session.wire
-        tag = wire.begin(b"APPEND " + folder_argument(batch.folder.name))
+        tag = wire.begin(b"APPEND " + self._session.argument(batch.folder.name))
         for parcel in parcels:
             size = parcel.letter.size
-            free = parcel.flags in self._accepted and size <= self._free_octets and not _is_tricky(parcel.letter)
+            shape = batch.folder.name, parcel.flags
+            free = shape in self._accepted and size <= self._free_octets and not _is_tricky(parcel)
             date = b" " + date_argument(parcel.instant) if parcel.instant else b""
             mark = b"+" if free else b""
             wire.send(b" %s%s {%d%s}\r\n" % (flags_argument(parcel.flags), date, size, mark))
@@ -92,7 +95,7 @@ class Appender:
                 refused = wire.go_ahead(tag)
                 if refused is not None:
                     return tag, refused
-                self._accepted.add(parcel.flags)
+                self._accepted.add(shape)
             left = size
             for chunk in parcel.letter.chunks():
                 left -= len(chunk)
@@ -155,12 +158,13 @@ def _without_longest_keyword(parcel: Parcel) -> Parcel:
     return replace(parcel, flags=tuple(flag for flag in parcel.flags if flag != longest))
 
 
-def _is_tricky(letter: Letter) -> bool:
-    """Whether the message's end reads like a literal's announcement (pymap hangs on that), or it is large anyway."""
-    if letter.size > LARGE:
+def _is_tricky(parcel: Parcel) -> bool:
+    """Whether a server may stumble: a date that some cannot keep, an end that reads like a literal's announcement
+    (pymap hangs on that); or it is large anyway."""
+    if parcel.letter.size > LARGE or (parcel.instant is not None and not 1970 <= parcel.instant.year <= 2037):
         return True
     tail = b""
-    for chunk in letter.chunks():
+    for chunk in parcel.letter.chunks():
         tail = (tail + chunk)[-40:]
     return _LITERAL_LIKE.search(tail) is not None
 

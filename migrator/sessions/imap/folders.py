@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from migrator.errors import ServerRefused
 from migrator.mail.folders import FolderInfo, Role
-from migrator.sessions.imap.replies import Listed, listed, number_of, status_numbers, tokens
+from migrator.sessions.imap.replies import Listed, listed, listed_names, number_of, status_numbers, tokens
 from migrator.sessions.imap.session import ImapSession
 from migrator.sessions.imap.wire import Part
 
@@ -25,6 +25,7 @@ def list_folders(session: ImapSession, *, numbers: bool) -> list[FolderInfo]:
     if not found:
         found = _plain(session, b"LIST")
         subscribed = {item.name for item in _plain(session, b"LSUB")}
+    session.names = {item.name: item.wire_name for item in found}
     folders = {item.name: _info(session, item, item.name in subscribed) for item in found}
     if numbers:
         folders = {name: _counted(session, info, stats) for name, info in folders.items()}
@@ -57,8 +58,8 @@ def _plain(session: ImapSession, verb: bytes) -> list[Listed]:
 
 
 def _unique(responses: Sequence[Sequence[Part]], verb: bytes) -> list[Listed]:
-    found = [item for parts in responses if (item := listed(parts, verb))]
-    return list({item.name: item for item in found}.values())
+    items = {item.wire_name: item for parts in responses if (item := listed(parts, verb))}
+    return [replace(items[wire], name=name) for name, wire in listed_names(responses, verb)]
 
 
 def _info(session: ImapSession, item: Listed, subscribed: bool) -> FolderInfo:

@@ -8,6 +8,7 @@ reach the target as anything but a string, a literal, an atom from our own table
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Any, TypeAlias
 from imapclient.imap_utf7 import decode as utf7_decode
 from imapclient.imap_utf7 import encode as utf7_encode
 
-from migrator.errors import ConnectionLost, Defect
+from migrator.errors import ConnectionLost, Defect, FolderRefused
 from migrator.mail.flags import SYSTEM_FLAGS, is_keyword
 from migrator.mail.folders import Role
 from migrator.sessions.imap.wire import Part
@@ -27,6 +28,7 @@ Token: TypeAlias = Any
 
 _ATOM = re.compile(rb'(?:[^\s()"\[\x00]|\[(?:[^\[\]]{0,500}\])?)+')
 _QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+LONGEST_NAME = 900
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DATE = re.compile(r"\s*(\d{1,2})-([A-Za-z]{3})-(\d{4}) (\d{2}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2})")
 _ROLES = {
@@ -182,6 +184,8 @@ def listed(parts: Sequence[Part], verb: bytes = b"LIST") -> Listed | None:
     attributes, delimiter, name = read[2], read[3], read[4]
     if isinstance(name, Spool):
         name = b"".join(name.chunks())
+    name = b"NIL" if name is None else name  # an atom that means nothing else here
+    attributes = [] if attributes is None else attributes
     if not isinstance(name, bytes) or not isinstance(attributes, list):
         return None
     flags = b"".join(item for item in attributes if isinstance(item, bytes)).replace(b"\\", b" \\").split()
@@ -193,14 +197,34 @@ def listed(parts: Sequence[Part], verb: bytes = b"LIST") -> Listed | None:
     )
 
 
+def listed_names(responses: Sequence[Sequence[Part]], verb: bytes = b"LIST") -> list[tuple[str, bytes]]:
+    """Every folder once, by what the server wrote; where two read alike, the second one reads as its octets."""
+    names: dict[str, bytes] = {}
+    for wire in dict.fromkeys(item.wire_name for parts in responses if (item := listed(parts, verb))):
+        name, number = folder_name(wire), 1
+        while name in names:
+            number += 1
+            name = _storable(wire.decode("latin-1")) + (f" ({number})" if number > 2 else "")
+        names[name] = wire
+    return list(names.items())
+
+
 def folder_name(octets: bytes) -> str:
-    """A folder's name in Unicode: modified UTF-7 (RFC 3501, 5.1.3), or UTF-8 where a server sends that."""
-    if not octets.isascii():
-        return octets.decode("utf-8", "replace")
+    """A folder's name in Unicode: modified UTF-7 (RFC 3501, 5.1.3), or UTF-8 where a server sends that.
+
+    What no database and no page can hold is replaced: half a surrogate pair, NUL, more than LONGEST_NAME characters.
+    """
     try:
-        return str(utf7_decode(octets))
+        return _storable(str(utf7_decode(octets)) if octets.isascii() else octets.decode("utf-8"))
     except (ValueError, IndexError):
-        return octets.decode("ascii", "replace")
+        return _storable(octets.decode("latin-1"))
+
+
+def _storable(name: str) -> str:
+    name = "".join("\ufffd" if char == "\0" or "\ud800" <= char <= "\udfff" else char for char in name)
+    if len(name) <= LONGEST_NAME:
+        return name
+    return f"{name[: LONGEST_NAME - 20]}… {hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
 def status_numbers(parts: Sequence[Part]) -> tuple[str, dict[str, int]] | None:
@@ -246,6 +270,13 @@ def quoted(octets: bytes) -> bytes:
 def folder_argument(name: str) -> bytes:
     """A folder's name as an argument: modified UTF-7, always quoted (quirks.md, 37)."""
     return quoted(bytes(utf7_encode(name)))
+
+
+def listed_argument(wire: bytes) -> bytes:
+    """A name that the server wrote itself, said back to it octet for octet."""
+    if set(wire) & set(b"\r\n\0"):
+        raise FolderRefused("The server wrote a folder's name that nobody can say to it.", detail=repr(wire[:80]))
+    return b'"' + wire.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
 
 
 def flags_argument(flags: Iterable[str]) -> bytes:

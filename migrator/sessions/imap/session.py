@@ -16,7 +16,6 @@ from migrator.errors import (
     ConnectionLost,
     ConnectRefused,
     ConnectTimeout,
-    FolderRefused,
     NotImap,
     PostwagenError,
     ServerRefused,
@@ -24,18 +23,18 @@ from migrator.errors import (
     TlsMissing,
     UsageError,
 )
-from migrator.mail.flags import SYSTEM_FLAGS, normalised
+from migrator.mail.flags import SYSTEM_FLAGS
 from migrator.mail.folders import Namespace
-from migrator.mail.messages import MessageKey, Row
-from migrator.ports import Opened, Page
+from migrator.ports import Opened
 from migrator.sessions.connect import CONNECT_SECONDS, AddressRule, check_pin, connect, secure, tls_context, tls_error
 from migrator.sessions.endpoint import Endpoint
 from migrator.sessions.imap import translate
 from migrator.sessions.imap.replies import (
-    fetched,
     flags_of,
     folder_argument,
-    instant_of,
+    folder_name,
+    listed_argument,
+    listed_names,
     number_of,
     quoted,
     tokens,
@@ -47,7 +46,6 @@ READ_SECONDS = 120.0
 _ASK_FOR_THE_PORT = (
     "Check the port: IMAP with TLS is 993, IMAP with STARTTLS is 143. If it is right, run the same again later."
 )
-PAGE_ROWS = 2000
 
 imaplib._MAXLINE = 50_000_000  # type: ignore[attr-defined]  # noqa: SLF001 - 500,000 UIDs in one line are legal
 logging.getLogger("imapclient").setLevel(logging.CRITICAL)  # it formats every line, passwords too, for debug logs
@@ -101,6 +99,8 @@ class ImapSession:
         self.namespace = Namespace()
         self.foreign: tuple[str, ...] = ()
         """Prefixes of other users' and shared namespaces."""
+        self.names: dict[str, bytes] = {}
+        """Folder names as the server wrote them, by the name that we know them by; filled by LIST."""
         self.tls = ""
         sock = connect(endpoint, may_reach, wants_stop)
         if endpoint.security == "tls":
@@ -256,7 +256,7 @@ class ImapSession:
             if len(read) < 5 or not isinstance(read[1], bytes) or read[1].upper() != b"NAMESPACE":
                 continue
             spaces = [
-                (item[0].decode("ascii", "replace"), (item[1] or b"").decode("ascii", "replace"))
+                (folder_name(item[0]), (item[1] or b"").decode("ascii", "replace"))
                 for group in read[2:5]
                 for item in ([group] if group is None else group)
                 if isinstance(item, list) and len(item) >= 2 and isinstance(item[0], bytes)
@@ -288,77 +288,31 @@ class ImapSession:
             return current
         self.selected = None
         verb = b"SELECT " if writable else b"EXAMINE "
-        answer, responses = self.command(verb + folder_argument(name))
+        answer, responses = self.command(verb + self.argument(name))
+        if answer.status != "OK" and not self.names:  # after a reconnection nothing was listed yet
+            self.names = dict(listed_names(self.command(b'LIST "" "*"')[1]))
+            if name in self.names:
+                answer, responses = self.command(verb + self.argument(name))
         if answer.status != "OK":
             raise translate.folder_error(answer, name, "opened")
         self.selected = _selected(name, writable, responses)
         self.wire.expunged.clear()
         return self.selected
 
+    def argument(self, name: str) -> bytes:
+        """A folder's name as an argument: as the server itself wrote it, where it has listed it."""
+        wire = self.names.get(name)
+        return folder_argument(name) if wire is None else listed_argument(wire)
+
     def status(self, name: str, items: bytes) -> dict[str, int]:
         """STATUS of one folder; empty where the server refuses."""
         from migrator.sessions.imap.replies import status_numbers
 
-        answer, responses = self.command(b"STATUS " + folder_argument(name) + b" (" + items + b")")
+        answer, responses = self.command(b"STATUS " + self.argument(name) + b" (" + items + b")")
         if answer.status != "OK":
             return {}
         found = [numbers for parts in responses if (numbers := status_numbers(parts))]
         return found[0][1] if found else {}
-
-    # ---- rows --------------------------------------------------------------------------------------------------
-
-    def rows(self, validity: int, *, floor: int = 1) -> Iterator[Page]:
-        """The open folder's rows with UID >= floor, in pages, in key order.
-
-        Windows are of sequence numbers and plain FETCH: UID windows explode on sparse UIDs (traps.md, I). Every
-        EXPUNGE that the server tells, also while messages are read between two pages, moves the window, so that
-        nothing is left out.
-        """
-        assert self.selected is not None
-        if floor > 1:
-            page = self._window(b"UID FETCH %d:*" % floor, validity)
-            yield Page([row for row in page if row.key.uid >= floor])
-            return
-        position, last = 0, self.selected.messages
-        while position < last:
-            end = min(position + PAGE_ROWS, last)
-            page = self._window(b"FETCH %d:%d" % (position + 1, end), validity)
-            if len(page) < end - position and not self.wire.expunged:
-                page = self._ask_singly(page, position + 1, end, validity)
-            position = end
-            yield Page(page)
-            for number in self.wire.expunged:
-                position, last = position - (number <= position), last - 1
-            self.wire.expunged.clear()
-
-    def _window(self, command: bytes, validity: int) -> list[Row]:
-        rows: dict[int, Row] = {}
-        run = self.wire.finish(self.wire.start(command + b" (UID FLAGS INTERNALDATE RFC822.SIZE)"))
-        while True:
-            try:
-                parts = next(run)
-            except StopIteration as end:
-                answer: Answer = end.value
-                break
-            row = _row(parts, validity)
-            if row:
-                rows[row.key.uid] = row
-        if answer.status != "OK":
-            raise translate.command_error(answer, "listing messages")
-        return [rows[uid] for uid in sorted(rows)]
-
-    def _ask_singly(self, page: list[Row], first: int, last: int, validity: int) -> list[Row]:
-        """Messages that the server left out of its answer (quirks.md, 4) are asked for one by one."""
-        known = {row.key.uid: row for row in page}
-        for number in range(first, last + 1):
-            for row in self._window(b"FETCH %d" % number, validity):
-                known[row.key.uid] = row
-        if len(known) < last - first + 1:
-            raise FolderRefused(
-                f"The server hides {last - first + 1 - len(known)} messages of this folder.",
-                hint="Compare the number of messages with the provider's webmail, and ask the provider.",
-            )
-        return [known[uid] for uid in sorted(known)]
 
     def close(self) -> None:
         """Log out politely if the line is still good. Never raises."""
@@ -399,22 +353,6 @@ def _selected(name: str, writable: bool, responses: Sequence[Sequence[Part]]) ->
     return Selected(
         name, writable, numbers["UIDVALIDITY"], numbers["UIDNEXT"], numbers["EXISTS"], permanent, flags
     )  # fmt: skip
-
-
-def _row(parts: Sequence[Part], validity: int) -> Row | None:
-    got = fetched(parts)
-    if got is None:
-        return None
-    got.close()
-    uid, size = got.uid, got.items.get("RFC822.SIZE")
-    if uid is None or uid < 1 or not isinstance(size, bytes):
-        return None
-    return Row(
-        key=MessageKey(validity, uid),
-        size=max(0, number_of(size)),
-        flags=normalised(flags_of(got.items.get("FLAGS"))),
-        instant=instant_of(got.items.get("INTERNALDATE")),
-    )
 
 
 __all__ = ["READ_SECONDS", "SYSTEM_FLAGS", "ImapSession", "Opened", "Selected", "Stopped"]

@@ -8,6 +8,7 @@ from migrator.errors import ServerRefused
 from migrator.mail.folders import FolderInfo
 from migrator.ports import Letter, Opened, Page, Traits, Unread, Want
 from migrator.sessions.imap.folders import list_folders
+from migrator.sessions.imap.listing import rows
 from migrator.sessions.imap.reading import read_letters
 from migrator.sessions.imap.session import ImapSession
 
@@ -30,7 +31,7 @@ class ImapSource:
         """The folder's rows; always freshly opened, so that new mail is seen."""
         selected = self._session.open_folder(folder, writable=False, again=True)
         yield Opened(folder, selected.validity, selected.uidnext, selected.messages)
-        yield from self._session.rows(selected.validity)
+        yield from rows(self._session, selected.validity)
 
     def read(self, wants: Iterable[Want]) -> Iterator[Letter | Unread]:
         """The messages' octets."""

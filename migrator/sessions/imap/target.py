@@ -12,6 +12,7 @@ from migrator.ports import AppendResult, Batch, FlagChange, Letter, Page, Traits
 from migrator.sessions.imap import translate
 from migrator.sessions.imap.appending import Appender
 from migrator.sessions.imap.folders import list_folders
+from migrator.sessions.imap.listing import rows
 from migrator.sessions.imap.reading import read_letters
 from migrator.sessions.imap.replies import fetched, flags_argument, folder_argument, set_argument
 from migrator.sessions.imap.session import ImapSession, Selected
@@ -45,15 +46,16 @@ class ImapTarget:
         """All folders, with the number of messages where the server gives it in one go."""
         return list_folders(self._session, numbers=False)
 
-    def ensure_folder(self, path: FolderPath, role: Role | None) -> FolderRef:
-        """Open the folder; make it first, with its parents, if it is not there; subscribe it."""
+    def ensure_folder(self, path: FolderPath, role: Role | None, *, subscribe: bool = True) -> FolderRef:
+        """Open the folder; make it first, with its parents, if it is not there."""
         name = self._session.namespace.to_name(path)
         try:
             selected = self._session.open_folder(name, writable=True, again=True)
         except FolderRefused:
             self._create(name, role)
             selected = self._session.open_folder(name, writable=True, again=True)
-        self._session.command(b"SUBSCRIBE " + folder_argument(name))
+        if subscribe:
+            self._session.command(b"SUBSCRIBE " + self._session.argument(name))
         return self._ref(selected)
 
     def _ref(self, selected: Selected) -> FolderRef:
@@ -93,7 +95,7 @@ class ImapTarget:
     def listing(self, folder: FolderRef, *, floor: int = 1) -> Iterator[Page]:
         """The folder's rows with UID >= floor."""
         selected = self._session.open_folder(folder.name, writable=True, again=True)
-        return self._session.rows(selected.validity, floor=floor)
+        return rows(self._session, selected.validity, floor=floor)
 
     # ---- messages ----------------------------------------------------------------------------------------------
 
@@ -129,8 +131,15 @@ class ImapTarget:
             if flags and there and answer.status == "OK":
                 argument = flags_argument(sorted(flags))
                 answer, _ = self._session.command(b"UID STORE %s %sFLAGS.SILENT %s" % (uids, sign, argument))
+                keywords = [flag for flag in flags if not flag.startswith("\\")]
+                if answer.status == "NO" and keywords and translate.blames_keywords(answer):
+                    longest = max(keywords, key=len)  # as with APPEND: a mail is worth more than its labels
+                    yield from self._store(changes, add - {longest}, remove - {longest})
+                    return
         if answer.status != "OK":
-            raise translate.command_error(answer, "changing flags")
+            raise translate.busy(answer.text) or FolderRefused(
+                "The new server refuses to change flags in a folder.", detail=answer.text, code="flags_refused"
+            )
         for change in changes:
             yield change, change.key.uid in there
 

@@ -14,8 +14,8 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from migrator.errors import ConnectionLost
-from migrator.mail.messages import HEAD_OCTETS
-from migrator.sessions.octets import Octets, readable
+from migrator.mail.messages import HEAD_OCTETS, readable
+from migrator.sessions.octets import Octets
 from migrator.sessions.spool import Spool
 
 LITERAL_LIMIT = 2**32 - 1
@@ -35,11 +35,13 @@ class Answer:
 
     status: str
     text: str
+    whole: str = ""
+    """All of the text, where `text` was cut short for people."""
 
     @property
     def code(self) -> str:
         """The response code in upper case, with arguments (`APPENDUID 1 5:7`), or empty (RFC 9051, 7.1)."""
-        found = re.match(r"\[([^\]]*)\]", self.text)
+        found = re.match(r"\[([^\]]*)\]", self.whole or self.text)
         return found.group(1).upper() if found else ""
 
 
@@ -137,7 +139,7 @@ class Wire(Octets):
 def answer_of(line: bytes) -> Answer:
     """The rest of a tagged line, without the tag."""
     status, _, text = line.replace(b"\0", b"").strip().partition(b" ")
-    return Answer(status.decode("ascii", "replace").upper(), readable(text))
+    return Answer(status.decode("ascii", "replace").upper(), readable(text), text.decode("utf-8", "replace").strip())
 
 
 class WireIMAP4(imaplib.IMAP4):

@@ -19,9 +19,10 @@ from migrator.errors import (
     TlsMissing,
     UsageError,
 )
+from migrator.mail.messages import readable
 from migrator.sessions.connect import CONNECT_SECONDS, PORT_HINTS, AddressRule, connect, secure
 from migrator.sessions.endpoint import Endpoint
-from migrator.sessions.octets import Octets, Silence, readable, without
+from migrator.sessions.octets import Octets, Silence, without
 from migrator.sessions.pop3 import translate
 
 READ_SECONDS = 120.0

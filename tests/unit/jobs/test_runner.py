@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from migrator import errors
-from migrator.db.models import Job
+from migrator.db.models import Job, JobFolder
 from migrator.db.store import Database
 from migrator.db.vault import Vault
 from migrator.jobs import lease as leases
@@ -102,6 +102,22 @@ def test_waits_grow_and_in_the_end_a_person_is_asked(run: Slice, database: Datab
     assert row.state == JobState.BLOCKED
     assert len(waits) == 7
     assert waits == sorted(waits)
+
+
+def test_a_slice_that_got_on_is_no_failure_in_a_row(run: Slice, database: Database, job: int) -> None:
+    for number in range(12):
+        with database.writing() as session:
+            session.get_one(Job, job).not_before = None
+
+        def carries_one(*_: object, done: int = number, **__: object) -> dict[str, Any]:
+            with database.writing() as session:
+                row = session.get(JobFolder, 1) or JobFolder(id=1, job_id=job, position=0, source_name="INBOX")
+                row.found = row.copied = done + 1
+                session.add(row)
+            raise errors.ConnectionLost("cut")
+
+        run(carries_one)
+    assert making.row(database, job).state == JobState.QUEUED
 
 
 def test_an_exception_that_nobody_expected_fails_the_job_and_its_text_is_shown_to_nobody(

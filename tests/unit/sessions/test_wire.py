@@ -14,14 +14,13 @@ from hypothesis import strategies as st
 
 from migrator.errors import ConnectionLost, DiskFull, FolderRefused, ServerBusy, ServerRefused, Stopped
 from migrator.mail.folders import FolderRef, Role
-from migrator.mail.messages import MessageKey
+from migrator.mail.messages import MessageKey, readable
 from migrator.ports import Absence, Letter, Opened, Page, Unread, Want
 from migrator.sessions import octets as octets_module
-from migrator.sessions.imap import session as session_module
+from migrator.sessions.imap import listing as listing_module
 from migrator.sessions.imap.source import ImapSource
 from migrator.sessions.imap.target import ImapTarget
 from migrator.sessions.imap.wire import Wire, answer_of
-from migrator.sessions.octets import readable
 from migrator.sessions.spool import IN_MEMORY, Spool
 from tests.unit.sessions.scripted import CUT, SELECTED, Say, ScriptedServer, fetch, row, talking_to
 
@@ -213,13 +212,13 @@ def test_a_server_that_hides_messages_is_not_believed(monkeypatch: Patch) -> Non
 
 
 def test_an_expunge_between_two_windows_hides_nobody(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(session_module, "PAGE_ROWS", 2)
+    monkeypatch.setattr(listing_module, "PAGE_ROWS", 2)
     assert rows(monkeypatch, row(1, 4) + row(2, 5) + b"* 1 EXPUNGE\r\n", row(2, 9)) == [4, 5, 9]
 
 
 def test_an_expunge_while_messages_are_read_hides_nobody(monkeypatch: Patch) -> None:
     """UID FETCH may tell of expunged messages; the next window of the survey must know (traps.md, I)."""
-    monkeypatch.setattr(session_module, "PAGE_ROWS", 2)
+    monkeypatch.setattr(listing_module, "PAGE_ROWS", 2)
     server = ScriptedServer(
         FETCH=lambda line: row(2, 9) if b"2:2" in line else row(1, 4) + row(2, 5) if b"1:2" in line else b"",
         UID_FETCH=fetch(1, 4, b"hallo") + b"* 1 EXPUNGE\r\n",

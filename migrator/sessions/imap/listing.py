@@ -1,0 +1,98 @@
+"""Listing an open folder's messages: UID, flags, internal date, size (RFC 9051, 6.4.5).
+
+Windows are of sequence numbers and plain FETCH: UID windows explode on sparse UIDs. Every EXPUNGE that
+the server tells, also while messages are read between two pages, moves the window, so that nothing is left out.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from migrator.errors import FolderRefused
+from migrator.mail.flags import normalised
+from migrator.mail.messages import MessageKey, Row
+from migrator.ports import Page
+from migrator.sessions.imap import translate
+from migrator.sessions.imap.replies import fetched, flags_of, instant_of, number_of
+from migrator.sessions.imap.session import ImapSession
+from migrator.sessions.imap.wire import Answer
+
+PAGE_ROWS = 2000
+LARGEST = 2**32 - 1
+"""IMAP's numbers have 32 bits; a larger size is a mistake, and sizes are hints."""
+
+
+def rows(session: ImapSession, validity: int, *, floor: int = 1) -> Iterator[Page]:
+    """The open folder's rows with UID >= floor, in pages, in key order.
+
+    Raises FolderRefused at the end where the server hides messages: what it shows was yielded.
+    """
+    assert session.selected is not None
+    if floor > 1:
+        page = _window(session, b"UID FETCH %d:*" % floor, validity)
+        yield Page([row for row in page if row.key.uid >= floor])
+        return
+    expunged = session.wire.expunged
+    position, last, hidden = 0, session.selected.messages, 0
+    while position < last:
+        end = min(position + PAGE_ROWS, last)
+        page = _window(session, b"FETCH %d:%d" % (position + 1, end), validity)
+        if len(page) < end - position and not expunged:
+            page = _ask_singly(session, page, position + 1, end, validity)
+            if not expunged:
+                hidden += end - position - len(page)
+        position = end
+        yield Page(page)
+        for number in expunged:
+            position, last = position - (number <= position), last - 1
+        expunged.clear()
+    if hidden:
+        raise FolderRefused(
+            f"The server hides {hidden} messages of this folder.",
+            hint="Compare the number of messages with the provider's webmail, and ask the provider.",
+        )
+
+
+def _window(session: ImapSession, command: bytes, validity: int) -> list[Row]:
+    """One FETCH; a message may be told in several responses. NO for what another client deleted is no failure."""
+    found: dict[int, dict[str, Any]] = defaultdict(dict)
+    run = session.wire.finish(session.wire.start(command + b" (UID FLAGS INTERNALDATE RFC822.SIZE)"))
+    while True:
+        try:
+            parts = next(run)
+        except StopIteration as end:
+            answer: Answer = end.value
+            break
+        got = fetched(parts)
+        if got is not None:
+            got.close()
+            if got.uid:
+                found[got.uid] |= got.items
+    if answer.status != "OK":
+        if not answer.code.startswith("EXPUNGEISSUED"):
+            raise translate.command_error(answer, "listing messages")
+        session.command(b"NOOP")  # the server tells what is gone (RFC 2180, 4.1)
+    asked = (uid for uid, items in found.items() if "RFC822.SIZE" in items or "INTERNALDATE" in items)
+    return [_row(uid, found[uid], validity) for uid in sorted(asked)]
+
+
+def _row(uid: int, items: dict[str, Any], validity: int) -> Row:
+    size = items.get("RFC822.SIZE")
+    return Row(
+        key=MessageKey(validity, uid),
+        size=min(max(0, number_of(size)), LARGEST) if isinstance(size, bytes) else 0,
+        flags=normalised(flags_of(items.get("FLAGS"))),
+        instant=instant_of(items.get("INTERNALDATE")),
+    )
+
+
+def _ask_singly(session: ImapSession, page: list[Row], first: int, last: int, validity: int) -> list[Row]:
+    """Messages that the server left out of its answer (quirks.md, 4) are asked for one by one."""
+    known = {row.key.uid: row for row in page}
+    for number in range(first, last + 1):
+        known |= {row.key.uid: row for row in _window(session, b"FETCH %d" % number, validity)}
+    if len(known) < last - first + 1:
+        session.command(b"NOOP")  # perhaps it may tell only now what another client deleted
+    return [known[uid] for uid in sorted(known)]
