@@ -80,7 +80,18 @@ def run(ends: Ends, options: Options) -> Outcome:
     quiet = Quiet(ends.clock, ends.stop, options.quiet_seconds)
     _settle_astray(ends, mapping, quiet)
     _Round(ends, options, mapping, quiet, outcome).carry_all()
+    _tell_alike(ends, mapping)
     return outcome
+
+
+def _tell_alike(ends: Ends, mapping: MappingPlan) -> None:
+    """Folders that the target took for one although we did not: both are in it, and a person should know."""
+    if not mapping.alike:
+        return
+    there, to_name = {info.name for info in ends.target.folders()}, ends.target.traits.namespace.to_name
+    for one, other in mapping.alike:
+        if not {to_name(one.target_path), to_name(other.target_path)} <= there:
+            ends.ledger.warn("names_alike", other.source.name, one.source.name)
 
 
 class _Round:

@@ -183,8 +183,8 @@ class RetryingSource:
 
     @property
     def traits(self) -> Traits:
-        """Of the end that is open now."""
-        return self._reopening.end().traits
+        """Of the end that is open now, opened again if need be."""
+        return self._reopening.again(lambda end: end.traits)  # type: ignore[return-value]
 
     def folders(self) -> Sequence[FolderInfo]:
         """All folders."""
@@ -211,8 +211,8 @@ class RetryingTarget:
 
     @property
     def traits(self) -> Traits:
-        """Of the end that is open now."""
-        return self._reopening.end().traits
+        """Of the end that is open now, opened again if need be."""
+        return self._reopening.again(lambda end: end.traits)  # type: ignore[return-value]
 
     def folders(self) -> Sequence[FolderInfo]:
         """All folders."""

@@ -37,6 +37,8 @@ class MappingPlan:
     collisions: tuple[tuple[FolderInfo, str], ...] = ()
     warnings: tuple[tuple[str, str, str], ...] = field(default=())
     """(code, folder, detail) for the report."""
+    alike: tuple[tuple[FolderPair, FolderPair], ...] = ()
+    """Pairs whose names at the target differ in case or in Unicode form only: some servers take them for one."""
 
 
 def plan_mapping(
@@ -73,18 +75,16 @@ def plan_mapping(
         if other is not pair:
             warnings.append(("folders_merged", info.name, f"{other.source.name} → {namespace.to_name(fitted)}"))
         pairs.append(pair)
-    warnings.extend(_alike(pairs, namespace))
-    return MappingPlan(tuple(pairs), tuple(left_out), tuple(collisions), tuple(warnings))
+    return MappingPlan(tuple(pairs), tuple(left_out), tuple(collisions), tuple(warnings), tuple(_alike(pairs)))
 
 
-def _alike(pairs: Sequence[FolderPair], namespace: Namespace) -> list[tuple[str, str, str]]:
-    """Names that some servers take for one: they differ in case or in Unicode form only."""
+def _alike(pairs: Sequence[FolderPair]) -> list[tuple[FolderPair, FolderPair]]:
     seen: dict[tuple[str, ...], FolderPair] = {}
-    found: list[tuple[str, str, str]] = []
+    found: list[tuple[FolderPair, FolderPair]] = []
     for pair in pairs:
         other = seen.setdefault(tuple(comparable(level) for level in pair.target_path), pair)
         if other is not pair and other.target_path != pair.target_path:
-            found.append(("names_alike", pair.source.name, namespace.to_name(other.target_path)))
+            found.append((other, pair))
     return found
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -305,11 +306,31 @@ def test_a_folder_that_is_excluded_when_the_job_is_retried_adds_up(world: World)
     assert_sums(world)
 
 
-def test_folders_that_a_server_without_case_takes_for_one_are_pointed_out(world: World) -> None:
+class _Caseless(dict[str, MemoryFolder]):
+    """Folders of a server that takes `a` and `A` for one."""
+
+    def _known(self, name: str) -> str:
+        return next((known for known in dict.__iter__(self) if known.casefold() == name.casefold()), name)
+
+    def __getitem__(self, name: str) -> MemoryFolder:
+        return super().__getitem__(self._known(name))
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return super().get(self._known(name), default)
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(self._known(str(name)))
+
+
+@pytest.mark.parametrize("caseless", [True, False])
+def test_folders_that_a_server_takes_for_one_are_pointed_out(world: World, caseless: bool) -> None:
+    if caseless:
+        world.new.folders = _Caseless(world.new.folders)
     fill(world, "Projekte", 1)
     fill(world, "projekte", 1)
     world.run()
-    assert ("names_alike", "projekte") in world.warnings()
+    assert (("names_alike", "projekte") in world.warnings()) is caseless
+    assert there(world) == 2
 
 
 # ---- proofs --------------------------------------------------------------------------------------------------------

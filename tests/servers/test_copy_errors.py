@@ -189,7 +189,7 @@ CASES = {
     "a password stands in an unknown option": Case(
         _source(lambda s: f"imaps://info@old.example?password={SECRET}"), 2, "usage", "password="
     ),
-    "the source speaks POP3": Case(_source(lambda s: "pop3s://info@old.example"), 2, "usage", "pop3"),
+    "the target speaks POP3": Case(_target(lambda s: "pop3s://info@new.example"), 2, "usage", "pop3"),
     "nothing is given": Case(lambda s: ["copy"], 2, "usage", "SOURCE"),
     "the target is missing": Case(lambda s: ["copy", s.source], 2, "usage", "TARGET"),
     "an option is unknown": Case(_plus("--delete"), 2, "usage", "--delete"),

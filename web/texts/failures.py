@@ -173,7 +173,7 @@ WARNINGS: Final[Mapping[str, LazyString]] = {
     "source_validity_changed": _("The old server renumbered a folder; its mail was matched anew"),
     "target_validity_changed": _("The new server renumbered a folder; its mail was matched anew"),
     "not_seen_again": _("The new server accepted messages and does not list them"),
-    "names_alike": _("Two folders have names that some servers take for one"),
+    "names_alike": _("The new server took two folders for one: their names differ in upper and lower case only"),
     "date_not_kept": _("The new server did not keep the date of messages"),
     "flags_not_kept": _("The new server did not keep marks like “read” of messages"),
     "altered_by_target": _("The new server altered messages slightly when storing them"),
