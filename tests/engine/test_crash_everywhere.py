@@ -254,25 +254,16 @@ CASES["the_target_was_made_anew_replay"] = Case(the_target_was_made_anew, same_a
 
 ALWAYS = ("target.append", "target.commit", "target.sent", "target.stored", "target.flags", "target.flagged")
 """Steps at which a connection is broken each time; at others three times will do."""
-SLOW = {
-    "without_uidnext",
-    "without_uidplus",
-    "octets_are_altered_without_uidplus",
-    "every_append_may_become_a_zombie",
-    "dates_are_not_kept",
-    "somebody_carried_before_us_without_uidplus",
-    "somebody_carried_more_twins_than_we_have",
-}
-"""Cases that differ little from others."""
+QUICK = "plain"
+"""The case that `make test-fast` runs too."""
 
 
-def cases(*names: str, slow: tuple[str, ...] = ()) -> pytest.MarkDecorator:
-    """These cases, or all of them; slow ones are left out of `make test-fast`."""
-    chosen = [(name, SLOW if not names else slow) for name in (*names, *slow)] or [(name, SLOW) for name in CASES]
-    return pytest.mark.parametrize(
-        "case",
-        [pytest.param(CASES[name], id=name, marks=pytest.mark.slow if name in late else []) for name, late in chosen],
-    )
+def cases(*names: str) -> pytest.MarkDecorator:
+    """These cases, or all of them; only one is for `make test-fast`."""
+    params = [
+        pytest.param(CASES[name], id=name, marks=[] if name == QUICK else pytest.mark.slow) for name in names or CASES
+    ]
+    return pytest.mark.parametrize("case", params)
 
 
 Begin = Callable[[Case], World]
@@ -332,12 +323,10 @@ def test_a_process_may_die_at_every_step(begin: Begin, case: Case) -> None:
     "plain",
     "every_append_may_become_a_zombie",
     "flags_changed_at_both_ends",
-    slow=(
-        "without_uidplus_and_multiappend",
-        "octets_are_altered_without_uidplus",
-        "zombies_without_uidplus",
-        "somebody_carried_before_us",
-    ),
+    "without_uidplus_and_multiappend",
+    "octets_are_altered_without_uidplus",
+    "zombies_without_uidplus",
+    "somebody_carried_before_us",
 )
 def test_a_connection_may_break_at_every_step(begin: Begin, case: Case) -> None:
     def lose(step: str) -> None:
@@ -356,12 +345,10 @@ def test_a_connection_may_break_at_every_step(begin: Begin, case: Case) -> None:
     "plain",
     "without_uidplus",
     "somebody_carried_before_us",
-    slow=(
-        "every_append_may_become_a_zombie",
-        "one_message_is_refused",
-        "the_source_was_renumbered",
-        "the_target_was_made_anew_replay",
-    ),
+    "every_append_may_become_a_zombie",
+    "one_message_is_refused",
+    "the_source_was_renumbered",
+    "the_target_was_made_anew_replay",
 )
 def test_a_stop_at_every_question_loses_nothing_and_leaves_nothing_in_doubt(begin: Begin, case: Case) -> None:
     known: set[str] = set()
@@ -379,7 +366,11 @@ def test_a_stop_at_every_question_loses_nothing_and_leaves_nothing_in_doubt(begi
     assert number > 3
 
 
-@cases("plain", slow=("without_uidplus", "one_message_is_refused"))
+@cases(
+    "plain",
+    "without_uidplus",
+    "one_message_is_refused",
+)
 def test_who_has_lost_the_lease_writes_nothing_more(begin: Begin, case: Case) -> None:
     for number in changes_of(begin, case):
         world = begin(case)

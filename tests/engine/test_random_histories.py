@@ -20,7 +20,7 @@ from migrator.sessions.memory import Break, FakeStop, altered_as_dovecot_does
 from tests.engine.world import Died, World, assert_at_rest, assert_sums, days, mail
 
 SEQUENCES = 300
-QUICK = 50
+QUICK = 15
 STEPS = ("target.append", "target.commit", "target.stored", "pair.step", "source.read", "source", "target", "")
 """Where something may befall a run."""
 MERGED = {"INBOX": "INBOX", "Sent": "Sent", "Gesendet": "Sent"}

@@ -18,6 +18,8 @@ from tests.web.conftest import EMAIL, PASSWORD, Browser
 from tests.web.gallery import Gallery
 from web import create_app
 
+pytestmark = pytest.mark.slow
+
 NASTY = (
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',

@@ -28,6 +28,8 @@ from migrator.settings import Settings
 from tests.making import row
 from tests.worker.crew import alive, descendants, environment_of, until
 
+pytestmark = pytest.mark.slow  # real processes
+
 Make = Callable[..., int]
 
 

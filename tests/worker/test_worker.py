@@ -20,6 +20,8 @@ from tests.making import NEW_PASSWORD, OLD_PASSWORD, row
 from tests.worker.crew import Crew, kill, until
 from worker import queue
 
+pytestmark = pytest.mark.slow  # real processes
+
 Make = Callable[..., int]
 Put = Callable[[int], None]
 
@@ -119,7 +121,6 @@ def test_a_warm_stop_gives_the_job_back_and_ends_everything_with_zero(
     assert queries.workers_alive(database, datetime.now(UTC)) == 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("any_broker", ["embedded"])
 def test_a_slice_that_does_not_stop_keeps_no_orphan_alive(crew: Crew, put: Put, make: Make, database: Database) -> None:
     worker = crew.worker()
