@@ -198,16 +198,31 @@ def load_passwords(environ: Mapping[str, str] | None = None) -> Passwords:
 
 
 def child_environment(settings: Settings) -> dict[str, str]:
-    """The environment for a child process that shall have exactly these settings. It may hold URLs with passwords."""
+    """The environment for a child process that shall have exactly these settings.
+
+    It may hold URLs with passwords; those that came out of a file are handed on as that file.
+    """
     ours = (PREFIX, "PYTHONUNBUFFERED")
     handed_on = {name: value for name, value in os.environ.items() if not name.startswith(ours) or name in _FOR_TESTS}
     for known in KNOWN:
         value = getattr(settings, known.field)
         if known.field == "allowed_networks":
             value = ",".join(map(str, value))
-        if value is not None:
+        file = _same_file(known, value)
+        if file:
+            handed_on[f"{known.variable}_FILE"] = file
+        elif value is not None:
             handed_on[known.variable] = str(value)
     return handed_on | {"PYTHONUNBUFFERED": "1"}
+
+
+def _same_file(known: Known, value: object) -> str:
+    """The file that our own environment names for this setting, if its value is still the one that stands there."""
+    file = os.environ.get(f"{known.variable}_FILE", "") if known.secret else ""
+    try:
+        return file if file and known.read(_text(known, os.environ)) == value else ""
+    except (ValueError, OSError, RuntimeError):
+        return ""
 
 
 def _unknown(given: Mapping[str, str]) -> list[str]:

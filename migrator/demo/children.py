@@ -105,6 +105,11 @@ class Child:
 # ------------------------------------------------------------------ the keeper's side, in a process of its own
 
 
+def end_with_parent() -> None:
+    """For `preexec_fn`: this process gets SIGTERM when its parent ends, however that ends (Linux)."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def _prctl(option: int, value: int) -> None:
     """Tell the kernel how we belong together (Linux; elsewhere the pipe alone must do)."""
     if sys.platform == "linux":

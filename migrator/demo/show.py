@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from migrator.demo.children import end_with_parent
 from migrator.demo.filling import fill
 from migrator.demo.servers import LocalServer, dovecot_available, free_ports, start_dovecot, start_pymap
 from migrator.errors import ConnectError, Defect, PostwagenError
@@ -89,8 +90,9 @@ class Service:
         self._log = (settings.data_dir / "serve.log").open("wb")
         command = [sys.executable, "-m", "migrator.cli", "serve", "--port", str(port)]
         self._child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, env=child_environment(settings)
-        )
+            command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, env=child_environment(settings),
+            preexec_fn=end_with_parent,  # noqa: PLW1509 - it calls prctl and nothing else
+        )  # fmt: skip
 
     def wait_ready(self) -> None:
         """Until /readyz says so. Raises Defect with the end of the log."""
@@ -157,6 +159,7 @@ def _follow(service: Service, job: dict[str, Any], title: str, console: Console)
 def run(*, keep: bool, console: Console) -> int:
     """The whole show; the exit code."""
     began = time.monotonic()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended like Ctrl-C: nothing stays behind
     directory = Path(tempfile.mkdtemp(prefix="postwagen-demo-"))
     try:
         with mail_servers(directory) as servers:

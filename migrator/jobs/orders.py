@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final
 
 from migrator.errors import UsageError
 from migrator.jobs.states import JobKind
-from migrator.sessions.endpoint import MECHANISMS, fingerprint_digits
+from migrator.sessions.endpoint import MECHANISMS, PORTS, fingerprint_digits
 from migrator.sessions.guard import MAIL_PORTS, Network, allowed
 
 Problem = tuple[str, str, str]
@@ -60,6 +60,11 @@ class NewJob:
     target: NewEndpoint
     options: dict[str, Any]
     created_by: str
+
+
+def usual_port(protocol: str, security: str) -> int:
+    """Where a server of this kind listens unless somebody says otherwise; 993 where the kind is unknown."""
+    return PORTS.get((protocol, security), PORTS["imap", "tls"])
 
 
 class Invalid(UsageError):

@@ -12,11 +12,16 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from migrator.errors import UsageError
 
 _SCHEMES = {
-    "imaps": ("imap", "tls", 993),
-    "imap": ("imap", "starttls", 143),
-    "pop3s": ("pop3", "tls", 995),
-    "pop3": ("pop3", "starttls", 110),
+    "imaps": ("imap", "tls"),
+    "imap": ("imap", "starttls"),
+    "pop3s": ("pop3", "tls"),
+    "pop3": ("pop3", "starttls"),
 }
+PORTS = {
+    ("imap", "tls"): 993, ("imap", "starttls"): 143, ("imap", "none"): 143,
+    ("pop3", "tls"): 995, ("pop3", "starttls"): 110, ("pop3", "none"): 110,
+}  # fmt: skip
+"""The port of each protocol and security, where nobody says another."""
 _QUERY = ("security", "cafile", "fingerprint", "address", "auth", "authzid", "master")
 _FINGERPRINT = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 
@@ -75,7 +80,8 @@ def parse_url(url: str, credential: Credential) -> Endpoint:
             f"{_shown(url)} is no endpoint.",
             hint="Write it like imaps://user%40example.org@mail.example.org or imap://user@host (STARTTLS).",
         )
-    protocol, security, default_port = _SCHEMES[parts.scheme]
+    protocol, security = _SCHEMES[parts.scheme]
+    default_port = PORTS[protocol, security]
     if parts.password is not None:
         raise UsageError(
             "A password must not stand in a URL, where process lists and logs would show it.",

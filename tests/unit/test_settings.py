@@ -87,3 +87,18 @@ def test_a_child_gets_exactly_these_settings(tmp_path: Path, monkeypatch: pytest
     assert load(handed_on) == parent
     assert "POSTWAGEN_SOURCE_PASSWORD" not in handed_on
     assert "PATH" in handed_on
+
+
+def test_a_secret_that_came_out_of_a_file_is_handed_on_as_that_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "url"
+    file.write_text("postgresql://app:geheim@db/postwagen\n")
+    monkeypatch.setenv("POSTWAGEN_DATABASE_URL_FILE", str(file))
+    settings = load(data_dir=tmp_path)
+    handed_on = child_environment(settings)
+    assert "geheim" not in str(handed_on)
+    assert load(handed_on).database_url == settings.database_url
+    other = child_environment(load(data_dir=tmp_path, database_url=f"sqlite:///{tmp_path}/other"))
+    assert other["POSTWAGEN_DATABASE_URL"] == f"sqlite:///{tmp_path}/other"
+    assert "POSTWAGEN_DATABASE_URL_FILE" not in other

@@ -62,6 +62,26 @@ def only_job(database: Database) -> Job:
         return session.query(Job).one()
 
 
+@pytest.mark.parametrize(("chosen", "security", "port"), [("pop3-tls", "tls", 995), ("pop3-starttls", "starttls", 110)])
+def test_an_inbox_is_collected_by_pop3_where_that_is_chosen(
+    staff: Browser, database: Database, chosen: str, security: str, port: int
+) -> None:
+    staff.post("/jobs/new", {**FORM, "source.security": chosen})
+    job = only_job(database)
+    with database.reading() as session:
+        source = session.get_one(Endpoint, job.source_id)
+    assert (source.protocol, source.security, source.port) == ("pop3", security, port)
+    again = staff.get(f"/jobs/new?like={job.id}").text
+    assert f'value="{chosen}" selected' in again
+
+
+def test_mail_is_never_written_by_pop3(staff: Browser, database: Database) -> None:
+    answer = staff.post("/jobs/new", {**FORM, "target.security": "pop3-tls"})
+    assert answer.status_code == 422
+    with database.reading() as session:
+        assert session.query(Job).count() == 0
+
+
 def test_an_order_becomes_a_job_and_goes_into_the_queue(
     staff: Browser, database: Database, vault: Vault, queue: list[int]
 ) -> None:

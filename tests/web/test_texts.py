@@ -267,7 +267,7 @@ class Words(HTMLParser):
 
 
 UNTRANSLATED = re.compile(r"[A-Za-zÄÖÜäöüß]{2,}")
-NAMES = {"Postwagen", "TLS", "STARTTLS", "imap.example.org", "sha256", "BEGIN", "CERTIFICATE"}
+NAMES = {"Postwagen", "TLS", "STARTTLS", "STLS", "imap.example.org", "sha256", "BEGIN", "CERTIFICATE"}
 """Names, which are the same in every language."""
 
 

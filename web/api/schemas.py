@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from migrator.jobs.operations import NewEndpoint, NewJob
+from migrator.jobs.orders import usual_port
 from migrator.jobs.states import JobKind, JobState
 from migrator.jobs.views import Counts, EndpointView, FailureView, FolderView, JobLine, JobView
-from web.jobs.forms import PORTS
 
 Text = Annotated[str, Field(min_length=1, max_length=1_000)]
 Securities = Literal["tls", "starttls", "none"]
@@ -28,22 +28,22 @@ class _In(BaseModel):
 class Endpoint(_In):
     """Where and how to log in. The password is stored sealed and never given back."""
 
-    protocol: Literal["imap"]
+    protocol: Annotated[Literal["imap", "pop3"], Field(description="`pop3` for the source only: its inbox.")]
     host: Annotated[str, Field(min_length=1, max_length=255, examples=["imap.example.org"])]
-    port: Annotated[int, Field(ge=1, le=65_535, description="Without it 993 for tls, otherwise 143.")] | None = None
+    port: Annotated[int, Field(ge=1, le=65_535, description="Without it 993, 143, 995 or 110.")] | None = None
     security: Annotated[Securities, Field(description="`starttls` is required then; `none` is clear text.")] = "tls"
     user: Annotated[str, Field(min_length=1, max_length=320)]
     password: Annotated[str, Field(min_length=1, max_length=4_096, repr=False, json_schema_extra={"writeOnly": True})]
     ca_pem: Annotated[str, Field(max_length=100_000, description="PEM text of an authority to trust.")] | None = None
     fingerprint: Annotated[str, Field(max_length=200, description="`sha256:` and 64 hexadecimal digits.")] | None = None
     address: Annotated[str, Field(max_length=64, description="Connect there; the host stays for TLS.")] | None = None
-    auth: Literal["", "login", "plain"] = ""
+    auth: Literal["", "login", "plain", "apop", "xoauth2"] = ""
     authzid: Annotated[str, Field(max_length=320)] = ""
 
     def ordered(self) -> NewEndpoint:
         """As an order names it."""
         values = self.model_dump()
-        return NewEndpoint(**{**values, "port": self.port or PORTS[self.security]})
+        return NewEndpoint(**{**values, "port": self.port or usual_port(self.protocol, self.security)})
 
 
 class Options(_In):

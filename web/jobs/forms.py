@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from migrator.jobs.operations import NewEndpoint, NewJob
+from migrator.jobs.orders import usual_port
 from migrator.jobs.states import JobKind
 from migrator.jobs.views import EndpointView, JobView
 from migrator.planning.mapping import MappingRules
 
-PORTS: Final = {"tls": 993, "starttls": 143, "none": 143}
 ENDS: Final = ("source", "target")
 SIZES: Final = (10, 25, 50, 100, 150)
 """Largest sizes that the form offers, in MB."""
@@ -29,6 +29,7 @@ class EndForm:
     user: str = ""
     host: str = ""
     security: str = "tls"
+    """`tls`, `starttls`, `none`; behind `pop3-` where that is the protocol."""
     port: str = ""
     address: str = ""
     fingerprint: str = ""
@@ -112,12 +113,13 @@ def like(job: JobView) -> JobForm:
 
 def endpoint(form: EndForm, password: str) -> NewEndpoint:
     """The end as an order names it."""
-    port = form.port or str(PORTS.get(form.security, 993))
+    protocol, security = ("pop3", form.security[5:]) if form.security.startswith("pop3-") else ("imap", form.security)
+    port = form.port or str(usual_port(protocol, security))
     return NewEndpoint(
-        protocol="imap",
+        protocol=protocol,
         host=form.host,
         port=int(port) if port.isascii() and port.isdigit() and len(port) < 7 else 0,
-        security=form.security,
+        security=security,
         user=form.user,
         password=password,
         ca_pem=form.ca_pem or None,
@@ -157,8 +159,8 @@ def _end_of(view: EndpointView) -> EndForm:
     return EndForm(
         user=view.user,
         host=view.host,
-        security=view.security,
-        port="" if view.port == PORTS.get(view.security) else str(view.port),
+        security=f"pop3-{view.security}" if view.protocol == "pop3" else view.security,
+        port="" if view.port == usual_port(view.protocol, view.security) else str(view.port),
         address=view.address or "",
         fingerprint=f"sha256:{view.fingerprint}" if view.fingerprint else "",
     )

@@ -232,6 +232,8 @@ def connection_facts(job: JobView) -> list[tuple[str, str, str]]:
 
 def _end_note(end: EndpointView) -> str:
     secured = {"tls": "TLS", "starttls": "STARTTLS"}.get(end.security) or _("clear text, not encrypted")
+    if end.protocol == "pop3":
+        secured = f"POP3, {secured}"
     extra = [_("certificate pinned")] if end.fingerprint else []
     extra += [_("own authority")] if end.has_ca else []
     return ", ".join([secured, *extra, *([_("address %(address)s", address=end.address)] if end.address else [])])
