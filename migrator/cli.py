@@ -20,6 +20,8 @@ _COMMANDS = {
     "copy": "migrator.commands.carrying:copy",
     "verify": "migrator.commands.carrying:verify",
     "check": "migrator.commands.checking:check",
+    "archive": "migrator.commands.carrying:archive",
+    "play-in": "migrator.commands.carrying:play_in",
     "demo": "migrator.commands.demonstrating:demo",
     "user": "migrator.commands.staff:user",
     "token": "migrator.commands.staff:token",
@@ -27,7 +29,7 @@ _COMMANDS = {
     "key": "migrator.commands.upkeep:key",
 }
 
-_ONE_SHOT = ("copy", "verify", "check")
+_ONE_SHOT = ("copy", "verify", "check", "archive", "play-in")
 
 
 class _Lazy(click.Group):

@@ -22,7 +22,7 @@ class Origin:
 
 
 def address_of_folder(seal: ArchiveSeal, name: str) -> bytes:
-    """`name`: the levels, joined (`target.SEPARATOR`)."""
+    """`name`: the levels, joined (`mail.folders.SEPARATOR`)."""
     return seal.address("folder", name.encode())
 
 

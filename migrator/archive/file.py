@@ -105,6 +105,24 @@ class ArchiveFile:
             raise ArchiveUnusable(f"{self.path} is no whole archive: {name} is missing.")
         return bytes(row[0])
 
+    @property
+    def account(self) -> str:
+        """Whose mail lies in it (an Endpoint's identity), or empty."""
+        row = self.one("SELECT value FROM meta WHERE name = 'account'")
+        return self.seal.unseal_row(row[0], b"account").decode() if row else ""
+
+    def claim(self, account: str) -> None:
+        """From now on it holds this account's mail. Raises ArchiveUnusable where it holds somebody else's."""
+        known = self.account
+        if known and known != account:
+            raise ArchiveUnusable(
+                f"The archive {self.path} holds the mail of {known}.", hint="Name another file for this mailbox."
+            )
+        if not known:
+            with self.writing() as sql:
+                sealed = self.seal.seal_row(account.encode(), b"account")
+                sql.execute("INSERT INTO meta VALUES ('account', ?)", (sealed,))
+
     # ---- transactions --------------------------------------------------------------------------------------------
 
     @contextmanager

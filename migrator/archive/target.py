@@ -14,7 +14,7 @@ from migrator.archive.file import ArchiveFile
 from migrator.archive.reading import letter_of
 from migrator.errors import ArchiveDamaged, FolderRefused, Stopped
 from migrator.mail.flags import SYSTEM_FLAGS
-from migrator.mail.folders import FolderInfo, FolderPath, FolderRef, Namespace, Role
+from migrator.mail.folders import SEPARATOR, FolderInfo, FolderPath, FolderRef, Namespace, Role
 from migrator.mail.messages import MessageKey, Row
 from migrator.ports import (
     Absence,
@@ -31,8 +31,6 @@ from migrator.ports import (
     Want,
 )
 
-SEPARATOR = "\x1f"
-"""Between the levels of a folder's name in an archive: no server's folder can hold it."""
 PAGE_ROWS = 2000
 _SYSTEM = frozenset(SYSTEM_FLAGS.values())
 

@@ -1,4 +1,4 @@
-"""`postwagen copy` and `postwagen verify`."""
+"""`postwagen copy`, `verify`, `archive` and `play-in`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import click
 
 from migrator import settings as all_settings
 from migrator.cli import complain
+from migrator.commands.archives import ARCHIVE, archive_source, archive_target
 from migrator.commands.passwords import supplier
 from migrator.commands.progress import Bars, Silence, summary
 from migrator.errors import UsageError
@@ -26,33 +28,77 @@ from migrator.sessions.endpoint import Endpoint, parse_url
 from migrator.settings import Settings
 
 
-def _common(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in reversed((
-        click.argument("source"),
-        click.argument("target"),
-        click.option("--json", "as_json", is_flag=True, help="Exactly one JSON object on standard output."),
-        click.option("--state", type=click.Path(path_type=Path), help="The ledger. Default: in the data directory."),
-        click.option("--map", "mapping", multiple=True, metavar="OLD=NEW", help="This folder goes there (repeatable)."),
-        click.option("--include", multiple=True, metavar="GLOB", help="Only folders whose whole name matches."),
-        click.option("--exclude", multiple=True, metavar="GLOB", help="Not folders whose whole name matches."),
-        click.option("--under", default="", metavar="FOLDER", help="Put everything under this folder."),
-        click.option("--source-password-file", metavar="FILE", help="First line; - for standard input."),
-        click.option("--target-password-file", metavar="FILE", help="First line; - for standard input."),
-        click.option("--connections", type=click.IntRange(1, 16), default=1, help="At most so many per server."),
-        click.option("--quiet", is_flag=True, help="No progress."),
-    )):  # fmt: skip
+class _Moment(click.ParamType[str]):
+    """A point in time; without a zone it is that of this machine."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """ISO 8601, in UTC."""
+        try:
+            return datetime.fromisoformat(str(value)).astimezone(UTC).isoformat()
+        except ValueError:
+            self.fail(f"{value} is no time; write it like 2026-11-22T18:00+01:00.", param, ctx)
+
+
+def _with(command: Callable[..., Any], *options: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(options):
         command = option(command)
     return command
+
+
+def _common(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What all of them take."""
+    return _with(
+        command,
+        click.option("--json", "as_json", is_flag=True, help="Exactly one JSON object on standard output."),
+        click.option("--state", type=click.Path(path_type=Path), help="The ledger. Default: in the data directory."),
+        click.option("--include", multiple=True, metavar="GLOB", help="Only folders whose whole name matches."),
+        click.option("--exclude", multiple=True, metavar="GLOB", help="Not folders whose whole name matches."),
+        click.option("--connections", type=click.IntRange(1, 16), default=1, help="At most so many per server."),
+        click.option("--quiet", is_flag=True, help="No progress."),
+    )  # fmt: skip
+
+
+def _from_server(command: Callable[..., Any]) -> Callable[..., Any]:
+    return _with(
+        command, click.option("--source-password-file", metavar="FILE", help="First line; - for standard input.")
+    )
+
+
+def _to_server(command: Callable[..., Any]) -> Callable[..., Any]:
+    return _with(
+        command,
+        click.option("--map", "mapping", multiple=True, metavar="OLD=NEW", help="This folder goes there (repeatable)."),
+        click.option("--under", default="", metavar="FOLDER", help="Put everything under this folder."),
+        click.option("--target-password-file", metavar="FILE", help="First line; - for standard input."),
+    )
+
+
+def _writing(command: Callable[..., Any]) -> Callable[..., Any]:
+    return _with(
+        command,
+        click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing at the target."),
+        click.option("--max-octets", type=click.IntRange(1), help="Leave larger messages behind, and say so."),
+        click.option("--recreated", type=click.Choice(["replay", "keep"]), help="If a folder of ours was made anew."),
+    )  # fmt: skip
+
+
+_KEY_FILE = click.option(
+    "--key-file", type=click.Path(path_type=Path), help="The archive's key. Default: ARCHIVE.key, beside it."
+)
 
 
 @click.command(
     short_help="Carry a mailbox; again: what is new.",
     epilog="Example: postwagen copy imaps://info%40example.org@old.example imaps://…@new.example",
 )
+@click.argument("source")
+@click.argument("target")
 @_common
-@click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing at the target.")
-@click.option("--max-octets", type=click.IntRange(1), help="Leave larger messages behind, and say so.")
-@click.option("--recreated", type=click.Choice(["replay", "keep"]), help="If a folder that we filled was made anew.")
+@_from_server
+@_to_server
+@_writing
 def copy(source: str, target: str, as_json: bool, quiet: bool, **given: Any) -> int:
     """Carry a mailbox: all folders, messages, flags and dates. Run it again: it carries only what is new.
 
@@ -67,7 +113,12 @@ def copy(source: str, target: str, as_json: bool, quiet: bool, **given: Any) -> 
     short_help="Prove that all of it arrived.",
     epilog="Example: postwagen verify imaps://info%40example.org@old.example imaps://…@new.example",
 )
+@click.argument("source")
+@click.argument("target")
 @_common
+@_from_server
+@_to_server
+@_KEY_FILE
 @click.option(
     "--level", type=click.Choice(["counts", "fingerprints", "digests"]), default="digests", show_default=True,
     help="How closely to look; digests reads every octet of both ends.",
@@ -77,15 +128,63 @@ def verify(source: str, target: str, as_json: bool, quiet: bool, **given: Any) -
     return _carry(JobKind.VERIFY, source, target, as_json, quiet, given)
 
 
+@click.command(
+    short_help="Put a mailbox into an archive; again: the next pass.",
+    epilog="Example: postwagen archive imaps://info%40example.org@old.example info.pwa",
+)
+@click.argument("source")
+@click.argument("archive")
+@_common
+@_from_server
+@_KEY_FILE
+@click.option("--max-octets", type=click.IntRange(1), help="Leave larger messages behind, and say so.")
+def archive(source: str, archive: str, as_json: bool, quiet: bool, **given: Any) -> int:
+    """Put a mailbox into ARCHIVE, one sealed file. Run it again: each pass is a point in time, and costs what is new.
+
+    SOURCE as for copy, or pop3s://user@host. The archive's key lies in a file of its own beside it, made with it: keep
+    a copy elsewhere. Without the key nobody reads the archive, you included.
+    """
+    return _carry(JobKind.ARCHIVE, source, archive, as_json, quiet, given)
+
+
+@click.command(
+    "play-in",
+    short_help="Put an archive's mail into a mailbox.",
+    epilog="Example: postwagen play-in info.pwa imaps://info%40example.org@new.example",
+)
+@click.argument("archive")
+@click.argument("target")
+@_common
+@_to_server
+@_writing
+@_KEY_FILE
+@click.option(
+    "--at", type=_Moment(), help="As the mailbox was then (2026-11-22T18:00+01:00). Default: the latest pass."
+)
+def play_in(archive: str, target: str, as_json: bool, quiet: bool, **given: Any) -> int:
+    """Put what an archive's latest complete pass has seen into TARGET. Run it again: it carries only what is missing.
+
+    What a direct copy of the same mailbox has carried with the same ledger, or what lies there already, is not carried
+    a second time.
+    """
+    return _carry(JobKind.PLAY_IN, archive, target, as_json, quiet, given)
+
+
 def _carry(kind: JobKind, source: str, target: str, as_json: bool, quiet: bool, given: dict[str, Any]) -> int:
     settings = all_settings.load()
     passwords = all_settings.load_passwords()
-    files = given["source_password_file"], given["target_password_file"]
+    files = given.get("source_password_file"), given.get("target_password_file")
     if files == ("-", "-"):
         raise UsageError("Only one password can come from standard input.")
-    old = parse_url(source, supplier("source", files[0], passwords.source))
-    new = parse_url(target, supplier("target", files[1], passwords.target))
-    _refuse_itself(old, new)
+    if kind is JobKind.PLAY_IN or source.startswith(ARCHIVE):
+        old = archive_source(source, given.get("key_file"))
+    else:
+        old = parse_url(source, supplier("source", files[0], passwords.source))
+    if kind is JobKind.ARCHIVE:
+        new = archive_target(target, given.get("key_file"))
+    else:
+        new = parse_url(target, supplier("target", files[1], passwords.target))
+        _refuse_itself(old, new)
     work = Work(kind, old, new, _options(given))
     for end in (old, new):
         end.credential()  # asked for now: later a Ctrl-C means "stop in good order", and bars cover the prompt
@@ -128,7 +227,7 @@ def _reached(end: Endpoint) -> set[str]:
 
 def _options(given: dict[str, Any]) -> dict[str, Any]:
     pairs: dict[str, str] = {}
-    for rule in given["mapping"]:
+    for rule in given.get("mapping", ()):
         old, equals, new = rule.partition("=")
         if not equals or not old or not new:
             raise UsageError(f"--map {rule}: write OLD=NEW.")
@@ -137,8 +236,7 @@ def _options(given: dict[str, Any]) -> dict[str, Any]:
         "map": pairs,
         "include": list(given["include"]),
         "exclude": list(given["exclude"]),
-        "under": given["under"],
-        **{name: given.get(name) for name in ("dry_run", "max_octets", "recreated", "level")},
+        **{name: given.get(name) for name in ("under", "dry_run", "max_octets", "recreated", "level", "at")},
     }
     return {name: value for name, value in options.items() if value}
 

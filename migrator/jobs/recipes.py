@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast
 
 from migrator.engine.audit import audit
 from migrator.engine.rehearse import rehearse
 from migrator.engine.run import Ends, Options, run
 from migrator.engine.wrappers import Reopening, RetryingSource, RetryingTarget
+from migrator.jobs import archives
 from migrator.jobs.states import JobKind
 from migrator.planning.mapping import MappingRules
 from migrator.planning.verification import Level
@@ -17,6 +20,9 @@ from migrator.ports import Clock, Ledger, Observer, Source, StopSignal, Target
 from migrator.sessions.connect import AddressRule
 from migrator.sessions.endpoint import Endpoint
 from migrator.sessions.registry import open_source, open_target
+
+if TYPE_CHECKING:
+    from migrator.archive.target import ArchiveTarget
 
 MOST_DISCREPANCIES = 1000
 """So many are kept in a job's result; the number of all of them is kept too."""
@@ -64,29 +70,39 @@ def engine_options(options: Mapping[str, Any], quiet_seconds: float) -> Options:
 
 def carry_out(work: Work, world: World) -> Result:
     """Open the ends, run the verb, close the ends. Returns what the job's row keeps as its result."""
-    source, target = _wrapped(work, world)
-    ends = Ends(source, target, world.ledger, world.stop, world.clock, world.observer)
-    try:
+    with ExitStack() as stack:
+        source = _source(work, world)
+        stack.callback(source.close)
+        target = _target(work, world)
+        stack.callback(target.close)
+        ends = Ends(source, target, world.ledger, world.stop, world.clock, world.observer)
         _ = source.traits, target.traits  # both doors are tried before anything is listed
         return RECIPES[work.kind](ends, engine_options(work.options, world.quiet_seconds), work.options)
-    finally:
-        source.close()
-        target.close()
 
 
-def _wrapped(work: Work, world: World) -> tuple[RetryingSource, RetryingTarget]:
-    around: dict[str, Any] = {"stop": world.stop, "clock": world.clock, "observer": world.observer}
+def _source(work: Work, world: World) -> Source:
+    if work.source.protocol == "archive":
+        at = work.options.get("at")
+        return archives.open_source(work.source, datetime.fromisoformat(at) if at else None)
 
-    def source() -> Source:
+    def opened() -> Source:
         return open_source(work.source, world.stop.wanted, world.may_reach)
 
-    def target() -> Target:
+    return RetryingSource(Reopening[Source]("source", opened, **_around(world)))
+
+
+def _target(work: Work, world: World) -> Target:
+    if work.target.protocol == "archive":
+        return archives.open_target(work.target, work.source.identity)
+
+    def opened() -> Target:
         return open_target(work.target, world.stop.wanted, world.may_reach)
 
-    return (
-        RetryingSource(Reopening[Source]("source", source, **around)),
-        RetryingTarget(Reopening[Target]("target", target, **around)),
-    )
+    return RetryingTarget(Reopening[Target]("target", opened, **_around(world)))
+
+
+def _around(world: World) -> dict[str, Any]:
+    return {"stop": world.stop, "clock": world.clock, "observer": world.observer}
 
 
 def _copy(ends: Ends, options: Options, raw: Mapping[str, Any]) -> Result:
@@ -102,7 +118,19 @@ def _verify(ends: Ends, options: Options, raw: Mapping[str, Any]) -> Result:
     return {"proven": found.proven, "discrepancies": shown, "discrepancies_total": len(found.discrepancies)}
 
 
+def _archive(ends: Ends, options: Options, raw: Mapping[str, Any]) -> Result:
+    """One pass. Folders are not mapped now but when it is played in; nothing in an archive is anybody else's."""
+    rules = replace(options.rules, by_hand=(), under="", verbatim=True)
+    outcome = run(ends, replace(options, rules=rules, recreated="replay", quiet_seconds=0.0))
+    target = cast("ArchiveTarget", ends.target)
+    if not outcome.failed_folders:
+        target.finish({})
+    return {"failed_folders": len(outcome.failed_folders), "pass": target.number}
+
+
 RECIPES: dict[JobKind, Callable[[Ends, Options, Mapping[str, Any]], Result]] = {
     JobKind.COPY: _copy,
     JobKind.VERIFY: _verify,
+    JobKind.ARCHIVE: _archive,
+    JobKind.PLAY_IN: _copy,
 }

@@ -13,6 +13,7 @@ from migrator.errors import UsageError
 from migrator.jobs import progress
 from migrator.jobs.states import JobKind, JobState
 from migrator.jobs.views import Counts, EndpointView, EventView, FailureView, FolderView, SampleView
+from migrator.mail.folders import SEPARATOR
 from migrator.mail.messages import MessageKey
 
 Row = tuple[Job, Mailbox, Endpoint, Endpoint]
@@ -95,7 +96,7 @@ def folder_view(row: JobFolder) -> FolderView:
         id=row.id,
         source=row.source_name,
         levels=row.levels,
-        target=row.target_name,
+        target=row.target_name.replace(SEPARATOR, "/"),  # an archive has no delimiter of its own
         role=row.role,
         reason=row.reason,
         state="excluded" if row.excluded else row.state,

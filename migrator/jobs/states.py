@@ -11,6 +11,8 @@ class JobKind(StrEnum):
 
     COPY = "copy"
     VERIFY = "verify"
+    ARCHIVE = "archive"
+    PLAY_IN = "play-in"
 
 
 class JobState(StrEnum):

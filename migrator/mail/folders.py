@@ -26,6 +26,8 @@ FolderPath = tuple[str, ...]
 """The levels of a folder's name, decoded, without the namespace's prefix. The inbox is `("INBOX",)`."""
 
 INBOX: FolderPath = ("INBOX",)
+SEPARATOR = "\x1f"
+"""Between the levels of a name in an archive, which has no delimiter of its own: no server's folder can hold it."""
 
 
 @dataclass(frozen=True, slots=True)

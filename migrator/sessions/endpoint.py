@@ -46,12 +46,19 @@ class Endpoint:
     address: str | None = None
     """Connect to this address; the host stays for TLS."""
     ca_pem: str | None = field(default=None, repr=False)
+    path: str = ""
+    """For `archive`: the file. `user` is then the account that lies in it, and the credential its key in base64."""
     fingerprint: str | None = None
     """SHA-256 of the one certificate that is accepted, 64 hexadecimal digits."""
 
     @property
     def identity(self) -> str:
-        """The account, without how it is reached: what a ledger is bound to."""
+        """The account, without how it is reached: what a ledger is bound to.
+
+        An archive as a source stands for the account that lies in it, so that a play-in knows what a copy has carried.
+        """
+        if self.protocol == "archive":
+            return self.user or f"archive:{self.path}"
         return (
             f"{self.protocol}://{self.user}{f'+{self.authzid}' if self.authzid else ''}@{self.host.lower()}:{self.port}"
         )
@@ -66,6 +73,11 @@ def fingerprint_digits(text: str) -> str:
             hint="openssl x509 -noout -fingerprint -sha256 prints it.",
         )
     return found.group(1)
+
+
+def archive_end(path: Path, credential: Credential, account: str = "") -> Endpoint:
+    """One mailbox's archive as an end; `account`: whose mail lies in it, where that is known."""
+    return Endpoint("archive", "", 0, "none", account, credential, path=str(path.absolute()))
 
 
 def parse_url(url: str, credential: Credential) -> Endpoint:

@@ -1,0 +1,42 @@
+"""An archive as the command line names it: a path, or `archive:PATH`; its key in a file beside it."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Final
+
+from migrator.errors import UsageError
+from migrator.sessions.endpoint import Endpoint, archive_end
+
+ARCHIVE: Final = "archive:"
+
+
+def archive_target(text: str, key_file: Path | None) -> Endpoint:
+    """To be written; key and file are made where there are none. Raises UsageError, ArchiveUnusable."""
+    from migrator.archive.keyfile import beside, make_key, read_key
+
+    path = _path(text)
+    key_path = key_file or beside(path)
+    new = not path.exists() and not key_path.exists()
+    key = base64.b64encode(make_key(key_path) if new else read_key(key_path)).decode()
+    return archive_end(path, lambda: key)
+
+
+def archive_source(text: str, key_file: Path | None) -> Endpoint:
+    """To be read; it knows whose mail lies in it. Raises UsageError, ArchiveUnusable."""
+    from migrator.archive.file import ArchiveFile
+    from migrator.archive.keyfile import beside, read_key
+
+    path = _path(text)
+    key = read_key(key_file or beside(path))
+    with ArchiveFile(path, key, writable=False) as file:
+        account = file.account
+    return archive_end(path, lambda: base64.b64encode(key).decode(), account)
+
+
+def _path(text: str) -> Path:
+    name = text.removeprefix(ARCHIVE)
+    if not name or "://" in name:
+        raise UsageError(f"{text} names no archive.", hint="Name a file, like info.pwa.")
+    return Path(name)
