@@ -254,7 +254,7 @@ class ArchiveDamaged(PostwagenError):
 
     code = "archive_damaged"
     radius = Radius.MESSAGE
-    hint = "`postwagen check-archive` says which messages it costs; the others can be played in and exported."
+    hint = "`postwagen check archive:PATH` says which messages it costs; all others can be played in."
 
 
 class ArchiveUnusable(PostwagenError):

@@ -47,16 +47,17 @@ def open_folder(seal: ArchiveSeal, address: bytes, sealed: bytes) -> FolderInfo:
     return FolderInfo(values["name"], tuple(values["path"]), role, subscribed=values["subscribed"])
 
 
-def seal_origin(seal: ArchiveSeal, folder: int, address: bytes, origin: Origin) -> bytes:
-    """What a message was at the old server."""
+def seal_origin(seal: ArchiveSeal, folder: int, address: bytes, blob: bytes, origin: Origin) -> bytes:
+    """What a message was at the old server; bound to its folder and to its blob's address."""
     instant = int(origin.instant.timestamp()) if origin.instant else None
     values = [origin.key.validity, origin.key.uid, origin.key.name, origin.size, instant]
-    return seal.seal_row(_packed(values), b"message" + _number(folder) + address)
+    return seal.seal_row(_packed(values), b"message" + _number(folder) + address + blob)
 
 
-def open_origin(seal: ArchiveSeal, folder: int, address: bytes, sealed: bytes) -> Origin:
-    """Raises ArchiveDamaged."""
-    validity, uid, name, size, instant = json.loads(seal.unseal_row(sealed, b"message" + _number(folder) + address))
+def open_origin(seal: ArchiveSeal, folder: int, address: bytes, blob: bytes | None, sealed: bytes) -> Origin:
+    """`blob`: its address, None where there is none. Raises ArchiveDamaged."""
+    about = b"message" + _number(folder) + address + (blob or b"")
+    validity, uid, name, size, instant = json.loads(seal.unseal_row(sealed, about))
     at = datetime.fromtimestamp(instant, UTC) if instant is not None else None
     return Origin(MessageKey(validity, uid, name), size, at)
 

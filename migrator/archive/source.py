@@ -12,10 +12,11 @@ from migrator.archive.file import ArchiveFile
 from migrator.archive.reading import letter_of
 from migrator.errors import ArchiveDamaged, ArchiveUnusable, FolderRefused
 from migrator.mail.folders import FolderInfo, Namespace
-from migrator.mail.messages import Row
+from migrator.mail.messages import MessageKey, Row
 from migrator.ports import Absence, Letter, Opened, Page, Traits, Unread, Want
 
 PAGE_ROWS = 2000
+_DAMAGED = "damaged entry "
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +102,9 @@ class ArchiveSource:
         while True:
             rows = list(
                 self._archive.rows(
-                    "SELECT message.id, origin, message.sealed, from_pass, placement.sealed FROM message "
-                    "JOIN placement ON placement.message = message.id WHERE folder = ? AND message.id > ? "
+                    "SELECT message.id, origin, blob.address, message.sealed, from_pass, placement.sealed FROM message "
+                    "JOIN placement ON placement.message = message.id LEFT JOIN blob ON blob.id = message.blob "
+                    "WHERE folder = ? AND message.id > ? "
                     "AND from_pass <= ? AND (gone_pass IS NULL OR gone_pass > ?) ORDER BY message.id LIMIT ?",
                     (number, after, self._pass, self._pass, PAGE_ROWS),
                 )
@@ -112,14 +114,23 @@ class ArchiveSource:
             after = rows[-1][0]
             yield Page([self._row(number, *row) for row in rows])
 
-    def _row(self, folder: int, message: int, address: bytes, sealed: bytes, from_pass: int, flags: bytes) -> Row:
-        origin = entries.open_origin(self._seal, folder, address, sealed)
-        kept = entries.open_flags(self._seal, message, from_pass, flags)
+    def _row(
+        self, folder: int, message: int, address: bytes, blob: bytes | None, sealed: bytes, from_pass: int, flags: bytes
+    ) -> Row:
+        """One that is damaged has a key of its own, which nobody can read: so it is reported, and stops nothing."""
+        try:
+            origin = entries.open_origin(self._seal, folder, address, blob, sealed)
+            kept = entries.open_flags(self._seal, message, from_pass, flags)
+        except ArchiveDamaged:
+            return Row(MessageKey(0, 0, f"{_DAMAGED}{message}"), 1, frozenset(), None)
         return Row(origin.key, origin.size, kept, origin.instant)
 
     def read(self, wants: Iterable[Want]) -> Iterator[Letter | Unread]:
         """The messages' octets; a damaged one is reported and stops nothing."""
         for want in wants:
+            if want.key.name.startswith(_DAMAGED):
+                yield Unread(want, Absence.EMPTY, "its entry in the archive is damaged")
+                continue
             address = entries.address_of_origin(self._seal, want.key)
             found = self._archive.one(
                 "SELECT blob FROM message WHERE folder = ? AND origin = ?", (self._id(want.folder), address)

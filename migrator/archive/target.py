@@ -126,16 +126,16 @@ class ArchiveTarget:
     def _page(self, folder: int, after: int) -> list[Any]:
         return list(
             self._archive.rows(
-                "SELECT message.id, origin, message.sealed, from_pass, placement.sealed FROM message "
-                "JOIN placement ON placement.message = message.id "
+                "SELECT message.id, origin, blob.address, message.sealed, from_pass, placement.sealed FROM message "
+                "JOIN placement ON placement.message = message.id LEFT JOIN blob ON blob.id = message.blob "
                 "WHERE folder = ? AND message.id > ? AND gone_pass IS NULL ORDER BY message.id LIMIT ?",
                 (folder, after, PAGE_ROWS),
             )
         )
 
     def _row(self, folder: int, row: Any) -> Row:
-        message, address, sealed, from_pass, flags = row
-        origin = entries.open_origin(self._seal, folder, address, sealed)
+        message, address, blob, sealed, from_pass, flags = row
+        origin = entries.open_origin(self._seal, folder, address, blob, sealed)
         kept = entries.open_flags(self._seal, message, from_pass, flags)
         return Row(MessageKey(self._archive.validity, message), origin.size, kept, origin.instant)
 
@@ -169,6 +169,7 @@ class ArchiveTarget:
         letter = parcel.letter
         digest = blobs.digest_of(letter.chunks())
         blob = blobs.put(self._archive, sql, digest, letter.chunks)
+        blob_address = self._seal.address("blob", digest)
         address = entries.address_of_origin(self._seal, letter.want.key)
         known = sql.execute(
             "SELECT id, blob FROM message WHERE folder = ? AND origin = ?", (folder, address)
@@ -179,7 +180,7 @@ class ArchiveTarget:
             known = None
         if known is None:
             sealed = entries.seal_origin(
-                self._seal, folder, address, Origin(letter.want.key, letter.size, parcel.instant)
+                self._seal, folder, address, blob_address, Origin(letter.want.key, letter.size, parcel.instant)
             )
             message = sql.execute(
                 "INSERT INTO message (folder, origin, blob, sealed) VALUES (?, ?, ?, ?)",
@@ -193,11 +194,14 @@ class ArchiveTarget:
 
     def _move_aside(self, sql: sqlite3.Connection, folder: int, message: int, address: bytes, other: bytes) -> None:
         """A message whose origin means another one now; it stays restorable, and has ended."""
-        sealed = sql.execute("SELECT sealed FROM message WHERE id = ?", (message,)).fetchone()[0]
-        origin = entries.open_origin(self._seal, folder, address, sealed)
+        sealed, blob = sql.execute(
+            "SELECT message.sealed, blob.address FROM message JOIN blob ON blob.id = message.blob WHERE message.id = ?",
+            (message,),
+        ).fetchone()
+        origin = entries.open_origin(self._seal, folder, address, blob, sealed)
         sql.execute(
             "UPDATE message SET origin = ?, sealed = ? WHERE id = ?",
-            (other, entries.seal_origin(self._seal, folder, other, origin), message),
+            (other, entries.seal_origin(self._seal, folder, other, blob, origin), message),
         )
         self._end(sql, [message])
 

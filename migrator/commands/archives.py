@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from migrator.errors import UsageError
 from migrator.sessions.endpoint import Endpoint, archive_end
+
+if TYPE_CHECKING:
+    from migrator.archive.file import ArchiveFile
 
 ARCHIVE: Final = "archive:"
 
@@ -25,14 +28,23 @@ def archive_target(text: str, key_file: Path | None) -> Endpoint:
 
 def archive_source(text: str, key_file: Path | None) -> Endpoint:
     """To be read; it knows whose mail lies in it. Raises UsageError, ArchiveUnusable."""
+    with opened_archive(text, key_file) as file:
+        account, key = file.account, base64.b64encode(_key(_path(text), key_file)).decode()
+    return archive_end(_path(text), lambda: key, account)
+
+
+def opened_archive(text: str, key_file: Path | None) -> ArchiveFile:
+    """To be read. Raises UsageError, ArchiveUnusable."""
     from migrator.archive.file import ArchiveFile
-    from migrator.archive.keyfile import beside, read_key
 
     path = _path(text)
-    key = read_key(key_file or beside(path))
-    with ArchiveFile(path, key, writable=False) as file:
-        account = file.account
-    return archive_end(path, lambda: base64.b64encode(key).decode(), account)
+    return ArchiveFile(path, _key(path, key_file), writable=False)
+
+
+def _key(path: Path, key_file: Path | None) -> bytes:
+    from migrator.archive.keyfile import beside, read_key
+
+    return read_key(key_file or beside(path))
 
 
 def _path(text: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 from itertools import chain
 from pathlib import Path
 
@@ -156,3 +157,19 @@ def test_an_archive_holds_one_mailbox_only(move: Move) -> None:
     swapped = Postwagen(move.command.data, move.pair.new_account.password)
     mixed = swapped.run("archive", move.new, str(move.archive))
     assert (mixed.code, "holds the mail of" in mixed.err) == (2, True), mixed
+
+
+def test_check_reads_an_archive_from_end_to_end_and_names_what_is_damaged(move: Move) -> None:
+    count = move.fill(20)
+    move.command.run("archive", move.old, str(move.archive), "--json")
+    whole = move.command.run("check", f"archive:{move.archive}", "--json")
+    assert (whole.code, whole.json["messages"], whole.json["damaged"]) == (0, count, []), whole
+    assert move.pair.old_account.user in whole.json["account"]
+    with sqlite3.connect(move.archive) as sql:
+        alone = "SELECT blob FROM message GROUP BY blob HAVING count(*) = 1 LIMIT 1"
+        sql.execute(f"UPDATE chunk SET sealed = zeroblob(100) WHERE blob = ({alone})")
+    sql.close()
+    broken = move.command.run("check", f"archive:{move.archive}")
+    assert (broken.code, "1 damaged" in broken.out, "Damaged: " in broken.out) == (1, True, True), broken
+    played = move.command.run("play-in", str(move.archive), move.new, "--json")
+    assert (played.code, played.json["messages"]["copied"], played.json["messages"]["failed"]) == (1, count - 1, 1)
