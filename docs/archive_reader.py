@@ -1,7 +1,4 @@
-"""Reads a Postwagen archive with nothing of Postwagen (docs/archive-format.md): the latest pass, as JSON lines.
-
-python archive_reader.py ARCHIVE KEYFILE
-"""
+"""Reads an archive (docs/archive-format.md), its latest pass, as JSON lines: archive_reader.py ARCHIVE KEYFILE."""
 
 import base64
 import hashlib
