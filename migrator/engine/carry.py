@@ -152,10 +152,14 @@ class FolderCarry:
         if not self._appended and self._ledger.mark().looked >= self._folder.uidnext:
             return
         now, unseen = look_after(self._ends, self._pair, self._folder, self._ledger)
+        ours = self._ledger.entries([entry.origin for entry in unseen])
         for entry in unseen:
-            self._refuse(shelved(entry, "not_seen_again"))
-            self._count.copied -= int(entry.this_job)
-            self._count.already_there -= int(not entry.this_job)
+            self._refused.append(shelved(entry, "not_seen_again"))
+            known = ours.get(entry.origin)
+            if known is not None and known.id == entry.id:  # not of another folder that is merged into this one
+                self._count.failed += 1
+                self._count.copied -= int(entry.this_job)
+                self._count.already_there -= int(not entry.this_job)
         self._step(mark=Mark(0, now.validity, looked=now.uidnext))
 
     def _settle_keyless(self) -> None:

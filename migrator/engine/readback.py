@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 def look_after(ends: Ends, pair: FolderPair, folder: FolderRef, ledger: PairLedger) -> tuple[FolderRef, list[Entry]]:
     """List what was appended since the last look: same size, date and flags? Else note it for reading back.
 
-    Returns the folder as it was then, and this source folder's entries that the target said OK to and does not list.
+    Returns the folder as it was then, and the entries that the target said OK to and does not list.
     """
     now = ends.target.look(folder.name)
     floor = max(1, ledger.mark().looked)
     rows = {row.key: row for page in ends.target.listing(folder, floor=floor) for row in page.rows}
     after, redated, reflagged = 0, 0, 0
-    unseen = [entry for entry in ledger.keyless() if not ends.target.traits.reports_keys and entry.this_job]
+    unseen = _keyless(ends, ledger, now, set(rows))
     while page := ledger.carried(floor=floor, after=after):
         after = page[-1].id
         amended: list[Amendment] = []
@@ -48,6 +48,15 @@ def look_after(ends: Ends, pair: FolderPair, folder: FolderRef, ledger: PairLedg
         if number:
             ends.ledger.warn(code, pair.source.name, str(number))
     return now, unseen
+
+
+def _keyless(ends: Ends, ledger: PairLedger, folder: FolderRef, listed: set[MessageKey]) -> list[Entry]:
+    """What was appended without a key and not found by settling, unless enough is there that nobody owns."""
+    keyless = [entry for entry in ledger.keyless() if not ends.target.traits.reports_keys and entry.this_job]
+    if not keyless:
+        return []
+    claims = ledger.claims(folder.validity, 1)
+    return [] if sum(key.uid not in claims for key in listed) >= len(keyless) else keyless
 
 
 def read_back(ends: Ends, pair: FolderPair, folder: FolderRef, ledger: PairLedger) -> None:

@@ -195,6 +195,29 @@ def test_what_was_dropped_in_a_slice_that_was_stopped_is_noticed_by_the_next_one
     assert_sums(world)
 
 
+def test_mail_that_a_server_without_uidplus_rewrites_beyond_recognition_is_there_all_the_same(world: World) -> None:
+    fill(world, "INBOX", 3)
+    world.new.behaviour.reports_keys = world.new.behaviour.keeps_dates = False
+    count = iter(range(1000))
+    world.new.behaviour.alters = lambda octets: b"X-Scanned: %d\r\nMessage-ID: <new>\r\n\r\n" % next(count) + octets
+    world.run()
+    assert (world.total("copied"), world.total("failed"), there(world)) == (3, 0, 3)
+
+
+def test_what_is_dropped_in_a_folder_into_which_two_are_merged_is_booked_for_its_own(world: World) -> None:
+    fill(world, "A", 3)
+    fill(world, "B", 3)
+    world.options = Options(rules=MappingRules(by_hand=(("A", "X"), ("B", "X"))))
+    dropping(world, lambda uids: uids[:1])
+    world.run()
+    for name in ("A", "B"):
+        row = world.tallies()[name]
+        assert row.failed > 0
+        assert row.copied + row.failed == 3
+    assert world.total("copied") == there(world)
+    assert_sums(world)
+
+
 def test_what_the_customer_deletes_later_is_no_failure_of_ours(world: World) -> None:
     fill(world, "INBOX", 3)
     world.run()
