@@ -41,6 +41,7 @@ LONGEST_WAIT = 60.0
 LOSSES_OF_ONE = 3
 
 End = TypeVar("End", Source, Target)
+Answer = TypeVar("Answer")
 
 
 class Reopening(Generic[End]):
@@ -103,7 +104,7 @@ class Reopening(Generic[End]):
             self._open.close()
             self._open = None
 
-    def again(self, ask: Callable[[End], object]) -> object:
+    def again(self, ask: Callable[[End], Answer]) -> Answer:
         """Ask for something that may be asked twice."""
         while True:
             try:
@@ -184,11 +185,11 @@ class RetryingSource:
     @property
     def traits(self) -> Traits:
         """Of the end that is open now, opened again if need be."""
-        return self._reopening.again(lambda end: end.traits)  # type: ignore[return-value]
+        return self._reopening.again(lambda end: end.traits)
 
     def folders(self) -> Sequence[FolderInfo]:
         """All folders."""
-        return self._reopening.again(lambda end: end.folders())  # type: ignore[return-value]
+        return self._reopening.again(lambda end: end.folders())
 
     def survey(self, folder: str) -> Iterator[Opened | Page]:
         """One survey, whatever happens to the connection."""
@@ -212,19 +213,19 @@ class RetryingTarget:
     @property
     def traits(self) -> Traits:
         """Of the end that is open now, opened again if need be."""
-        return self._reopening.again(lambda end: end.traits)  # type: ignore[return-value]
+        return self._reopening.again(lambda end: end.traits)
 
     def folders(self) -> Sequence[FolderInfo]:
         """All folders."""
-        return self._reopening.again(lambda end: end.folders())  # type: ignore[return-value]
+        return self._reopening.again(lambda end: end.folders())
 
     def ensure_folder(self, path: FolderPath, role: Role | None, *, subscribe: bool = True) -> FolderRef:
         """Made once: a folder that was made before the loss is found the second time."""
-        return self._reopening.again(lambda end: end.ensure_folder(path, role, subscribe=subscribe))  # type: ignore[return-value]
+        return self._reopening.again(lambda end: end.ensure_folder(path, role, subscribe=subscribe))
 
     def look(self, name: str) -> FolderRef:
         """The folder as it stands."""
-        return self._reopening.again(lambda end: end.look(name))  # type: ignore[return-value]
+        return self._reopening.again(lambda end: end.look(name))
 
     def listing(self, folder: FolderRef, *, floor: int = 1) -> Iterator[Page]:
         """One listing, whatever happens to the connection."""
