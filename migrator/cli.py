@@ -22,6 +22,7 @@ _COMMANDS = {
     "check": "migrator.commands.checking:check",
     "archive": "migrator.commands.carrying:archive",
     "play-in": "migrator.commands.carrying:play_in",
+    "export": "migrator.commands.exporting:export",
     "demo": "migrator.commands.demonstrating:demo",
     "user": "migrator.commands.staff:user",
     "token": "migrator.commands.staff:token",
@@ -29,7 +30,7 @@ _COMMANDS = {
     "key": "migrator.commands.upkeep:key",
 }
 
-_ONE_SHOT = ("copy", "verify", "check", "archive", "play-in")
+_ONE_SHOT = ("copy", "verify", "check", "archive", "play-in", "export")
 
 
 class _Lazy(click.Group):

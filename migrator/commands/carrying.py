@@ -28,7 +28,7 @@ from migrator.sessions.endpoint import Endpoint, parse_url
 from migrator.settings import Settings
 
 
-class _Moment(click.ParamType[str]):
+class Moment(click.ParamType[str]):
     """A point in time; without a zone it is that of this machine."""
 
     name = "TIME"
@@ -158,9 +158,7 @@ def archive(source: str, archive: str, as_json: bool, quiet: bool, **given: Any)
 @_to_server
 @_writing
 @_KEY_FILE
-@click.option(
-    "--at", type=_Moment(), help="As the mailbox was then (2026-11-22T18:00+01:00). Default: the latest pass."
-)
+@click.option("--at", type=Moment(), help="As the mailbox was then (2026-11-22T18:00+01:00). Default: the latest pass.")
 def play_in(archive: str, target: str, as_json: bool, quiet: bool, **given: Any) -> int:
     """Put what an archive's latest complete pass has seen into TARGET. Run it again: it carries only what is missing.
 

@@ -173,3 +173,13 @@ def test_check_reads_an_archive_from_end_to_end_and_names_what_is_damaged(move: 
     assert (broken.code, "1 damaged" in broken.out, "Damaged: " in broken.out) == (1, True, True), broken
     played = move.command.run("play-in", str(move.archive), move.new, "--json")
     assert (played.code, played.json["messages"]["copied"], played.json["messages"]["failed"]) == (1, count - 1, 1)
+
+
+def test_an_archive_is_exported_as_files(move: Move, tmp_path: Path) -> None:
+    count = move.fill(20)
+    move.command.run("archive", move.old, str(move.archive), "--json")
+    ran = move.command.run("export", str(move.archive), str(tmp_path / "mail"), "--format", "eml", "--json")
+    assert (ran.code, ran.json["messages"], ran.json["failed"]) == (0, count, []), ran
+    assert len(list((tmp_path / "mail").rglob("*.eml"))) == count
+    again = move.command.run("export", str(move.archive), str(tmp_path / "mail"))
+    assert (again.code, "not empty" in again.err) == (2, True), again
