@@ -31,6 +31,9 @@ from tests.servers.mailboxes import COURIER_NAMES, Client, Mail, differences, dr
 from tests.servers.proxy import FaultProxy
 from tests.servers.test_copy_faults import misfortune
 
+QUIET = 25
+"""POSTWAGEN_QUIET_SECONDS as in production."""
+
 
 @dataclasses.dataclass(slots=True)
 class Row:
@@ -120,7 +123,7 @@ class Campaign:
             way = "/ → INBOX." if backwards else "INBOX. → /"
             with self.route(backwards=backwards) as route:
                 count = route.fill(self.mails(self.wish.messages))
-                command, ends = route.command(self.directory / f"many-{backwards}", 30), route.urls()
+                command, ends = route.command(self.directory / f"many-{backwards}", QUIET), route.urls()
                 first = command.run("copy", *ends, "--json", within=3600)
                 said = first.json
                 wrong = route.wrong(said["failures"])
@@ -213,7 +216,7 @@ class Campaign:
                 FaultProxy("127.0.0.1", route.target.imap_port, record=True) as proxy,
             ):
                 count = route.fill(self.mails(800, 55, odd=False))
-                command = route.command(self.directory / f"zombies-{delay}-{kill}", 30)
+                command = route.command(self.directory / f"zombies-{delay}-{kill}", QUIET)
                 ends, began = route.urls(target=proxy), time.monotonic()
                 proxy.zombie(delay, at=b"APPEND", nth=2)
                 running = command.start("copy", *ends, "--json")
@@ -234,7 +237,7 @@ class Campaign:
             with Client(route.source.imap_port, route.source_account) as client:
                 for number in range(self.wish.giants):
                     client.fill("INBOX", [Mail(b"Subject: %d\r\n\r\n" % number + line * 600_000)])
-            command, began = route.command(self.directory / "giants", 30), time.monotonic()
+            command, began = route.command(self.directory / "giants", QUIET), time.monotonic()
             ran = command.run("copy", *route.urls(), "--json", within=3600)
             row = self._ended(f"{self.wish.giants} messages of 60 MB", route, ran, self.wish.giants, began)
             row.good = row.good and ran.peak_mb < 150

@@ -42,7 +42,7 @@ class Settings:
     slice_seconds: int = 300
     lease_seconds: int = 20
     sweep_seconds: int = 5
-    quiet_seconds: int = 30
+    quiet_seconds: int = 25
     keep_credentials_days: int = 14
     log_level: str = "info"
     log_format: str = "console"
@@ -156,7 +156,7 @@ KNOWN: Final[tuple[Known, ...]] = (
     Known("slice_seconds", _number(1, 86_400), "how long a job works before others have their turn", "300"),
     Known("lease_seconds", _number(2, 3_600), "after how long a silent worker has lost its job", "20"),
     Known("sweep_seconds", _number(1, 3_600), "how often jobs are looked for that nobody works on", "5"),
-    Known("quiet_seconds", _number(0, 3_600), "how long a target folder must be quiet before doubt is settled", "30"),
+    Known("quiet_seconds", _number(0, 3_600), "how long a target folder must be quiet before doubt is settled", "25"),
     Known("keep_credentials_days", _number(0, 3_650), "days until passwords of jobs at rest are wiped", "14"),
     Known("log_level", _one_of(LOG_LEVELS), f"one of {', '.join(LOG_LEVELS)}", "info"),
     Known("log_format", _one_of(LOG_FORMATS), f"one of {', '.join(LOG_FORMATS)}", "console"),

@@ -18,7 +18,7 @@ def test_without_any_variable_everything_has_its_default(tmp_path: Path) -> None
     assert found.database_url == f"sqlite:///{tmp_path}/postwagen/postwagen.sqlite3"
     assert found.secret_key_file == tmp_path / "postwagen" / "secret.key"
     assert (found.broker_url, found.public_url, found.allowed_networks) == (None, None, ())
-    assert (found.slice_seconds, found.lease_seconds, found.sweep_seconds, found.quiet_seconds) == (300, 20, 5, 30)
+    assert (found.slice_seconds, found.lease_seconds, found.sweep_seconds, found.quiet_seconds) == (300, 20, 5, 25)
     assert (found.worker_threads, found.keep_credentials_days, found.hoster_name) == (8, 14, "Postwagen")
 
 

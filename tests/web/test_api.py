@@ -321,6 +321,26 @@ def test_without_passwords_a_job_cannot_go_on(script: Script, make: Callable[...
     assert (answer.status_code, answer.json["code"], answer.json["state"]) == (409, "credentials_wiped", "failed")
 
 
+def test_retry_takes_new_passwords_and_never_gives_them_back(
+    script: Script, make: Callable[..., int], database: Database, vault: Vault
+) -> None:
+    job_id = make(state=JobState.BLOCKED)
+    answer = script.post(
+        f"{JOBS}/{job_id}/retry", {"source_password": "neu-Geheim-1", "target_password": "neu-Geheim-2"}
+    )
+    assert (answer.status_code, answer.json["state"]) == (200, "queued")
+    assert "Geheim" not in answer.text
+    with database.reading() as session:
+        job = session.get_one(Job, job_id)
+        ends = [session.get_one(Endpoint, number) for number in (job.source_id, job.target_id)]
+    found = [vault.unseal(end.credential or b"", operations.credential_context(end.id)) for end in ends]
+    assert found == ["neu-Geheim-1", "neu-Geheim-2"]
+    wrong = script.post(f"{JOBS}/{make(state=JobState.BLOCKED)}/retry", {"source_password": "a\nb"})
+    assert (wrong.status_code, "a\\nb" in wrong.text) == (422, False)
+    ended = script.post(f"{JOBS}/{make(state=JobState.SUCCEEDED)}/retry", {"source_password": "x"})
+    assert ended.status_code == 409
+
+
 def test_retry_takes_options_or_no_body(script: Script, make: Callable[..., int], database: Database) -> None:
     job_id = make(state=JobState.BLOCKED, options={"under": "Alt"})
     assert script.post(f"{JOBS}/{job_id}/retry", {"options": {"recreated": "replay"}}).status_code == 200

@@ -25,6 +25,9 @@ class _In(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+_Password = Annotated[str, Field(min_length=1, max_length=4_096, json_schema_extra={"writeOnly": True})]
+
+
 class Endpoint(_In):
     """Where and how to log in. The password is stored sealed and never given back."""
 
@@ -33,7 +36,7 @@ class Endpoint(_In):
     port: Annotated[int, Field(ge=1, le=65_535, description="Without it 993, 143, 995 or 110.")] | None = None
     security: Annotated[Securities, Field(description="`starttls` is required then; `none` is clear text.")] = "tls"
     user: Annotated[str, Field(min_length=1, max_length=320)]
-    password: Annotated[str, Field(min_length=1, max_length=4_096, repr=False, json_schema_extra={"writeOnly": True})]
+    password: Annotated[_Password, Field(repr=False)]
     ca_pem: Annotated[str, Field(max_length=100_000, description="PEM text of an authority to trust.")] | None = None
     fingerprint: Annotated[str, Field(max_length=200, description="`sha256:` and 64 hexadecimal digits.")] | None = None
     address: Annotated[str, Field(max_length=64, description="Connect there; the host stays for TLS.")] | None = None
@@ -93,9 +96,11 @@ class NewJobIn(_In):
 
 
 class RetryIn(_In):
-    """Options that are laid over those of the order."""
+    """Options that are laid over those of the order, and passwords in place of those that were refused or wiped."""
 
     options: Options | None = None
+    source_password: Annotated[_Password | None, Field(repr=False)] = None
+    target_password: Annotated[_Password | None, Field(repr=False)] = None
 
 
 class NothingIn(_In):

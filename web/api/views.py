@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flask import Response, abort, url_for
 from pydantic import BaseModel
 
+from migrator.db.store import Database
 from migrator.jobs import operations, queries
 from migrator.jobs.states import JobState
 from migrator.jobs.views import JobView
@@ -99,9 +101,9 @@ def cancel(job_id: int) -> Response:
 
 @bp.post(f"/jobs/{JOB}/retry")
 def retry(job_id: int) -> Response:
-    """Try again, with other options where they are given."""
+    """Try again, with other options and passwords where they are given."""
     wanted = reading.body(schemas.RetryIn, optional=True)
-    return _ask(operations.retry, job_id, wanted.options.ordered() if wanted.options else None)
+    return _ask(partial(_retry, wanted), job_id, wanted.options.ordered() if wanted.options else None)
 
 
 # ---- inside --------------------------------------------------------------------------------------------------------
@@ -112,6 +114,14 @@ def _job(job_id: int) -> JobView:
     if view is None:
         abort(404)
     return view
+
+
+def _retry(wanted: schemas.RetryIn, db: Database, job_id: int, **more: Any) -> JobState:
+    given = {"source": wanted.source_password, "target": wanted.target_password}
+    for end, password in given.items():
+        if password is not None:
+            operations.replace_password(db, services().vault, job_id, end, password, actor=more["actor"])
+    return operations.retry(db, job_id, **more)
 
 
 def _ask(operation: Callable[..., JobState], job_id: int, options: dict[str, Any] | None = None) -> Response:
