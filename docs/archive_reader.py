@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 FORMAT = b"postwagen-archive-1"
 PLACED = "from_pass <= :p AND (gone_pass IS NULL OR gone_pass > :p)"
 path, key_file = sys.argv[1:]
-key = next(base64.b64decode(line) for line in open(key_file) if not line.startswith("#"))  # noqa: SIM115
+key = next(base64.b64decode(line) for line in open(key_file) if not line.startswith("#"))  # noqa: SIM115 - it ends soon
 sql = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
 archive = sql.execute("SELECT value FROM meta WHERE name = 'archive_id'").fetchone()[0]
 

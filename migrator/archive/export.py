@@ -5,6 +5,7 @@ No name out of a mailbox becomes a path: each level is made harmless by itself, 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from migrator.archive.source import ArchiveSource
-from migrator.errors import UsageError
+from migrator.errors import DiskFull, UsageError
 from migrator.mail.folders import FolderInfo, FolderPath
 from migrator.mail.messages import Row
 from migrator.ports import Letter, Page, Want
@@ -43,8 +44,21 @@ class Exported:
 
 
 def export(source: ArchiveSource, directory: Path, kind: str) -> Exported:
-    """Write everything into a directory that is new or empty. `kind`: maildir, mbox or eml. Raises UsageError."""
+    """Write everything into a directory that is new or empty. `kind`: maildir, mbox or eml.
+
+    Raises UsageError, DiskFull; what was written until then stays.
+    """
     _make_empty(directory)
+    try:
+        return _export(source, directory, kind)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            hint = "Make room on that disk, then export into another, empty directory."
+            raise DiskFull(f"The disk under {directory} is full.", hint=hint, detail=str(error.strerror)) from error
+        raise UsageError(f"The directory {directory} cannot be written: {error.strerror}.") from error
+
+
+def _export(source: ArchiveSource, directory: Path, kind: str) -> Exported:
     done, taken = Exported(), dict[Path, FolderPath]()
     for info in source.folders():
         place = _free(directory.joinpath(*map(harmless, info.path)), info.path, taken)

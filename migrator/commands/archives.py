@@ -6,7 +6,7 @@ import base64
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from migrator.errors import UsageError
+from migrator.errors import ArchiveUnusable, UsageError
 from migrator.sessions.endpoint import Endpoint, archive_end
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ def opened_archive(text: str, key_file: Path | None) -> ArchiveFile:
     from migrator.archive.file import ArchiveFile
 
     path = _path(text)
+    if not path.exists():
+        raise ArchiveUnusable(f"There is no archive {path}.", hint="`postwagen archive SOURCE ARCHIVE` makes one.")
     return ArchiveFile(path, _key(path, key_file), writable=False)
 
 

@@ -174,6 +174,8 @@ def _carry(kind: JobKind, source: str, target: str, as_json: bool, quiet: bool, 
     files = given.get("source_password_file"), given.get("target_password_file")
     if files == ("-", "-"):
         raise UsageError("Only one password can come from standard input.")
+    if source.startswith(ARCHIVE) and kind in (JobKind.COPY, JobKind.ARCHIVE):
+        raise UsageError("An archive is no server.", hint="`postwagen play-in ARCHIVE TARGET` puts its mail into one.")
     if kind is JobKind.PLAY_IN or source.startswith(ARCHIVE):
         old = archive_source(source, given.get("key_file"))
     else:

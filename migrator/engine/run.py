@@ -16,6 +16,7 @@ from migrator.errors import ConnectionLost, FolderRefused, PostwagenError, Radiu
 from migrator.mail.folders import FolderInfo, FolderPath, FolderRef
 from migrator.mail.messages import MessageKey
 from migrator.planning.mapping import MappingPlan, MappingRules, plainer_path, plan_mapping
+from migrator.planning.roles import comparable
 from migrator.ports import Clock, Event, FolderPair, Historian, Ledger, Observer, PairLedger, Source, StopSignal, Target
 
 REVISITS = 6
@@ -108,6 +109,8 @@ class _Round:
         self._waiting: deque[tuple[FolderPair, int]] = deque((pair, 0) for pair in mapping.pairs)
         self._suspect: tuple[FolderPair, PostwagenError] | None = None
         """The folder in which a connection broke for good; if the next one works, it was that folder's fault."""
+        self._busy: ServerBusy | None = None
+        """Raised at the end, so that the job comes back for a folder that was busy."""
 
     def carry_all(self) -> None:
         while self._waiting:
@@ -132,11 +135,22 @@ class _Round:
                     raise  # two in a row: it is not the folder
                 self._suspect = pair, error
             else:
-                if self._suspect is not None:  # it breaks every connection, and others work (quirks.md, 48)
-                    self._fail(*self._suspect)
-                    self._suspect = None
+                self._clear_suspect()
         if self._suspect is not None:
             raise self._suspect[1]
+        if self._busy is not None:
+            raise self._busy
+
+    def _clear_suspect(self) -> None:
+        """Another folder works: the one before breaks every connection (quirks.md, 48), or is only busy for now."""
+        if self._suspect is None:
+            return
+        pair, error = self._suspect
+        self._suspect = None
+        if isinstance(error, ServerBusy):
+            self._busy = error
+        else:
+            self._fail(pair, error)
 
     def _carry(self, pair: FolderPair) -> None:
         ends = self._ends
@@ -154,21 +168,28 @@ class _Round:
 
 
 def _settle_astray(ends: Ends, mapping: MappingPlan, quiet: Quiet) -> None:
-    """Settle what is in doubt where today's mapping does not lead: nobody else would ever look there."""
+    """Settle what is in doubt where today's mapping does not lead: nobody else would ever look there.
+
+    Only a folder that is neither opened nor listed, in whatever spelling, is gone, and its entries with it. What cannot
+    be opened stays in doubt, and each message of it says so.
+    """
     to_name = ends.target.traits.namespace.to_name
     today = {(pair.source.name, to_name(pair.target_path)) for pair in mapping.pairs}
     astray = [place for place in ends.ledger.in_doubt() if place not in today]
     if not astray:
         return
-    there = {info.name for info in ends.target.folders()}
+    there = {comparable(info.name) for info in ends.target.folders()}
     ends.observer.note(Event("waiting_for_quiet", {"folder": astray[0][0]}))
     quiet.wait()
     for origin, name in astray:
         ledger = ends.ledger.pair(FolderPair(FolderInfo(origin, (origin,)), (name,), None), name)
-        if name in there:
-            settle_folder(ends.target, ends.target.look(name), ledger, quiet)
-        else:
-            ledger.step(released=[entry.id for entry in ledger.unsettled()])
+        try:
+            folder = ends.target.look(name)
+        except FolderRefused:
+            if comparable(name) not in there:
+                ledger.step(released=[entry.id for entry in ledger.unsettled()])
+            continue
+        settle_folder(ends.target, folder, ledger, quiet)
 
 
 def _ensured(ends: Ends, pair: FolderPair, places: dict[str, FolderPath]) -> FolderRef:

@@ -13,7 +13,7 @@ import pytest
 
 from migrator.engine.audit import audit
 from migrator.engine.run import Options, run
-from migrator.errors import ConnectionLost, FolderRefused, Stopped
+from migrator.errors import ConnectionLost, FolderRefused, ServerBusy, Stopped
 from migrator.mail.folders import Namespace, Role
 from migrator.planning.mapping import MappingRules
 from migrator.planning.verification import Kind, Level
@@ -101,6 +101,35 @@ def test_what_was_in_doubt_in_a_folder_that_is_not_there_any_more_is_carried(wor
     world.run()
     assert_sums(world)
     assert there(world) == 2
+
+
+def test_a_folder_in_doubt_that_is_listed_in_another_case_is_looked_into_and_not_taken_for_gone(world: World) -> None:
+    """Yahoo lists `Inbox` and opens `INBOX` (quirks.md, 23): taken for gone, its mail would be sent again."""
+    fill(world, "Alt", 2)
+    world.options = Options(rules=MappingRules(by_hand=(("Alt", "INBOX"),)))
+    with pytest.raises(Died):
+        world.run(die_at("target.stored"))
+    world.new.folders = _Caseless({"Inbox": world.new.folders["INBOX"]})
+    world.new.folders["Inbox"].name = "Inbox"
+    world.options = Options(rules=MappingRules(by_hand=(("Alt", "Neu"),)))
+    world.clock.now += 1000
+    world.run()
+    assert_sums(world)
+    assert there(world) == 2
+
+
+def test_a_folder_in_doubt_that_cannot_be_opened_stays_in_doubt_and_stops_no_other(world: World) -> None:
+    fill(world, "Alt", 2)
+    fill(world, "B", 1)
+    with pytest.raises(Died):
+        world.run(die_at("target.stored"))
+    world.new.folders["Alt"].selectable = False
+    world.options = Options(rules=MappingRules(by_hand=(("Alt", "Neu"),)))
+    world.clock.now += 1000
+    world.run()
+    assert set(world.failures().values()) == {"in_doubt"}
+    assert len(world.new.folders["B"].messages) == 1
+    assert_sums(world)
 
 
 # ---- in doubt, and the new server does not let us see --------------------------------------------------------------
@@ -301,6 +330,26 @@ def test_a_folder_that_breaks_every_connection_fails_alone(world: World) -> None
     outcome = world.run()
     assert [name for name, _ in outcome.failed_folders] == ["A"]
     assert len(world.new.folders["B"].messages) == 2
+
+
+def test_a_folder_that_is_busy_is_left_for_later_and_not_called_failed(world: World) -> None:
+    fill(world, "A", 2)
+    fill(world, "B", 2)
+    real = world.old.folder
+
+    def folder(name: str) -> MemoryFolder:
+        if name == "A":
+            raise ServerBusy("[INUSE] come back")
+        return real(name)
+
+    world.old.folder = folder  # type: ignore[method-assign]  # as a server in a bad hour
+    with pytest.raises(ServerBusy):
+        world.run()
+    assert len(world.new.folders["B"].messages) == 2, "the others were carried"
+    world.old.folder = real  # type: ignore[method-assign]
+    world.run()
+    assert_same(world, {"A": ("A",), "B": ("B",)})
+    assert world.total("failed") == 0
 
 
 def test_a_server_that_breaks_in_every_folder_is_a_lost_connection(world: World) -> None:

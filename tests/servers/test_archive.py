@@ -113,7 +113,11 @@ def test_killed_in_the_middle_of_a_pass_it_goes_on_and_nothing_is_lost_or_double
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["play-in", "{archive}", "{new}"], 2, "cannot be read"),
+        (["play-in", "{archive}", "{new}"], 2, "There is no archive"),
+        (["check", "archive:{archive}"], 2, "There is no archive"),
+        (["export", "{archive}", "{other}"], 2, "There is no archive"),
+        (["copy", "archive:{archive}", "{new}"], 2, "play-in"),
+        (["archive", "archive:{archive}", "{other}"], 2, "play-in"),
         (["play-in", "imaps://a@b", "{new}"], 2, "names no archive"),
         (["play-in", "{other}", "{new}", "--key-file", "{key}"], 2, "is no archive of ours"),
         (["play-in", "{archive}", "{new}", "--at", "yesterday"], 2, "is no time"),
