@@ -32,6 +32,8 @@ class Traits:
     """The same message keeps its key. POP3 servers may give all UIDLs anew, and never say so."""
     reports_keys: bool = True
     """The target names the new key of every append (UIDPLUS)."""
+    partial: bool = False
+    """Only chosen messages are listed: what is not listed is not gone (`engine.chosen`)."""
     keeps_history: bool = False
     """The target is also a `Historian`: appends are idempotent by origin, nothing there is anybody else's."""
     max_octets: int | None = None
@@ -216,17 +218,85 @@ class Target(Protocol):
         """Log out. Never raises."""
 
 
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A message of the source that a pass did not keep, and why: the refusal's reason, or the rule that left it."""
+
+    key: MessageKey
+    size: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What one pass saw in one source folder; what vanished while it looked is not counted.
+
+    `keys` says of which messages without naming them: the same for the same keys in any order
+    (`mail.messages.sum_of`).
+    """
+
+    folder: FolderInfo
+    found: int
+    keys: int
+    missing: Sequence[Missing] = ()
+
+
 class Historian(Protocol):
     """A Target that keeps what was: every pass is a point in time. Nothing is deleted; things end with a pass."""
 
     def describe(self, folders: Sequence[FolderInfo]) -> None:
         """The source's folders that this pass is about to see; others end with it."""
 
-    def conclude(self, folder: FolderRef, present: array[int]) -> None:
-        """The folder was seen to its end: what is not among these keys (UIDs at this target) ends with this pass."""
+    def conclude(self, folder: FolderRef, present: array[int], sight: Sight) -> None:
+        """The folder was seen to its end: what is not among these keys (UIDs at this target) ends with this pass.
+
+        `sight` is kept with the pass. Raises FolderRefused where one of these keys is not here.
+        """
 
     def finish(self, summary: dict[str, Any]) -> None:
         """The pass is complete."""
+
+
+# ---- deleting what was collected (POP3 only) -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A message as a POP3 server lists it: its number in this session, its UIDL ("": none), the octets announced."""
+
+    number: int
+    uidl: str
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """How a removal ended; each message that was chosen stands in exactly one of these."""
+
+    removed: Sequence[Listed] = ()
+    refused: Sequence[Listed] = ()
+    """The server refused to delete it."""
+    changed: Sequence[Listed] = ()
+    """It was not there any more as it was chosen, or another one was not: nothing was asked."""
+    unknown: Sequence[Listed] = ()
+    """The server did not say that it deleted it: to be looked at again."""
+
+
+class Remover(Protocol):
+    """Deletes what a person asked for and an archive has proven, over a connection of its own. It reads no message."""
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """Codes: what the server says of deleting mail by itself."""
+
+    def listed(self) -> Sequence[Listed]:
+        """What lies there now."""
+
+    def remove(self, chosen: Sequence[Listed]) -> Removal:
+        """Delete exactly these. Whatever is raised, nothing was deleted. Ends the connection."""
+
+    def close(self) -> None:
+        """Log out without a trace. Never raises."""
 
 
 # ---- the ledger ----------------------------------------------------------------------------------------------------

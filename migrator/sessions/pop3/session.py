@@ -56,11 +56,13 @@ class Pop3Session:
         self.capabilities: dict[str, str] = {}
         """Capability in upper case → its arguments; empty where the server knows no CAPA."""
         self.tls = ""
+        self.heeds_stop = True
+        """Whether waiting ends when somebody wants us to stop; off where an answer must be heard to its end."""
         self._where = f"{endpoint.host}:{endpoint.port}"
         sock = connect(endpoint, may_reach, wants_stop)
         if endpoint.security == "tls":
             sock = secure(sock, endpoint, wants_stop)
-        self.octets = Octets(sock, timeout=CONNECT_SECONDS, wants_stop=wants_stop)
+        self.octets = Octets(sock, timeout=CONNECT_SECONDS, wants_stop=lambda: self.heeds_stop and wants_stop())
         try:
             greeting = self._greet()
             if endpoint.security == "starttls":
@@ -196,6 +198,7 @@ class Pop3Session:
         """
         if not self.octets.dropped:
             with contextlib.suppress(PostwagenError, OSError):
+                self.heeds_stop = False  # RSET must reach the server above all when we are told to stop
                 self.octets.timeout = 2.0
                 if self.command(b"RSET").ok and not self.expires_at_once:
                     self.command(b"QUIT")
@@ -204,7 +207,13 @@ class Pop3Session:
     @property
     def expires_at_once(self) -> bool:
         """Whether the server says that it deletes what was read (EXPIRE 0)."""
-        return self.capabilities.get("EXPIRE", "").split()[:1] == ["0"]
+        return self.expires_after == 0
+
+    @property
+    def expires_after(self) -> int | None:
+        """After how many days the server deletes mail by itself (RFC 2449, 6.7); None: never, or it does not say."""
+        days = self.capabilities.get("EXPIRE", "").split()[:1]
+        return int(days[0]) if days and days[0].isdecimal() else None
 
 
 _NO_STLS = "Use port 995 with TLS. Clear text is possible only by asking for it: security=none. No password was sent."
