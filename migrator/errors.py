@@ -13,6 +13,7 @@ Foreign errors are translated in one place per protocol (`sessions/*/translate.p
     ├── ServerBusy              throttled, too many connections; later helps
     ├── ServerRefused           a command was refused that must not be
     ├── TargetFull              quota                                                        exit 6
+    │   └── NoRoom              or the place for archives: a pass would not fit
     ├── FolderRefused           one folder cannot be opened, made or listed
     ├── FolderRecreated         the target's folder was made anew: replay or keep?
     ├── LedgerBusy              another run holds this ledger                                exit 5
@@ -207,6 +208,13 @@ class TargetFull(PostwagenError):
     code = "target_full"
     exit_code = 6
     hint = "Raise the new mailbox's quota, then go on: what is there already is not copied again."
+
+
+class NoRoom(TargetFull):
+    """The place for archives has too little room for this pass."""
+
+    code = "archive_no_room"
+    hint = "Make room there, or raise its quota or lower its reserve; then go on: nothing was written."
 
 
 class FolderRefused(PostwagenError):

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import os
+import re
+import zoneinfo
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -18,6 +20,7 @@ from migrator.errors import UsageError
 Network = IPv4Network | IPv6Network
 PREFIX: Final = "POSTWAGEN_"
 DATABASE_NAME: Final = "postwagen.sqlite3"
+_NODE: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 LOG_FORMATS: Final = ("console", "json")
 
@@ -44,6 +47,13 @@ class Settings:
     sweep_seconds: int = 5
     quiet_seconds: int = 25
     keep_credentials_days: int = 14
+    archive_dir: Path = field(kw_only=True)
+    node: str = "main"
+    keep_archives_days: int = 90
+    archive_reserve_mb: int = 1024
+    archive_quota_gb: int = 0
+    time_zone: str = ""
+    """Empty: that of this machine."""
     log_level: str = "info"
     log_format: str = "console"
 
@@ -70,6 +80,18 @@ def _number(low: int, high: int) -> Callable[[str], int]:
         return int(text)
 
     return read
+
+
+def _node(text: str) -> str:
+    if not _NODE.fullmatch(text):
+        raise ValueError("must be a name of lower-case letters, digits and hyphens, at most 60 characters")
+    return text
+
+
+def _zone(text: str) -> str:
+    if text not in zoneinfo.available_timezones():
+        raise ValueError("must be a name like Europe/Berlin")
+    return text
 
 
 def _one_of(words: tuple[str, ...]) -> Callable[[str], str]:
@@ -158,6 +180,17 @@ KNOWN: Final[tuple[Known, ...]] = (
     Known("sweep_seconds", _number(1, 3_600), "how often jobs are looked for that nobody works on", "5"),
     Known("quiet_seconds", _number(0, 3_600), "how long a target folder must be quiet before doubt is settled", "25"),
     Known("keep_credentials_days", _number(0, 3_650), "days until passwords of jobs at rest are wiped", "14"),
+    Known("archive_dir", _path, "where this machine keeps archives", "archives in the data directory"),
+    Known("node", _node, "this machine's name as a storage node: its archives' jobs come to it", "main"),
+    Known("keep_archives_days", _number(1, 3_650), "days that an archive is kept after its transfer is closed", "90"),
+    Known(
+        "archive_reserve_mb",
+        _number(0, 10_000_000),
+        "room, in MB, that archives leave free on their disk; a pass that would not fit is refused",
+        "1024",
+    ),
+    Known("archive_quota_gb", _number(0, 10**7), "GB that all archives of this machine may take; 0: no limit", "0"),
+    Known("time_zone", _zone, "the zone of the hours between which archive passes begin", "that of this machine"),
     Known("log_level", _one_of(LOG_LEVELS), f"one of {', '.join(LOG_LEVELS)}", "info"),
     Known("log_format", _one_of(LOG_FORMATS), f"one of {', '.join(LOG_FORMATS)}", "console"),
 )
@@ -258,6 +291,7 @@ def _complete(values: dict[str, Any], given: Mapping[str, str]) -> Settings:
     values.setdefault("database_url", f"sqlite:///{data_dir / DATABASE_NAME}")
     values.setdefault("broker_url", None)
     values.setdefault("secret_key_file", data_dir / "secret.key")
+    values.setdefault("archive_dir", data_dir / "archives")
     unknown = set(values) - {field.name for field in fields(Settings)}
     if unknown:
         raise TypeError(f"no such setting: {', '.join(sorted(unknown))}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -30,12 +31,13 @@ def create_app(
     """The application. What is not given is opened as the settings say; a test gives fakes."""
     app = Flask("web")
     vault = vault or Vault.open(settings.secret_key_file)
+    db = db or Database(settings.database_url)
     app.config.update(MAX_CONTENT_LENGTH=LARGEST_REQUEST, MAX_FORM_MEMORY_SIZE=LARGEST_REQUEST)
     app.extensions["postwagen"] = Services(
         settings=settings,
-        db=db or Database(settings.database_url),
+        db=db,
         vault=vault,
-        enqueue=enqueue or default_enqueue,
+        enqueue=enqueue or functools.partial(default_enqueue, db),
         probe=probe or real_probe,
     )
     app.extensions["postwagen_versions"] = _versions(Path(app.static_folder or ""))

@@ -10,6 +10,7 @@ from flask import current_app
 
 from migrator.db.store import Database
 from migrator.db.vault import Vault
+from migrator.jobs import queries
 from migrator.jobs.operations import NewEndpoint
 from migrator.jobs.probe import ProbeReport
 from migrator.settings import Settings
@@ -39,8 +40,8 @@ def services() -> Services:
     return found
 
 
-def default_enqueue(job_id: int) -> None:
-    """Tell a worker; imported late, so that pages start without Celery."""
+def default_enqueue(db: Database, job_id: int) -> None:
+    """Tell a worker, on the storage node of its archive where it has one; pages start without Celery."""
     from worker.queue import enqueue
 
-    enqueue(job_id)
+    enqueue(job_id, queries.node_of(db, job_id))

@@ -14,8 +14,14 @@ from migrator.settings import Settings, load
 from worker.schedule import schedule
 
 QUEUE: Final = "postwagen"
+"""What any worker may do; the jobs of a storage node have a queue of their own."""
 NO_BROKER: Final = "redis://127.0.0.1:1/0"
 """Nobody listens there: for processes that run without a broker."""
+
+
+def queue_of(node: str) -> str:
+    """The queue of a storage node; that of all workers where none is named."""
+    return f"{QUEUE}.{node}" if node else QUEUE
 
 
 def make_app(settings: Settings) -> Celery:

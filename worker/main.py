@@ -55,7 +55,7 @@ def _work() -> int:
     from celery.exceptions import SecurityWarning
     from celery.signals import worker_shutting_down
 
-    from worker.app import app
+    from worker.app import QUEUE, app, queue_of
     from worker.tasks import place, shutdown
 
     def stop(**_: Any) -> None:
@@ -68,7 +68,8 @@ def _work() -> int:
     heart = threading.Thread(target=_show, args=(ended,), name="heartbeat")
     heart.start()
     log.info("worker_starts", name=here.owner, threads=here.settings.worker_threads)
-    worker = app.Worker(quiet=True, without_gossip=True, without_mingle=True, without_heartbeat=True)
+    queues = [QUEUE, queue_of(here.settings.node)]
+    worker = app.Worker(queues=queues, quiet=True, without_gossip=True, without_mingle=True, without_heartbeat=True)
     try:
         worker.start()
     finally:
@@ -83,7 +84,7 @@ def _work() -> int:
 def _show(ended: threading.Event) -> None:
     """Write the heartbeat row until the worker has ended; a database that is away for a moment does no harm."""
     from migrator.errors import DatabaseUnavailable
-    from migrator.jobs import lease
+    from migrator.jobs import archives, lease
     from worker.tasks import place
 
     here, hidden = place(), False
@@ -92,7 +93,8 @@ def _show(ended: threading.Event) -> None:
             if hidden := ended.is_set():
                 lease.hide_worker(here.db, here.owner)
             else:
-                lease.show_worker(here.db, here.owner, datetime.now(UTC))
+                node, room = here.settings.node, archives.free_octets(here.settings.archive_dir)
+                lease.show_worker(here.db, here.owner, datetime.now(UTC), node=node, free_octets=room)
         except DatabaseUnavailable as error:
             log.warning("heartbeat_failed", error=type(error).__name__)
         ended.wait(HEARTBEAT_SECONDS)

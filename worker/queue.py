@@ -12,37 +12,42 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 RUN_SLICE: Final = "postwagen.run_slice"
+CLEAR: Final = "postwagen.clear"
 
 
-def enqueue(job_id: int) -> None:
-    """Tell a worker that this job is due; call it after the commit.
+def enqueue(job_id: int, node: str = "") -> None:
+    """Tell a worker, one of this storage node where one is named, that this job is due; call it after the commit.
 
     Never raises when the broker is down: the sweep finds the row, a few seconds later.
     """
-    send(job_id)
+    send(job_id, node)
 
 
-def send(job_id: int) -> bool:
-    """Like `enqueue`; says whether the broker took it."""
+def send(job_id: int, node: str = "", *, task: str = RUN_SLICE) -> bool:
+    """Like `enqueue`; says whether the broker took it. Another task is given the number of what it works on."""
     from kombu.exceptions import OperationalError
     from redis.exceptions import RedisError
+
+    from worker.app import queue_of
 
     app = _app()
     if app is None:
         log.info("no_broker", job=job_id)
         return False
     try:
-        app.send_task(RUN_SLICE, args=[int(job_id)])
+        app.send_task(task, args=[int(job_id)], queue=queue_of(node))
     except (OperationalError, RedisError, OSError) as error:
         log.warning("broker_unreachable", job=job_id, error=type(error).__name__)
         return False
     return True
 
 
-def waiting() -> int:
-    """How many ids wait in the queue now; 0 when the broker cannot be asked."""
+def waiting(node: str = "") -> int:
+    """How many ids wait in a queue now; 0 when the broker cannot be asked."""
     from kombu.exceptions import OperationalError
     from redis.exceptions import RedisError
+
+    from worker.app import queue_of
 
     app = _app()
     if app is None:
@@ -50,7 +55,7 @@ def waiting() -> int:
     try:
         with app.connection_for_write() as connection:
             channel: Any = connection.channel()  # Redis's own, with a client
-            return int(channel.client.llen(app.conf.task_default_queue))
+            return int(channel.client.llen(queue_of(node)))
     except (OperationalError, RedisError, OSError):
         return 0
 

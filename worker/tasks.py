@@ -14,11 +14,12 @@ import structlog
 
 from migrator.db.store import Database
 from migrator.db.vault import Vault
-from migrator.jobs import lease, operations
+from migrator.jobs import lease, operations, queries
+from migrator.jobs.keeping import operations as keeping
 from migrator.settings import Settings, load
 from worker.app import app
-from worker.queue import RUN_SLICE, send, waiting
-from worker.schedule import SWEEP, TIDY
+from worker.queue import CLEAR, RUN_SLICE, send, waiting
+from worker.schedule import KEEP, SWEEP, TIDY
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +56,7 @@ def run_slice(job_id: int) -> None:
     again = runner.run_slice(
         job_id, db=here.db, vault=here.vault, settings=here.settings, owner=here.owner, shutdown=shutdown
     )
-    if again and not shutdown.is_set() and send(job_id):
+    if again and not shutdown.is_set() and send(job_id, queries.node_of(here.db, job_id)):
         lease.mark_dispatched(here.db, job_id, datetime.now(UTC))
 
 
@@ -68,16 +69,42 @@ def sweep() -> int:
     here = place()
     now = datetime.now(UTC)
     found = lease.to_dispatch(here.db, now, sweep_seconds=here.settings.sweep_seconds)
-    if not found or waiting() >= ENOUGH:
-        return 0
+    full = {node for node in {node for _, node in found} if waiting(node) >= ENOUGH}
     sent = 0
-    for job_id in found:
-        if not send(job_id):
+    for job_id, node in found:
+        if node in full:
+            continue
+        if not send(job_id, node):
             break
         lease.mark_dispatched(here.db, job_id, now)
         sent += 1
     log.info("swept", found=len(found), sent=sent)
     return sent
+
+
+@app.task(name=KEEP)
+def keep() -> int:
+    """Order the archive passes and removals that are due, destroy what has expired, have its files removed.
+
+    Returns how many files are still to be removed.
+    """
+    here = place()
+    left = keeping.tick(here.db, here.settings, datetime.now(UTC))
+    for archive_id, node in left:
+        send(archive_id, node, task=CLEAR)
+    return len(left)
+
+
+@app.task(name=CLEAR)
+def clear(archive_id: int) -> None:
+    """On the storage node that has it: remove a destroyed archive's file, and leave the proof."""
+    from migrator.jobs import archives  # beat never needs it
+
+    here = place()
+    remove = functools.partial(archives.remove_file, here.settings.archive_dir)
+    sign = functools.partial(archives.signed, here.vault)
+    if keeping.clear(here.db, archive_id, here.settings.node, remove, sign, datetime.now(UTC)):
+        log.info("archive_removed", archive=archive_id)
 
 
 @app.task(name=TIDY)

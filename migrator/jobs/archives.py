@@ -4,20 +4,57 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from migrator.errors import ArchiveUnusable
+from migrator.errors import ArchiveUnusable, NoRoom
+from migrator.jobs.keeping.views import PassFacts
 from migrator.mail.folders import Namespace
+from migrator.planning.room import Room, shortfall
 from migrator.sessions.endpoint import Endpoint
 
 if TYPE_CHECKING:
     from migrator.archive.source import ArchiveSource
     from migrator.archive.target import ArchiveTarget
+    from migrator.db.vault import Vault
 
 
-def open_target(end: Endpoint, account: str) -> ArchiveTarget:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What archives leave free on their disk, and what all of them together may take (0: no limit), in octets."""
+
+    reserve: int = 0
+    quota: int = 0
+
+
+def fitting(directory: Path, limits: Limits) -> Callable[[int], None]:
+    """Says whether so many octets more fit: a function that raises NoRoom. Other archives are counted once, now."""
+    taken = sum(file.stat().st_size for file in _archives(directory)) if limits.quota else 0
+
+    def fits(octets: int) -> None:
+        room = Room(shutil.disk_usage(directory).free, limits.reserve, taken, limits.quota)
+        lacking = shortfall(octets, room)
+        if lacking:
+            megabytes = [-(-number // 1_000_000) for number in (octets, max(0, room.left), lacking)]
+            message = "The archive needs up to {} MB more, and {} MB are left for it: {} MB are lacking."
+            raise NoRoom(message.format(*megabytes), end="target")
+
+    return fits
+
+
+def _archives(directory: Path) -> list[Path]:
+    with suppress(OSError):
+        return [path for path in directory.iterdir() if path.suffix in (".pwa", ".pwa-wal")]
+    return []
+
+
+def open_target(end: Endpoint, account: str, limits: Limits) -> ArchiveTarget:
     """The archive, made if it is not there, for this account's mail. Raises ArchiveUnusable, LedgerBusy."""
     from migrator.archive.file import ArchiveFile
     from migrator.archive.target import ArchiveTarget
@@ -25,7 +62,7 @@ def open_target(end: Endpoint, account: str) -> ArchiveTarget:
     file = ArchiveFile(Path(end.path), key_of(end), writable=True, create=True)
     try:
         file.claim(account)
-        return ArchiveTarget(file)
+        return ArchiveTarget(file, fitting(file.path.parent, limits))
     except BaseException:
         file.close()
         raise
@@ -42,6 +79,50 @@ def open_source(end: Endpoint, at: datetime | None) -> ArchiveSource:
     except BaseException:
         file.close()
         raise
+
+
+SIGNING = "archive manifests"
+"""What the service's signing key is derived for."""
+_NUMBERS = ("found", "missing", "octets")
+"""What a pass's summary says in numbers."""
+
+
+def facts(end: Endpoint) -> tuple[int, list[PassFacts]]:
+    """Octets of the file, and all complete passes."""
+    from migrator.archive.file import ArchiveFile
+    from migrator.archive.source import passes
+
+    with ArchiveFile(Path(end.path), key_of(end), writable=False) as file:
+        complete = [
+            PassFacts(one.number, one.began, one.ended, *(int(one.summary.get(name, 0)) for name in _NUMBERS))
+            for one in passes(file)
+            if one.ended is not None
+        ]
+        return file.path.stat().st_size, complete
+
+
+def remove_file(directory: Path, name: str) -> None:
+    """Remove an archive's file and what lies beside it; nothing where it is gone already."""
+    for file in (name, f"{name}-wal", f"{name}-shm", f"{name}.lock"):
+        (directory / file).unlink(missing_ok=True)
+
+
+def signed(vault: Vault, proof: dict[str, Any]) -> dict[str, Any]:
+    """The proof with the service's public key and its signature (Ed25519, RFC 8032) over everything else as JSON."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    private = Ed25519PrivateKey.from_private_bytes(vault.key_for(SIGNING))
+    octets = json.dumps(proof, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    shown = {"public_key": private.public_key().public_bytes_raw(), "signature": private.sign(octets)}
+    return proof | {name: base64.b64encode(value).decode() for name, value in shown.items()}
+
+
+def free_octets(directory: Path) -> int | None:
+    """Room on the disk under a directory, which may not be there yet; None where nobody can say."""
+    for place in (directory, *directory.parents):
+        with suppress(OSError):
+            return shutil.disk_usage(place).free
+    return None
 
 
 def key_of(end: Endpoint) -> bytes:

@@ -2,45 +2,74 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
+from migrator.db.models import Archive, Job, JobFolder
 from migrator.db.models import Endpoint as EndpointRow
-from migrator.db.models import Job, JobFolder
 from migrator.db.store import Database
 from migrator.db.vault import Vault
-from migrator.errors import Defect, LoginRefused
-from migrator.jobs.operations import credential_context
+from migrator.jobs.keeping.rows import ArchiveDestroyed, key_context
+from migrator.jobs.lease import mailbox_is_busy
+from migrator.jobs.operations import CredentialsWiped, NotFound, credential_context
 from migrator.jobs.recipes import Work
 from migrator.jobs.states import JobKind, JobState
 from migrator.jobs.views import Counts
-from migrator.sessions.endpoint import Credential, Endpoint
+from migrator.sessions.endpoint import Credential, Endpoint, archive_end
+
+_JUST_COME: Final = timedelta(seconds=5)
 
 
-def work(db: Database, vault: Vault, job_id: int) -> Work:
-    """The job as the recipes want it. Passwords are unsealed by the supplier, at the moment of logging in."""
+def work(db: Database, vault: Vault, job_id: int, archives: Path) -> Work:
+    """The job as the recipes want it; `archives`: where this storage node keeps them.
+
+    Passwords and keys are unsealed by suppliers, at the moment of logging in. Raises NotFound, CredentialsWiped; the
+    suppliers raise CannotUnseal and ArchiveDestroyed too.
+    """
     with db.reading() as session:
         job = session.get(Job, job_id)
         if job is None:
-            raise Defect(f"There is no job {job_id}.")
-        source = session.get_one(EndpointRow, job.source_id)
-        target = session.get_one(EndpointRow, job.target_id)
+            raise NotFound(f"There is no job {job_id}.")
         return Work(
             kind=JobKind(job.kind),
-            source=_endpoint(source, _unsealing(db, vault, source.id)),
-            target=_endpoint(target, _unsealing(db, vault, target.id)),
+            source=_end(session, db, vault, job.source_id, archives),
+            target=_end(session, db, vault, job.target_id, archives),
             options=dict(job.options),
         )
 
 
-def _unsealing(db: Database, vault: Vault, endpoint_id: int) -> Credential:
+def _end(session: Session, db: Database, vault: Vault, end_id: int, archives: Path) -> Endpoint:
+    row = session.get_one(EndpointRow, end_id)
+    if row.archive_id is not None:
+        archive = session.get_one(Archive, row.archive_id)
+        return archive_end(archives / archive.file, _key(db, vault, archive.id))
+    if row.credential is None:
+        raise CredentialsWiped("The passwords of this job were wiped.")
+    return _endpoint(row, _password(db, vault, end_id))
+
+
+def _password(db: Database, vault: Vault, endpoint_id: int) -> Credential:
     def supply() -> str:
         with db.reading() as session:
             sealed = session.scalar(select(EndpointRow.credential).where(EndpointRow.id == endpoint_id))
         if sealed is None:
-            raise LoginRefused("The password of this job was wiped.", hint="Enter the password again.")
+            raise CredentialsWiped("The passwords of this job were wiped.")
         return vault.unseal(sealed, credential_context(endpoint_id))
+
+    return supply
+
+
+def _key(db: Database, vault: Vault, archive_id: int) -> Credential:
+    def supply() -> str:
+        with db.reading() as session:
+            sealed = session.scalar(select(Archive.sealed_key).where(Archive.id == archive_id))
+        if sealed is None:
+            raise ArchiveDestroyed(f"The archive {archive_id} was destroyed.")
+        return vault.unseal(sealed, key_context(archive_id))
 
     return supply
 
@@ -72,7 +101,11 @@ def counts(db: Database, job_id: int) -> Counts:
 
 
 def somebody_waits(db: Database, now: datetime) -> bool:
-    """Whether a job is due that nobody works on."""
-    due = and_(Job.state == JobState.QUEUED, or_(Job.not_before.is_(None), Job.not_before <= now))
+    """Whether a job could be worked on if a worker were free; what has just come does not count yet."""
     with db.reading() as session:
-        return session.scalar(select(Job.id).where(due).limit(1)) is not None
+        waiting = select(Job.id).where(
+            Job.state == JobState.QUEUED,
+            func.coalesce(Job.not_before, Job.created_at) <= now - _JUST_COME,
+            ~mailbox_is_busy(now),
+        )
+        return session.scalar(waiting.limit(1)) is not None

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, aliased
 from migrator.db.models import Endpoint, Job, JobEventRow, Worker
 from migrator.db.store import Database
 from migrator.errors import Defect, Fenced
+from migrator.jobs.keeping.rows import kept_sources, node_of_job
 from migrator.jobs.states import ENDED, TRANSITIONS, JobEvent, JobState, after
 
 AGAIN_AFTER_SWEEPS: Final = 3
@@ -153,8 +154,9 @@ def failures_in_a_row(db: Database, lease: Lease) -> int:
 # ---- the sweep's side ----------------------------------------------------------------------------------------------
 
 
-def to_dispatch(db: Database, now: datetime, *, sweep_seconds: float, limit: int = AT_MOST) -> list[int]:
-    """Jobs that somebody should take: due ones that the queue has lost or never had, and those whose lease is dead.
+def to_dispatch(db: Database, now: datetime, *, sweep_seconds: float, limit: int = AT_MOST) -> list[tuple[int, str]]:
+    """Jobs that somebody should take: due ones that the queue has lost or never had, and those whose lease is dead;
+    each with the storage node that it belongs to, or empty.
 
     Longest waiting first. Left out: what was put into the queue a moment ago, and mailboxes that are being worked on.
     """
@@ -162,15 +164,15 @@ def to_dispatch(db: Database, now: datetime, *, sweep_seconds: float, limit: int
     dead = and_(Job.state == JobState.RUNNING, or_(Job.lease_until.is_(None), Job.lease_until <= now))
     patience = now - timedelta(seconds=sweep_seconds * AGAIN_AFTER_SWEEPS)
     with db.reading() as session:
-        found = session.scalars(
-            select(Job.id)
+        found = session.execute(
+            select(Job.id, node_of_job())
             .where(
                 or_(due, dead), or_(Job.dispatched_at.is_(None), Job.dispatched_at <= patience), ~mailbox_is_busy(now)
             )
             .order_by(func.coalesce(Job.dispatched_at, Job.created_at), Job.id)
             .limit(limit)
         )
-        return list(found)
+        return [(job_id, node) for job_id, node in found]
 
 
 def mark_dispatched(db: Database, job_id: int, now: datetime) -> None:
@@ -179,10 +181,10 @@ def mark_dispatched(db: Database, job_id: int, now: datetime) -> None:
         session.execute(update(Job).where(Job.id == job_id).values(dispatched_at=now))
 
 
-def show_worker(db: Database, name: str, now: datetime) -> None:
-    """A worker process says that it lives; rows of those long silent go."""
+def show_worker(db: Database, name: str, now: datetime, *, node: str = "", free_octets: int | None = None) -> None:
+    """A worker process says that it lives, and how much room its storage node has; rows of those long silent go."""
     with db.writing() as session:
-        session.merge(Worker(name=name, seen_at=now))
+        session.merge(Worker(name=name, seen_at=now, node=node, free_octets=free_octets))
         session.query(Worker).where(Worker.seen_at < now - timedelta(days=1)).delete(synchronize_session=False)
 
 
@@ -230,10 +232,14 @@ def move(
 
 
 def wipe(session: Session, source_id: int, target_id: int, now: datetime) -> None:
-    """Forget the passwords of these endpoints."""
+    """Forget the passwords of these endpoints, but for those that an archive keeps for passes to come."""
     session.execute(
         update(Endpoint)
-        .where(Endpoint.id.in_((source_id, target_id)), Endpoint.credential.is_not(None))
+        .where(
+            Endpoint.id.in_((source_id, target_id)),
+            Endpoint.credential.is_not(None),
+            Endpoint.id.not_in(kept_sources()),
+        )
         .values(credential=None, credential_wiped_at=now)
         .execution_options(synchronize_session=False)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -11,13 +11,16 @@ from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from migrator.accounts import token_hash
-from migrator.db.models import Endpoint, Failure, Job, JobEventRow, JobFolder, Mailbox, StatusLink
+from migrator.db.models import Archive, Endpoint, Failure, Job, JobEventRow, JobFolder, Mailbox, StatusLink
 from migrator.db.store import Database
 from migrator.db.vault import Vault
 from migrator.errors import UsageError
 from migrator.jobs import lease
+from migrator.jobs.keeping import rows as archives
 from migrator.jobs.orders import (
+    ArchiveEnd,
     Invalid,
+    Keeping,
     NewEndpoint,
     NewJob,
     check,
@@ -25,7 +28,7 @@ from migrator.jobs.orders import (
     check_password,
     plain_host,
 )
-from migrator.jobs.states import ENDED, JobEvent, JobState, after
+from migrator.jobs.states import ENDED, JobEvent, JobKind, JobState, after
 from migrator.sessions.endpoint import fingerprint_digits
 from migrator.settings import Settings
 
@@ -81,23 +84,48 @@ def create(db: Database, vault: Vault, new: NewJob, *, settings: Settings, now: 
     moment = now or datetime.now(UTC)
     check(new, settings.allowed_networks)
     with db.writing() as session:
-        job = Job(
-            kind=new.kind,
-            state=JobState.QUEUED,
-            mailbox_id=_mailbox(session, new, moment),
-            source_id=_endpoint(session, vault, new.source),
-            target_id=_endpoint(session, vault, new.target),
+        archive = _archive(session, vault, settings, new, moment)
+        ends = [_end(session, vault, end, archive) for end in (new.source, new.target) if end is not None]
+        if archive is not None and new.keeping != Keeping():
+            archives.keep(session, archive, new.keeping, ends[0], new.created_by, settings, moment)
+        return add_job(
+            session,
+            new.kind,
+            mailbox_id=_mailbox(session, new, archive, moment),
+            ends=(ends[0], ends[-1]),
             options=new.options,
-            created_by=new.created_by,
-            created_at=moment,
-            dispatched_at=moment,
+            by=new.created_by,
+            now=moment,
         )
-        session.add(job)
-        session.flush()
-        session.add(
-            lease.history(job.id, "create", moment, actor=new.created_by, fields=None, states=("", JobState.QUEUED))
-        )
-        return job.id
+
+
+def add_job(
+    session: Session,
+    kind: JobKind,
+    *,
+    mailbox_id: int,
+    ends: tuple[int, int],
+    options: Mapping[str, Any],
+    by: str,
+    now: datetime,
+    dispatched: bool = True,
+) -> int:
+    """A row and its first line of history, in the caller's transaction. `dispatched` False: the sweep will find it."""
+    job = Job(
+        kind=kind,
+        state=JobState.QUEUED,
+        mailbox_id=mailbox_id,
+        source_id=ends[0],
+        target_id=ends[1],
+        options=dict(options),
+        created_by=by,
+        created_at=now,
+        dispatched_at=now if dispatched else None,
+    )
+    session.add(job)
+    session.flush()
+    session.add(lease.history(job.id, "create", now, actor=by, fields=None, states=("", JobState.QUEUED)))
+    return job.id
 
 
 def credential_context(endpoint_id: int) -> str:
@@ -123,24 +151,61 @@ def replace_password(
         if job.state in ENDED:
             raise WrongState(JobState(job.state), JobEvent.RETRY)
         endpoint = session.get_one(Endpoint, job.source_id if end == "source" else job.target_id)
+        if endpoint.archive_id is not None:
+            raise Invalid([(f"{end}.password", "unknown", "An archive has no password.")])
         endpoint.credential = vault.seal(password, credential_context(endpoint.id))
         endpoint.credential_wiped_at = None
         _remark(session, job, "new_password", actor, now or datetime.now(UTC), {"end": end})
 
 
-def _mailbox(session: Session, new: NewJob, now: datetime) -> int:
-    """The mailbox of this pair of accounts: made at the first job, and the same one for every later job."""
-    route = f"{new.source.identity} -> {new.target.identity}"
+def _archive(session: Session, vault: Vault, settings: Settings, new: NewJob, now: datetime) -> Archive | None:
+    """The archive that is an end of this job. Raises Invalid."""
+    end = new.source if isinstance(new.source, ArchiveEnd) else new.target
+    if not isinstance(end, ArchiveEnd):
+        return None
+    name = "source" if end is new.source else "target"
+    account = new.source.identity if isinstance(new.source, NewEndpoint) else ""
+    if end.id is None:
+        assert isinstance(new.source, NewEndpoint)  # `check` has seen to it
+        return archives.of_account(session, vault, settings, account, new.source.user, new.created_by, now)
+    try:
+        found = archives.living(session, end.id)
+    except (archives.NoSuchArchive, archives.ArchiveDestroyed) as error:
+        raise Invalid([(f"{name}.archive", error.code, error.message)]) from None
+    if account and found.account != account:
+        message = f"The archive {end.id} holds another account's mail."
+        raise Invalid([(f"{name}.archive", "other_account", message)])
+    return found
+
+
+def _end(session: Session, vault: Vault, end: NewEndpoint | ArchiveEnd, archive: Archive | None) -> int:
+    if isinstance(end, NewEndpoint):
+        return _endpoint(session, vault, end)
+    assert archive is not None
+    return archives.end_of(session, archive).id
+
+
+def _mailbox(session: Session, new: NewJob, archive: Archive | None, now: datetime) -> int:
+    """The mailbox of this pair of ends. What comes out of an archive shares it with a direct copy of that account."""
+    servers = [end for end in (new.target, new.source) if isinstance(end, NewEndpoint)]
+    if archive is not None and not isinstance(new.target, NewEndpoint):
+        return mailbox(session, archives.route(archive), archive.address, now)
+    account = archive.account if archive is not None else servers[-1].identity
+    address = next((end.user for end in servers if "@" in end.user), servers[0].user)
+    return mailbox(session, f"{account} -> {servers[0].identity}", address, now)
+
+
+def mailbox(session: Session, route: str, address: str, now: datetime) -> int:
+    """The mailbox of a route: made at the first job, and the same one for every later job."""
     if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time anyway
         session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(route, 0))))
     found = session.scalar(select(Mailbox.id).where(Mailbox.route == route))
     if found is not None:
         return found
-    address = next((end.user for end in (new.target, new.source) if "@" in end.user), new.target.user)
-    mailbox = Mailbox(address=address, route=route, created_at=now)
-    session.add(mailbox)
+    made = Mailbox(address=address, route=route, created_at=now)
+    session.add(made)
     session.flush()
-    return mailbox.id
+    return made.id
 
 
 def _endpoint(session: Session, vault: Vault, new: NewEndpoint) -> int:
@@ -201,9 +266,9 @@ def retry(
 def _ask(
     db: Database, job_id: int, event: JobEvent, actor: str, options: Mapping[str, Any] | None, now: datetime
 ) -> JobState:
-    check_options(options or {})
     with db.writing() as session:
         job = _locked(session, job_id)
+        check_options(options or {}, JobKind(job.kind))
         state = JobState(job.state)
         if lease.is_alive(job, now):
             return _wish(session, job, event, actor, now)
@@ -265,13 +330,11 @@ def _remark(
 
 
 def _require_credentials(session: Session, job: Job) -> None:
-    kept = session.scalar(
-        select(func.count())
-        .select_from(Endpoint)
-        .where(Endpoint.id.in_((job.source_id, job.target_id)), Endpoint.credential.is_not(None))
-    )
-    if kept != 2:
-        raise CredentialsWiped("The passwords of this job were wiped.")
+    for end in session.scalars(select(Endpoint).where(Endpoint.id.in_((job.source_id, job.target_id)))):
+        if end.archive_id is not None:
+            archives.living(session, end.archive_id)
+        elif end.credential is None:
+            raise CredentialsWiped("The passwords of this job were wiped.")
 
 
 # ---- the customer's link -------------------------------------------------------------------------------------------
@@ -327,7 +390,11 @@ def wipe_expired(db: Database, *, days: float, now: datetime | None = None) -> i
         stale = session.scalars(
             select(Job).where(
                 Job.state.not_in((JobState.QUEUED, JobState.RUNNING)),
-                exists().where(Endpoint.id.in_((Job.source_id, Job.target_id)), Endpoint.credential.is_not(None)),
+                exists().where(
+                    Endpoint.id.in_((Job.source_id, Job.target_id)),
+                    Endpoint.credential.is_not(None),
+                    Endpoint.id.not_in(archives.kept_sources()),
+                ),
                 func.coalesce(last_event, Job.created_at) < moment - timedelta(days=days),
             )
         ).all()
@@ -338,15 +405,25 @@ def wipe_expired(db: Database, *, days: float, now: datetime | None = None) -> i
 
 
 def reseal(db: Database, vault: Vault) -> int:
-    """After `vault.rotate()`: seal every stored password with the newest key, row by row; returns how many."""
+    """After `vault.rotate()`: seal every stored password and every archive's key with the newest key, row by row;
+    returns how many."""
+    return _reseal(db, vault, Endpoint, "credential", credential_context) + _reseal(
+        db, vault, Archive, "sealed_key", archives.key_context
+    )
+
+
+def _reseal(
+    db: Database, vault: Vault, table: type[Endpoint | Archive], column: str, context_of: Callable[[int], str]
+) -> int:
     with db.reading() as session:
-        ids = session.scalars(select(Endpoint.id).where(Endpoint.credential.is_not(None))).all()
+        ids = session.scalars(select(table.id).where(getattr(table, column).is_not(None))).all()
     done = 0
-    for endpoint_id in ids:
+    for row_id in ids:
         with db.writing() as session:
-            row = session.scalar(select(Endpoint).where(Endpoint.id == endpoint_id).with_for_update())
-            if row is not None and row.credential is not None and not vault.is_newest(row.credential):
-                context = credential_context(row.id)
-                row.credential = vault.seal(vault.unseal(row.credential, context), context)
+            row = session.scalar(select(table).where(table.id == row_id).with_for_update())
+            sealed = getattr(row, column) if row is not None else None
+            if sealed is not None and not vault.is_newest(sealed):
+                context = context_of(row_id)
+                setattr(row, column, vault.seal(vault.unseal(sealed, context), context))
                 done += 1
     return done

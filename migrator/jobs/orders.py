@@ -6,6 +6,7 @@ import re
 import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from ipaddress import ip_address
 from typing import Any, ClassVar, Final
 
@@ -52,14 +53,37 @@ class NewEndpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class ArchiveEnd:
+    """An archive that the service keeps. `id` None: that of the old end's account, made where there is none."""
+
+    id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What comes by itself for an archive, with the old end's password kept for it; nothing unless said."""
+
+    every_hours: int | None = None
+    """A pass so often until the transfer is closed."""
+    window: tuple[int, int] | None = None
+    """Hours of the day between which it begins."""
+    leave_days: int | None = None
+    """POP3: delete at the old server so many days after collection, 0: at once. None: keep all."""
+    leave_wish: str = ""
+    """Who asked for that, and when: the customer's wish."""
+
+
+@dataclass(frozen=True, slots=True)
 class NewJob:
-    """One kind of work for one mailbox. Options are those of `OPTIONS`."""
+    """One kind of work for one mailbox. Options are those of `OPTIONS`. A CHECK has no target."""
 
     kind: JobKind
-    source: NewEndpoint
-    target: NewEndpoint
+    source: NewEndpoint | ArchiveEnd
+    target: NewEndpoint | ArchiveEnd | None
     options: dict[str, Any]
     created_by: str
+    keeping: Keeping = Keeping()
+    """For an ARCHIVE."""
 
 
 def usual_port(protocol: str, security: str) -> int:
@@ -83,23 +107,79 @@ def plain_host(host: str) -> str:
     return host.strip().strip("[]").rstrip(".").lower()
 
 
+_SHAPES: Final[Mapping[JobKind, tuple[str, str]]] = {
+    JobKind.COPY: ("server", "server"),
+    JobKind.VERIFY: ("server or archive", "server"),
+    JobKind.ARCHIVE: ("server", "archive"),
+    JobKind.PLAY_IN: ("archive", "server"),
+    JobKind.CHECK: ("archive", "nothing"),
+    JobKind.REMOVE: ("server", "archive"),
+}
+"""What the ends of a job are."""
+
+
 def check(new: NewJob, networks: Sequence[Network]) -> None:
     """Raises Invalid with every problem that can be seen without asking a server."""
-    problems = [
-        *_endpoint("source", new.source, SOURCE_PROTOCOLS, networks),
-        *_endpoint("target", new.target, TARGET_PROTOCOLS, networks),
-        *_options(new.options),
-    ]
-    if not problems and new.source.identity == new.target.identity:
+    problems = list(_shape(new))
+    if isinstance(new.source, NewEndpoint):
+        problems += _endpoint("source", new.source, SOURCE_PROTOCOLS, networks)
+    if isinstance(new.target, NewEndpoint):
+        problems += _endpoint("target", new.target, TARGET_PROTOCOLS, networks)
+    problems += _options(new.options, new.kind)
+    if new.kind is JobKind.ARCHIVE and isinstance(new.source, NewEndpoint):
+        problems += _keeping(new.keeping, by_pop3=new.source.protocol == "pop3")
+    if new.kind is JobKind.REMOVE and not {"after_days", "wish"} <= new.options.keys():
+        message = "Say after how many days (after_days) and who asked for it (wish)."
+        problems.append(("options.wish", "missing", message))
+    if new.kind is not JobKind.ARCHIVE and new.keeping != Keeping():
+        problems.append(("keep", "unknown", "Only a job of kind archive keeps an archive."))
+    if not problems and _identity(new.source) == _identity(new.target):
         problems.append(("target.host", "same_account", "Source and target are the same account."))
     if problems:
         raise Invalid(problems)
 
 
-def check_options(options: Mapping[str, Any]) -> None:
+def _shape(new: NewJob) -> Iterator[Problem]:
+    for end, given, wanted in zip(("source", "target"), (new.source, new.target), _SHAPES[new.kind], strict=True):
+        kind = {NewEndpoint: "server", ArchiveEnd: "archive"}.get(type(given), "nothing")
+        if kind not in wanted.split(" or "):
+            yield f"{end}.protocol", "unknown", f"The {end} of a job of kind {new.kind} is {wanted}, not {kind}."
+    if new.kind is not JobKind.ARCHIVE and ArchiveEnd() in (new.source, new.target):
+        end = "source" if new.source == ArchiveEnd() else "target"
+        yield f"{end}.archive", "missing", "Say which archive."
+
+
+def _identity(end: NewEndpoint | ArchiveEnd | None) -> object:
+    return end.identity if isinstance(end, NewEndpoint) else end
+
+
+def check_options(options: Mapping[str, Any], kind: JobKind) -> None:
     """Raises Invalid where options alone are changed."""
-    if problems := list(_options(options)):
+    if problems := list(_options(options, kind)):
         raise Invalid(problems)
+
+
+def check_keeping(wanted: Keeping, *, by_pop3: bool) -> None:
+    """Raises Invalid where what comes by itself is changed."""
+    if problems := list(_keeping(wanted, by_pop3=by_pop3)):
+        raise Invalid(problems)
+
+
+def _keeping(wanted: Keeping, *, by_pop3: bool) -> Iterator[Problem]:
+    if wanted.every_hours is not None and not 1 <= wanted.every_hours <= 744:
+        yield "keep.every_hours", "invalid", "A pass comes every 1 to 744 hours."
+    if wanted.window is not None and not all(0 <= hour <= 23 for hour in wanted.window):
+        yield "keep.window", "invalid", "The hours of the window are numbers from 0 to 23."
+    if wanted.leave_days is None:
+        return
+    if not by_pop3:
+        yield "keep.leave_days", "not_pop3", "Only over POP3 can mail be deleted at the old server."
+    if not 0 <= wanted.leave_days <= 3_650:
+        yield "keep.leave_days", "invalid", "Days are a number from 0 to 3650."
+    if not wanted.leave_wish.strip():
+        yield "keep.leave_wish", "missing", "Say who asked for it, and when: nothing is deleted without the wish."
+    elif len(wanted.leave_wish) > 500:
+        yield "keep.leave_wish", "too_long", "The wish may have 500 characters."
 
 
 def check_password(end: str, password: str) -> None:
@@ -222,6 +302,19 @@ def _is_whole(low: int, high: int) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
+def _is_moment(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        return False
+
+
+def _are_messages(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(one, dict) and one.keys() == {"folder", "key"} and _is_texts(list(one.values())) for one in value
+    )
+
+
 OPTIONS: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
     "map": (_is_map, "an object of source and target folder names"),
     "include": (_is_texts, "a list of folder patterns"),
@@ -232,13 +325,28 @@ OPTIONS: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
     "max_octets": (_is_whole(1, 2**40), "a number of octets"),
     "recreated": (lambda value: value in ("replay", "keep"), "replay or keep"),
     "level": (lambda value: value in LEVELS, " or ".join(LEVELS)),
+    "at": (_is_moment, "a time with its zone, like 2026-11-22T18:00+01:00"),
+    "messages": (_are_messages, "a list of objects with folder and key"),
+    "restore": (lambda value: isinstance(value, bool), "true or false"),
+    "after_days": (_is_whole(0, 3_650), "a number from 0 to 3650"),
+    "wish": (lambda value: isinstance(value, str) and bool(value.strip()), "who asked for it, and when"),
 }
 """What a job may be told beside its ends: name → (test, what it must be)."""
 
+_ONLY_FOR: Final[Mapping[str, frozenset[JobKind]]] = {
+    "at": frozenset({JobKind.PLAY_IN, JobKind.VERIFY, JobKind.CHECK}),
+    "messages": frozenset({JobKind.PLAY_IN}),
+    "restore": frozenset({JobKind.PLAY_IN}),
+    "after_days": frozenset({JobKind.REMOVE}),
+    "wish": frozenset({JobKind.REMOVE}),
+}
 
-def _options(options: Mapping[str, Any]) -> Iterator[Problem]:
+
+def _options(options: Mapping[str, Any], kind: JobKind) -> Iterator[Problem]:
     for name, value in options.items():
         if name not in OPTIONS:
             yield f"options.{name}", "unknown", f"There is no option {name[:40]}; known are {', '.join(OPTIONS)}."
+        elif kind not in _ONLY_FOR.get(name, (kind,)):
+            yield f"options.{name}", "unknown", f"A job of kind {kind} has no option {name}."
         elif not OPTIONS[name][0](value):
             yield f"options.{name}", "invalid", f"The option {name} must be {OPTIONS[name][1]}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from sqlalchemy import Select, String, cast, func, or_, select
 from sqlalchemy.orm import Session, aliased
@@ -26,11 +26,9 @@ from migrator.db.models import (
     Worker,
 )
 from migrator.db.store import Database
-from migrator.db.vault import Vault
 from migrator.jobs import progress, rows
-from migrator.jobs.lease import mailbox_is_busy
-from migrator.jobs.operations import CredentialsWiped, NotFound, credential_context
-from migrator.jobs.states import JobKind, JobState
+from migrator.jobs.keeping.rows import node_of_job
+from migrator.jobs.states import JobState
 from migrator.jobs.views import (
     Counts,
     EventView,
@@ -43,10 +41,6 @@ from migrator.jobs.views import (
     StatusView,
     WarningView,
 )
-from migrator.sessions.endpoint import Endpoint as Login
-
-if TYPE_CHECKING:
-    from migrator.jobs.recipes import Work
 
 FIRST: Final = 100
 """Failures and skips that a job's view shows; the others are paged."""
@@ -54,7 +48,6 @@ NEWEST_EVENTS: Final = 50
 MOST_SAMPLES: Final = 120
 WORKER_SILENCE: Final = timedelta(seconds=20)
 """A worker that has not shown itself for so long is not counted as alive."""
-_JUST_COME: Final = timedelta(seconds=5)
 _NEEDS_PERSON: Final = frozenset({JobState.BLOCKED, JobState.FAILED})
 _Query = Select[Job, Mailbox, Endpoint, Endpoint]
 
@@ -186,73 +179,19 @@ def status_by_token(db: Database, token: str, now: datetime) -> StatusView | Non
         )
 
 
+def node_of(db: Database, job_id: int) -> str:
+    """The storage node whose workers do this job, or empty: any worker."""
+    with db.reading() as session:
+        return session.scalar(select(node_of_job()).where(Job.id == job_id)) or ""
+
+
 def counts(db: Database, job_id: int) -> Counts:
     """The job's sum as it stands now."""
     with db.reading() as session:
         return progress.total(map(rows.counts, _folders(session, [job_id]).get(job_id, ())))
 
 
-# ---- for workers ---------------------------------------------------------------------------------------------------
-
-
-def work(db: Database, vault: Vault, job_id: int) -> Work:
-    """What is to be done, for the worker that holds the lease. The passwords are suppliers: each login reads anew.
-
-    Raises NotFound, CredentialsWiped; the suppliers raise CannotUnseal too.
-    """
-    from migrator.jobs.recipes import Work  # pages need no engine
-
-    query, _, _ = _with_ends()
-    with db.reading() as session:
-        found = session.execute(query.where(Job.id == job_id)).one_or_none()
-    if found is None:
-        raise NotFound(f"There is no job {job_id}.")
-    job, _, source, target = found
-    return Work(
-        kind=JobKind(job.kind),
-        source=_login(db, vault, source),
-        target=_login(db, vault, target),
-        options=dict(job.options),
-    )
-
-
-def somebody_waits(db: Database, now: datetime) -> bool:
-    """Whether a job could be worked on if a worker were free; what has just come does not count yet."""
-    with db.reading() as session:
-        waiting = select(Job.id).where(
-            Job.state == JobState.QUEUED,
-            func.coalesce(Job.not_before, Job.created_at) <= now - _JUST_COME,
-            ~mailbox_is_busy(now),
-        )
-        return session.scalar(waiting.limit(1)) is not None
-
-
 # ---- inside: one job's parts ---------------------------------------------------------------------------------------
-
-
-def _login(db: Database, vault: Vault, row: Endpoint) -> Login:
-    def credential() -> str:
-        with db.reading() as session:
-            sealed = session.scalar(select(Endpoint.credential).where(Endpoint.id == row.id))
-        if sealed is None:
-            raise CredentialsWiped("The passwords of this job were wiped.")
-        return vault.unseal(sealed, credential_context(row.id))
-
-    if row.credential is None:
-        raise CredentialsWiped("The passwords of this job were wiped.")
-    return Login(
-        protocol=row.protocol,
-        host=row.host,
-        port=row.port,
-        security=row.security,
-        user=row.user,
-        credential=credential,
-        auth=row.auth,
-        authzid=row.authzid,
-        address=row.address,
-        ca_pem=row.ca_pem,
-        fingerprint=row.fingerprint,
-    )
 
 
 def _with_ends() -> tuple[_Query, type[Endpoint], type[Endpoint]]:

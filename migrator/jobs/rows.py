@@ -85,8 +85,9 @@ def endpoint_view(row: Endpoint) -> EndpointView:
         address=row.address,
         fingerprint=row.fingerprint,
         has_ca=row.ca_pem is not None,
-        credential_stored=row.credential is not None,
+        credential_stored=row.credential is not None or row.archive_id is not None,
         credential_wiped_at=row.credential_wiped_at,
+        archive_id=row.archive_id,
     )
 
 

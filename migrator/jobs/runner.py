@@ -15,14 +15,16 @@ from migrator.db.ledger import SqlLedger
 from migrator.db.store import Database
 from migrator.db.vault import Vault
 from migrator.errors import DatabaseUnavailable, Defect, Fenced, PostwagenError, Stopped
-from migrator.jobs import assignment
+from migrator.jobs import archives, assignment, queries
 from migrator.jobs import lease as leases
+from migrator.jobs.archives import Limits
 from migrator.jobs.holding import Holder, RealClock
+from migrator.jobs.keeping import operations as keeping
 from migrator.jobs.lease import Lease
 from migrator.jobs.recipes import Result, Work, World, carry_out
 from migrator.jobs.remedy import Ending, ending_of
 from migrator.jobs.report import whole
-from migrator.jobs.states import JobEvent, JobState
+from migrator.jobs.states import JobEvent, JobKind, JobState
 from migrator.ports import Event
 from migrator.sessions.guard import allowed
 from migrator.settings import Settings
@@ -65,6 +67,10 @@ def run_slice(
 def _run_slice(
     job_id: int, db: Database, vault: Vault, settings: Settings, owner: str, shutdown: threading.Event
 ) -> bool:
+    node = queries.node_of(db, job_id)
+    if node not in ("", settings.node):
+        log.warning("other_node", job=job_id, node=node)  # the sweep sends it where its archive lies
+        return False
     lease = leases.take(db, job_id, owner, settings.lease_seconds, datetime.now(UTC))
     if lease is None:
         return False
@@ -78,8 +84,9 @@ def _run_slice(
 
     with Holder(db, lease, seconds=settings.lease_seconds, shutdown=shutdown, slice_over=slice_over) as holder:
         ledger = SqlLedger(db, job_id=job_id, mailbox_id=lease.mailbox_id, fence=lease.fence)
-        world = World(ledger, holder, RealClock(), Chronicle(db, lease), may_reach, settings.quiet_seconds)
-        ending = attempt(lambda: assignment.work(db, vault, job_id), world, holder, db, lease)
+        limits = Limits(settings.archive_reserve_mb * 1_000_000, settings.archive_quota_gb * 1_000_000_000)
+        world = World(ledger, holder, RealClock(), Chronicle(db, lease), may_reach, settings.quiet_seconds, limits)
+        ending = attempt(lambda: assignment.work(db, vault, job_id, settings.archive_dir), world, holder, db, lease)
     return finish(db, lease, ending, time.monotonic() - began)
 
 
@@ -87,7 +94,9 @@ def attempt(work: Callable[[], Work], world: World, holder: Holder, db: Database
     """Run the recipe and say how it ended; None: fenced out, touch nothing more."""
     before = assignment.counts(db, lease.job_id).done
     try:
-        result = carry_out(work(), world)
+        wanted = work()
+        result = carry_out(wanted, world)
+        _keep(db, lease, wanted, result)
     except Fenced:
         return None
     except Stopped as error:
@@ -102,6 +111,15 @@ def attempt(work: Callable[[], Work], world: World, holder: Holder, db: Database
         detail = f"{type(error).__name__} in {where.name}, line {where.lineno}"
         return ending_of(Defect("Something went wrong that must not.", detail=detail), 0)
     return _finished(db, lease, result)
+
+
+def _keep(db: Database, lease: Lease, work: Work, result: Result) -> None:
+    """What a pass or a check found of an archive stands beside it too."""
+    if work.kind is JobKind.ARCHIVE:
+        octets, passes = archives.facts(work.target)
+        keeping.record_passes(db, lease, octets, passes)
+    elif work.kind is JobKind.CHECK:
+        keeping.record_check(db, lease, result, datetime.now(UTC))
 
 
 def _stopped(holder: Holder, error: Stopped) -> Ending | None:

@@ -13,6 +13,10 @@ class JobKind(StrEnum):
     VERIFY = "verify"
     ARCHIVE = "archive"
     PLAY_IN = "play-in"
+    CHECK = "check"
+    """An archive is read from end to end."""
+    REMOVE = "remove"
+    """POP3 only, by the customer's wish: what the archive holds for certain is deleted at the old server."""
 
 
 class JobState(StrEnum):

@@ -128,7 +128,9 @@ class EndpointView:
     fingerprint: str | None
     has_ca: bool
     credential_stored: bool
+    """Also where none is needed: an archive's key lies with the archive."""
     credential_wiped_at: datetime | None
+    archive_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

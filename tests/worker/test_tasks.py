@@ -53,11 +53,11 @@ def test_a_sweep_adds_nothing_to_a_queue_that_is_long_enough(
     make: Make, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[int] = []
-    monkeypatch.setattr(tasks, "send", lambda job_id: sent.append(job_id) or True)
+    monkeypatch.setattr(tasks, "send", lambda job_id, _node: sent.append(job_id) or True)
     lost = make("quick", dispatched_at=None)
-    monkeypatch.setattr(tasks, "waiting", lambda: tasks.ENOUGH)
+    monkeypatch.setattr(tasks, "waiting", lambda _node: tasks.ENOUGH)
     assert (tasks.sweep(), sent) == (0, [])
-    monkeypatch.setattr(tasks, "waiting", lambda: 0)
+    monkeypatch.setattr(tasks, "waiting", lambda _node: 0)
     assert (tasks.sweep(), sent) == (1, [lost])
     assert row(database, lost).dispatched_at is not None
 
@@ -77,7 +77,7 @@ def test_no_task_takes_anything_but_a_number() -> None:
     from inspect import signature
 
     ours = {name: task for name, task in tasks.app.tasks.items() if name.startswith("postwagen.")}
-    assert set(ours) == {"postwagen.run_slice", "postwagen.sweep", "postwagen.tidy"}
+    assert set(ours) == {f"postwagen.{name}" for name in ("run_slice", "sweep", "keep", "clear", "tidy")}
     for task in ours.values():
         assert [parameter.annotation for parameter in signature(task.run).parameters.values()] in ([], ["int"])
 

@@ -228,10 +228,10 @@ def test_the_sweep_finds_what_nobody_works_on_and_nothing_else(db: Database, mak
     one("paused", state=JobState.PAUSED)
     one("busy", **running)
     one("busy")
-    assert sorted(lease.to_dispatch(db, now, sweep_seconds=5)) == sorted([lost, dead, due])
+    assert sorted(lease.to_dispatch(db, now, sweep_seconds=5)) == [(one, "") for one in sorted([lost, dead, due])]
     lease.mark_dispatched(db, lost, now)
-    assert sorted(lease.to_dispatch(db, now, sweep_seconds=5)) == sorted([dead, due])
-    assert lease.to_dispatch(db, now, sweep_seconds=5, limit=1) == [dead]
+    assert sorted(lease.to_dispatch(db, now, sweep_seconds=5)) == [(one, "") for one in sorted([dead, due])]
+    assert lease.to_dispatch(db, now, sweep_seconds=5, limit=1) == [(dead, "")]
 
 
 def test_workers_count_as_alive_while_they_show_themselves(db: Database) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -11,7 +12,7 @@ from sqlalchemy import text
 from migrator.db.models import Endpoint, JobEventRow, Mailbox
 from migrator.db.store import Database
 from migrator.db.vault import Vault
-from migrator.jobs import lease, operations, queries
+from migrator.jobs import assignment, lease, operations, queries
 from migrator.jobs.lease import Lease
 from migrator.jobs.operations import CredentialsWiped, Invalid, NotFound, WrongState
 from migrator.jobs.states import ENDED, JobEvent, JobKind, JobState
@@ -19,6 +20,7 @@ from migrator.settings import Settings
 from tests.making import NEW_PASSWORD, NOW, OLD_PASSWORD, endpoint, job, order, row
 
 Make = Callable[..., int]
+ARCHIVES = Path("archives")
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def test_an_order_comes_back_as_work_with_its_passwords_which_stand_nowhere_in_t
     db = database_everywhere
     new = order(source=endpoint(host="Mail.Old.Example.", fingerprint="AB" * 32), options={"include": ["INBOX"]})
     made = operations.create(db, vault, new, settings=settings)
-    work = queries.work(db, vault, made)
+    work = assignment.work(db, vault, made, ARCHIVES)
     assert (work.kind, work.options) == (JobKind.COPY, {"include": ["INBOX"]})
     assert (work.source.host, work.source.fingerprint) == ("mail.old.example", "ab" * 32)
     assert (work.source.credential(), work.target.credential()) == (OLD_PASSWORD, NEW_PASSWORD)
@@ -132,7 +134,7 @@ def test_a_pause_that_is_taken_back_after_its_worker_has_read_it_lets_the_job_go
     assert lease.renew(database, lease_, 20, NOW) == "pause"
     operations.resume(database, lease_.job_id, actor="anna", now=NOW)
     assert lease.fire(database, lease_, JobEvent.PAUSE, NOW) is JobState.QUEUED
-    assert lease_.job_id in lease.to_dispatch(database, NOW, sweep_seconds=5)
+    assert (lease_.job_id, "") in lease.to_dispatch(database, NOW, sweep_seconds=5)
 
 
 def test_a_running_job_cannot_be_retried_or_resumed(make: Make, database: Database) -> None:
@@ -181,7 +183,7 @@ def test_what_does_not_exist_is_not_found(database: Database, vault: Vault) -> N
         lambda: operations.pause(database, 7, actor="anna"),
         lambda: operations.create_status_link(database, 7),
         lambda: operations.wipe_credentials(database, 7),
-        lambda: queries.work(database, vault, 7),
+        lambda: assignment.work(database, vault, 7, ARCHIVES),
     ):
         with pytest.raises(NotFound):
             action()
@@ -194,7 +196,7 @@ def test_a_blocked_job_goes_on_with_another_password(make: Make, database: Datab
     blocked = make(state=JobState.BLOCKED)
     operations.replace_password(database, vault, blocked, "source", "better", actor="anna")
     operations.retry(database, blocked, actor="anna")
-    work = queries.work(database, vault, blocked)
+    work = assignment.work(database, vault, blocked, ARCHIVES)
     assert (work.source.credential(), work.target.credential()) == ("better", NEW_PASSWORD)
 
 
@@ -205,7 +207,7 @@ def test_without_passwords_a_job_does_not_go_on_until_they_are_entered_again(
     operations.wipe_credentials(database, failed)
     for action in (
         lambda: operations.retry(database, failed, actor="anna"),
-        lambda: queries.work(database, vault, failed),
+        lambda: assignment.work(database, vault, failed, ARCHIVES),
     ):
         with pytest.raises(CredentialsWiped):
             action()
@@ -242,7 +244,7 @@ def test_after_a_rotation_every_password_is_sealed_anew_and_the_old_key_can_go(
     assert operations.reseal(database, vault) == 0
     newest = settings.secret_key_file.read_text().splitlines()[0]
     settings.secret_key_file.write_text(newest)
-    assert queries.work(database, vault, made).source.credential() == OLD_PASSWORD
+    assert assignment.work(database, vault, made, ARCHIVES).source.credential() == OLD_PASSWORD
 
 
 # ---- the customer's link ---------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from migrator.db.models import Failure, Folder, JobFolder, JobSample, JobWarning
 from migrator.db.store import Database
 from migrator.db.vault import Vault
 from migrator.errors import UsageError
-from migrator.jobs import operations, queries
+from migrator.jobs import assignment, operations, queries
 from migrator.jobs.states import JobState
 from migrator.jobs.views import Counts, JobView
 from migrator.settings import Settings
@@ -229,5 +229,5 @@ def test_somebody_waits_only_when_a_free_worker_could_work_on_it(db: Database, m
     make(order("later@example.org"), not_before=NOW + timedelta(seconds=1))
     make(order("paused@example.org"), state=JobState.PAUSED)
     make(order("new@example.org"), now=NOW - timedelta(seconds=4))
-    assert not queries.somebody_waits(db, NOW)
-    assert queries.somebody_waits(db, NOW + timedelta(seconds=1))
+    assert not assignment.somebody_waits(db, NOW)
+    assert assignment.somebody_waits(db, NOW + timedelta(seconds=1))

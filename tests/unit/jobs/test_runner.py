@@ -157,7 +157,7 @@ def test_while_the_database_is_away_nothing_is_said_of_the_job_and_the_sweep_fin
     assert run(lambda *_: {"failed_folders": 0}) is False
     monkeypatch.setattr(leases, when, real)
     later = datetime.now(UTC) + timedelta(seconds=settings.lease_seconds + 1)
-    assert leases.to_dispatch(database, later, sweep_seconds=settings.sweep_seconds) == [job]
+    assert leases.to_dispatch(database, later, sweep_seconds=settings.sweep_seconds) == [(job, "")]
     assert making.row(database, job).state in (JobState.QUEUED, JobState.RUNNING)
 
 

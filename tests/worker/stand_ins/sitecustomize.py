@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 
 def run_slice(job_id, *, db, vault, settings, owner, shutdown):
-    from migrator.jobs import lease, queries
+    from migrator.jobs import assignment, lease
     from migrator.jobs.states import JobEvent
 
     def now():
@@ -19,7 +19,7 @@ def run_slice(job_id, *, db, vault, settings, owner, shutdown):
     held = lease.take(db, job_id, owner, settings.lease_seconds, now())
     if held is None:
         return False
-    work = queries.work(db, vault, job_id)
+    work = assignment.work(db, vault, job_id, settings.archive_dir)
     assert work.source.credential()
     manner = work.source.user.partition("@")[0]
     if manner in ("long", "stubborn"):

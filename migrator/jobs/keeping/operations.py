@@ -1,0 +1,290 @@
+"""Writing what concerns archives: passes that come by themselves, retention, destruction, what was found in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, Final
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from migrator.db.models import Archive, ArchivePass, Endpoint, Job
+from migrator.db.store import Database
+from migrator.db.vault import Vault
+from migrator.errors import Fenced, Remedy, UsageError
+from migrator.jobs import lease as leases
+from migrator.jobs import operations as jobs
+from migrator.jobs.keeping import rows
+from migrator.jobs.keeping.rows import ArchiveDestroyed, NoSuchArchive
+from migrator.jobs.keeping.views import PassFacts
+from migrator.jobs.lease import Lease
+from migrator.jobs.orders import Invalid, Keeping, check_keeping, check_password
+from migrator.jobs.states import JobEvent, JobKind
+from migrator.settings import Settings
+
+__all__ = [
+    "ArchiveBusy",
+    "ArchiveDestroyed",
+    "NoSuchArchive",
+    "clear",
+    "close",
+    "destroy",
+    "keep",
+    "let_customer_fetch",
+    "record_check",
+    "record_passes",
+    "reopen",
+    "tick",
+]
+
+_BY_ITSELF: Final = "schedule"
+_REMOVALS_EVERY: Final = timedelta(days=1)
+
+
+class ArchiveBusy(UsageError):
+    """A worker reads or writes the archive now."""
+
+    code: ClassVar[str] = "archive_busy"
+    remedy: ClassVar[Remedy] = Remedy.LATER
+    hint: ClassVar[str] = "Pause or cancel the job first, or wait until it has ended."
+
+
+# ---- what workers found --------------------------------------------------------------------------------------------
+
+
+def record_passes(db: Database, lease: Lease, file_octets: int, passes: list[PassFacts]) -> None:
+    """Keep the points in time that the file has and the database does not know yet. Raises Fenced."""
+    with db.writing() as session:
+        archive = _held(session, lease)
+        known = set(session.scalars(select(ArchivePass.number).where(ArchivePass.archive_id == archive.id)))
+        archive.octets = file_octets
+        for one in passes:
+            if one.number not in known:
+                session.add(
+                    ArchivePass(
+                        archive_id=archive.id, number=one.number, job_id=lease.job_id, began_at=one.began,
+                        ended_at=one.ended, found=one.found, missing=one.missing, octets=one.octets,
+                    )
+                )  # fmt: skip
+        if archive.leave_days is not None and archive.source_id is not None:
+            archive.next_removal_at = passes[-1].ended if passes else None
+
+
+def record_check(db: Database, lease: Lease, found: Mapping[str, Any], now: datetime) -> None:
+    """Keep what a check found. Raises Fenced."""
+    with db.writing() as session:
+        archive = _held(session, lease)
+        archive.checked_at, archive.check = now, dict(found)
+
+
+def _held(session: Session, lease: Lease) -> Archive:
+    """The archive of a job, under the job's fence."""
+    job = session.scalar(select(Job).where(Job.id == lease.job_id, Job.fence == lease.fence).with_for_update())
+    if job is None:
+        raise Fenced("Another worker took this job over.")
+    ends = Endpoint.id.in_((job.source_id, job.target_id))
+    archive_id = session.scalar(select(Endpoint.archive_id).where(ends, Endpoint.archive_id.is_not(None)))
+    assert archive_id is not None
+    return rows.locked(session, archive_id)
+
+
+# ---- what people decide --------------------------------------------------------------------------------------------
+
+
+def keep(
+    db: Database,
+    vault: Vault,
+    archive_id: int,
+    wanted: Keeping,
+    *,
+    password: str | None = None,
+    settings: Settings,
+    actor: str,
+    now: datetime | None = None,
+) -> None:
+    """Have passes and removals come by themselves, or no more (`Keeping()`; the password is then wiped).
+
+    The old end is that of the last pass; `password` where none is stored for it. Raises Invalid, NoSuchArchive,
+    ArchiveDestroyed.
+    """
+    moment = now or datetime.now(UTC)
+    with db.writing() as session:
+        archive = rows.living(session, archive_id)
+        check_keeping(wanted, by_pop3=archive.account.startswith("pop3:"))
+        if wanted == Keeping():
+            rows.stop_keeping(session, archive)
+            return
+        if archive.closed_at is not None:
+            raise Invalid([("every_hours", "closed", "The transfer of this archive is closed.")])
+        source = session.get(Endpoint, archive.source_id or rows.last_source(session, archive))
+        if source is None:
+            raise Invalid([("source", "missing", "No pass has been ordered for this archive yet.")])
+        if password is not None:
+            check_password("source", password)
+            source.credential = vault.seal(password, jobs.credential_context(source.id))
+            source.credential_wiped_at = None
+        if source.credential is None:
+            raise Invalid([("source.password", "missing", "The password of the old server is not stored any more.")])
+        rows.keep(session, archive, wanted, source.id, actor, settings, moment)
+
+
+def let_customer_fetch(db: Database, archive_id: int, allowed: bool) -> None:
+    """Whether whoever has the customer's link may fetch this archive. Raises NoSuchArchive, ArchiveDestroyed."""
+    with db.writing() as session:
+        rows.living(session, archive_id).customer_may_fetch = allowed
+
+
+def close(
+    db: Database, archive_id: int, *, settings: Settings, until: datetime | None = None, now: datetime | None = None
+) -> datetime:
+    """The transfer is closed: no pass comes any more, the password is wiped, the archive expires; returns when.
+
+    `until`: keep it longer than `keep_archives_days` says; never shorter. Raises NoSuchArchive, ArchiveDestroyed,
+    Invalid.
+    """
+    moment = now or datetime.now(UTC)
+    with db.writing() as session:
+        archive = rows.living(session, archive_id)
+        archive.closed_at = archive.closed_at or moment
+        earliest = archive.closed_at + timedelta(days=settings.keep_archives_days)
+        if until is not None and until < earliest:
+            message = f"It is kept until {earliest:%Y-%m-%d} at least."
+            raise Invalid([("until", "too_early", message)])
+        archive.expires_at = until or earliest
+        rows.stop_keeping(session, archive)
+        return archive.expires_at
+
+
+def reopen(db: Database, archive_id: int) -> None:
+    """The transfer goes on after all: the archive does not expire. Raises NoSuchArchive, ArchiveDestroyed."""
+    with db.writing() as session:
+        archive = rows.living(session, archive_id)
+        archive.closed_at = archive.expires_at = None
+
+
+def destroy(db: Database, archive_id: int, *, actor: str, reason: str, now: datetime | None = None) -> None:
+    """Destroy the key, now and for good; the file goes next (`tick`). Jobs that wait for it are cancelled.
+
+    Raises NoSuchArchive, ArchiveDestroyed, ArchiveBusy, Invalid (no reason given).
+    """
+    if not reason.strip():
+        raise Invalid([("reason", "missing", "Say why: it stands in the proof of destruction.")])
+    with db.writing() as session:
+        _destroy(session, rows.living(session, archive_id), actor, reason.strip(), now or datetime.now(UTC))
+
+
+def _destroy(session: Session, archive: Archive, actor: str, reason: str, now: datetime) -> None:
+    for job in rows.unfinished(session, archive.id):
+        if leases.is_alive(job, now):
+            raise ArchiveBusy(f"A worker works with the archive {archive.id} now.")
+        ended = {**leases.LEFT, "fence": job.fence + 1, "finished_at": now}
+        leases.move(session, job, JobEvent.CANCEL, now, fence=job.fence, actor=actor, values=ended)
+        leases.wipe(session, job.source_id, job.target_id, now)
+    rows.stop_keeping(session, archive)
+    archive.sealed_key, archive.customer_may_fetch = None, False
+    archive.destroyed_at, archive.destroyed_by, archive.destroyed_reason = now, actor, reason
+
+
+# ---- what comes by itself ------------------------------------------------------------------------------------------
+
+
+def tick(db: Database, settings: Settings, now: datetime) -> list[tuple[int, str]]:
+    """Order the passes and removals that are due, destroy the keys of what has expired.
+
+    Returns the archives whose files are still to be removed, each with its storage node. May run at any time, and
+    twice: what was done is not done again.
+    """
+    due = or_(Archive.next_pass_at <= now, Archive.next_removal_at <= now, Archive.expires_at <= now)
+    with db.reading() as session:
+        wanted = session.scalars(select(Archive.id).where(Archive.destroyed_at.is_(None), due).limit(500)).all()
+    for archive_id in wanted:
+        with db.writing() as session:
+            archive = rows.locked(session, archive_id)
+            if archive.destroyed_at is None:
+                _advance(session, archive, settings, now)
+    with db.reading() as session:
+        left = select(Archive.id, Archive.node).where(
+            Archive.destroyed_at.is_not(None), Archive.file_removed_at.is_(None)
+        )
+        return [(archive_id, node) for archive_id, node in session.execute(left.limit(500))]
+
+
+def _advance(session: Session, archive: Archive, settings: Settings, now: datetime) -> None:
+    waiting = rows.unfinished(session, archive.id)
+    if archive.expires_at is not None and archive.expires_at <= now:
+        if not any(leases.is_alive(job, now) for job in waiting):
+            _destroy(session, archive, _BY_ITSELF, "retention", now)
+        return
+    kinds = {job.kind for job in waiting}
+    if archive.next_pass_at is not None and archive.next_pass_at <= now:
+        if JobKind.ARCHIVE not in kinds:
+            _order(session, archive, JobKind.ARCHIVE, now)
+        rows.plan_next_pass(archive, settings, now)
+    elif archive.next_removal_at is not None and archive.next_removal_at <= now and not kinds & _AT_THE_OLD_SERVER:
+        _order(session, archive, JobKind.REMOVE, now)
+        archive.next_removal_at = now + _REMOVALS_EVERY
+
+
+_AT_THE_OLD_SERVER: Final = frozenset({JobKind.ARCHIVE, JobKind.REMOVE})
+
+
+def _order(session: Session, archive: Archive, kind: JobKind, now: datetime) -> int:
+    assert archive.source_id is not None  # `rows.keep` sets both
+    options = {"after_days": archive.leave_days, "wish": archive.leave_wish} if kind is JobKind.REMOVE else {}
+    return jobs.add_job(
+        session,
+        kind,
+        mailbox_id=jobs.mailbox(session, rows.route(archive), archive.address, now),
+        ends=(archive.source_id, rows.end_of(session, archive).id),
+        options=options,
+        by=_BY_ITSELF,
+        now=now,
+        dispatched=False,
+    )
+
+
+def clear(
+    db: Database,
+    archive_id: int,
+    node: str,
+    remove: Callable[[str], None],
+    sign: Callable[[dict[str, Any]], dict[str, Any]],
+    now: datetime,
+) -> bool:
+    """On the storage node `node`: remove a destroyed archive's file, and leave the proof. False: nothing to do here.
+
+    `remove` is given the file's name, and does nothing where it is gone already; `sign` adds key and signature.
+    """
+    with db.reading() as session:
+        archive = session.get(Archive, archive_id)
+    if archive is None or archive.destroyed_at is None or archive.node != node or archive.file_removed_at is not None:
+        return False
+    remove(archive.file)
+    with db.writing() as session:
+        archive = rows.locked(session, archive_id)
+        archive.file_removed_at = now
+        archive.proof = sign(_proof(session, archive))
+    return True
+
+
+def _proof(session: Session, archive: Archive) -> dict[str, Any]:
+    points = session.scalars(
+        select(ArchivePass).where(ArchivePass.archive_id == archive.id).order_by(ArchivePass.number)
+    ).all()
+    times = {
+        name: getattr(archive, name)
+        for name in ("created_at", "closed_at", "expires_at", "destroyed_at", "file_removed_at")
+    }
+    return {
+        "format": "postwagen-destruction-1",
+        "archive": archive.id,
+        "account": archive.account,
+        "file": archive.file,
+        "octets": archive.octets,
+        "points_in_time": len(points),
+        "messages": points[-1].found - points[-1].missing if points else 0,
+        **{name: at.isoformat() if at else None for name, at in times.items()},
+        "destroyed_by": archive.destroyed_by,
+        "reason": archive.destroyed_reason,
+    }

@@ -1,0 +1,93 @@
+"""What pages and API show of archives: plain values, read by `queries`. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class ArchiveState(StrEnum):
+    """How an archive stands."""
+
+    EMPTY = "empty"
+    """No pass into it was completed yet."""
+    KEPT = "kept"
+    CLOSED = "closed"
+    """Its transfer is closed; it expires on a day that is known."""
+    DESTROYED = "destroyed"
+
+
+@dataclass(frozen=True, slots=True)
+class PassFacts:
+    """A complete pass, as the archive's file says. `octets`: of the messages of that moment."""
+
+    number: int
+    began: datetime
+    ended: datetime
+    found: int
+    missing: int
+    octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class PassView:
+    """A point in time."""
+
+    number: int
+    began_at: datetime
+    ended_at: datetime
+    found: int
+    missing: int
+    octets: int
+    job_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveLine:
+    """One row of the list of archives. `latest`: the latest point in time."""
+
+    id: int
+    state: ArchiveState
+    address: str
+    account: str
+    node: str
+    octets: int
+    """Of the file."""
+    passes: int
+    latest: PassView | None
+    every_hours: int | None
+    next_pass_at: datetime | None
+    checked_at: datetime | None
+    healthy: bool | None
+    """What the last check said; None: not checked yet."""
+    expires_at: datetime | None
+    destroyed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveView(ArchiveLine):
+    """Everything that one archive's page and JSON show."""
+
+    created_at: datetime = field(kw_only=True)
+    created_by: str = field(kw_only=True)
+    window: tuple[int, int] | None = field(kw_only=True)
+    leave_days: int | None = field(kw_only=True)
+    leave_wish: str = field(kw_only=True)
+    by_pop3: bool = field(kw_only=True)
+    credential_kept: bool = field(kw_only=True)
+    customer_may_fetch: bool = field(kw_only=True)
+    closed_at: datetime | None = field(kw_only=True)
+    check: dict[str, Any] | None = field(kw_only=True)
+    destroyed_by: str = field(kw_only=True)
+    destroyed_reason: str = field(kw_only=True)
+    file_removed_at: datetime | None = field(kw_only=True)
+    proof: dict[str, Any] | None = field(kw_only=True)
+    points: Sequence[PassView] = field(kw_only=True)
+    """The newest 400, newest first."""
+    folders: Sequence[tuple[str, int, int]] = field(kw_only=True)
+    """Name, levels and messages of the folders of the latest point in time, in the old server's order."""
+    jobs: Sequence[int] = field(kw_only=True)
+    """Of the last jobs with this archive, newest first."""
