@@ -23,6 +23,7 @@ _COMMANDS = {
     "archive": "migrator.commands.carrying:archive",
     "play-in": "migrator.commands.carrying:play_in",
     "export": "migrator.commands.exporting:export",
+    "remove-collected": "migrator.commands.removing:remove_collected",
     "demo": "migrator.commands.demonstrating:demo",
     "user": "migrator.commands.staff:user",
     "token": "migrator.commands.staff:token",
@@ -30,7 +31,7 @@ _COMMANDS = {
     "key": "migrator.commands.upkeep:key",
 }
 
-_ONE_SHOT = ("copy", "verify", "check", "archive", "play-in", "export")
+_ONE_SHOT = ("copy", "verify", "check", "archive", "play-in", "export", "remove-collected")
 
 
 class _Lazy(click.Group):
