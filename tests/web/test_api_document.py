@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 import migrator
 import web
 from migrator.jobs.states import JobEvent, JobState, after
-from web.api import openapi, problems, reading, schemas
+from web.api import archive_schemas, openapi, problems, reading, schemas
 
 DOCUMENT = Path(web.__file__).parent.parent / "docs" / "api.md"
 TEXT = DOCUMENT.read_text(encoding="utf-8")
@@ -50,14 +50,14 @@ def test_every_address_is_named_with_the_status_that_it_answers() -> None:
         assert answers.startswith(good), request
 
 
-@pytest.mark.parametrize(("title", "model"), [("Field", "Endpoint"), ("Option", "Options")])
+@pytest.mark.parametrize(("title", "model"), [("Field", "Endpoint"), ("Option", "Options"), ("Keep", "KeepIn")])
 def test_every_field_and_option_is_explained(title: str, model: str) -> None:
     assert named(title) == set(API["components"]["schemas"][model]["properties"])
 
 
 def test_every_parameter_is_explained() -> None:
     known = {one["name"] for operation in operations().values() for one in operation.get("parameters", ())}
-    assert named("Parameter") == known
+    assert named("Parameter") | named("Fetching") == known
     assert f"1 to {reading.MOST}" in TEXT
 
 
@@ -99,8 +99,11 @@ def test_every_problem_is_explained_and_every_explained_one_exists() -> None:
 
 
 def test_every_code_of_a_field_is_explained() -> None:
-    orders = (Path(migrator.__file__).parent / "jobs" / "orders.py").read_text(encoding="utf-8")
-    used = set(re.findall(r'(?:yield |append\(\()[^,\n]+, "([a-z_]+)", ', orders))
+    jobs = Path(migrator.__file__).parent / "jobs"
+    where = [jobs / "orders.py", jobs / "operations.py", jobs / "keeping" / "operations.py"]
+    orders = "".join(path.read_text(encoding="utf-8") for path in where)
+    used = set(re.findall(r'(?:yield |append\(\(|Invalid\(\[\()[^,\n]+, "([a-z0-9_]+)", ', orders))
+    used |= {"not_found", "archive_destroyed"}  # as the archive's errors are called
     here = Path(reading.__file__).read_text(encoding="utf-8")
     used |= set(re.findall(r'"(missing|invalid|unknown_field|unknown_parameter)"', here))
     assert named("Code of a field") == used
@@ -117,9 +120,11 @@ def test_the_limits_are_the_real_ones() -> None:
 
 
 def test_every_example_of_an_answer_is_as_the_api_answers() -> None:
-    job, problem = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL))
+    job, archive, problem = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL))
     fits("Job", job)
     assert set(job) == set(schemas.Job.model_fields)
+    fits("Archive", archive)
+    assert set(archive) == set(archive_schemas.Archive.model_fields)
     fits("Problem", problem)
 
 
@@ -130,7 +135,8 @@ def test_every_example_of_a_request_is_one_that_the_api_takes() -> None:
         path = re.search(r"\$POSTWAGEN(/[^\"?]+)", command)
         assert path, command
         body = re.search(r"-d '(.*)'", command, re.DOTALL)
-        method = "POST" if body or "-X POST" in command else "GET"
+        said = re.search(r"-X ([A-Z]+)", command)
+        method = said.group(1) if said else "POST" if body else "GET"
         request = f"{method} {path.group(1).replace('4711', '{id}')}"
         assert request in operations(), request
         assert 'Authorization: Bearer $TOKEN"' in command

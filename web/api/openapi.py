@@ -7,14 +7,15 @@ from typing import Any, Final
 
 from pydantic.json_schema import models_json_schema
 
+from web.api import archive_schemas as archives
 from web.api import schemas
 
 _PROBLEM: Final = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _WORDS: Final = {
     "400": "The body is no JSON.",
     "401": "No token, or one that is unknown or revoked.",
-    "404": "There is no such job.",
-    "409": "The job is in a state that does not allow this; `state` says which.",
+    "404": "There is no such job or archive.",
+    "409": "The job or archive is in a state that does not allow this; `state` says which state a job is in.",
     "413": "The body is larger than 1 MB.",
     "415": "The body is not application/json.",
     "422": "A field or parameter does not fit; `errors` names every one.",
@@ -24,8 +25,13 @@ _WORDS: Final = {
 }
 _ALWAYS: Final = ("401", "429", "500", "503")
 _BODY: Final = ("400", "413", "415", "422")
-_IN: Final = (schemas.NewJobIn, schemas.RetryIn, schemas.NothingIn)
-_OUT: Final = (schemas.Job, schemas.JobList, schemas.FailureList, schemas.Problem)
+_IN: Final = (
+    schemas.NewJobIn, schemas.RetryIn, schemas.NothingIn, archives.KeepIn, archives.CustomerIn, archives.CloseIn,
+    archives.DestroyIn,
+)  # fmt: skip
+_OUT: Final = (
+    schemas.Job, schemas.JobList, schemas.FailureList, schemas.Problem, archives.Archive, archives.ArchiveList,
+)  # fmt: skip
 
 
 @functools.cache
@@ -38,13 +44,13 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "Postwagen",
             "version": "1",
-            "summary": "Moves mailboxes over IMAP.",
+            "summary": "Moves mailboxes: over IMAP, by POP3, through archives.",
             "description": "Tokens are made with `postwagen token create NAME`. Times are UTC (RFC 3339).",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
         "security": [{"token": []}],
-        "paths": _paths(),
+        "paths": {**_paths(), **_archive_paths()},
         "components": {
             "schemas": found["$defs"],
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
@@ -89,6 +95,56 @@ def _paths() -> dict[str, Any]:
         operation = _operation(f"{verb}Job", summary, "Job", "200", ("404", "409", *_BODY), takes=takes, optional=True)
         paths[f"{job}/{verb}"] = {"parameters": [number], "post": operation}
     return paths
+
+
+def _archive_paths() -> dict[str, Any]:
+    one = "/api/v1/archives/{id}"
+    number = {"name": "id", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}}
+    at = _text("at", "The latest point in time until then, with its zone; without it the latest.")
+    kind = {"name": "format", "in": "query", "schema": {"enum": ["mbox", "eml", "maildir"], "default": "mbox"}}
+    paths: dict[str, Any] = {
+        "/api/v1/archives": {
+            "get": _operation(
+                "listArchives", "Archives, newest first", "ArchiveList", "200", ("422",),
+                parameters=[_text("q", "Part of an address or account, or a number."), _limit(50), _cursor()],
+            ),
+        },
+        one: {"parameters": [number], "get": _operation("getArchive", "One archive", "Archive", "200", ("404", "422"))},
+        f"{one}/keep": {
+            "parameters": [number],
+            "put": _operation(
+                "keepArchive", "What comes by itself from now on: passes, and removals over POP3", "Archive", "200",
+                ("404", "409", *_BODY), takes="KeepIn",
+            ),
+        },
+        f"{one}/export": {
+            "parameters": [number],
+            "get": _stream("exportArchive", "All mail of a point in time as a zip file", "application/zip",
+                           [kind, at, _text("folder", "Only this one, by its full name.")]),
+        },
+        f"{one}/manifest": {
+            "parameters": [number],
+            "get": _stream("getManifest", "The signed manifest of a point in time", "application/jsonl", [at]),
+        },
+    }  # fmt: skip
+    for verb, summary, takes in (
+        ("customer", "Let the customer fetch it, or no more", "CustomerIn"),
+        ("close", "The transfer is closed: the archive gets an expiry date", "CloseIn"),
+        ("reopen", "The transfer goes on after all: no expiry date", "NothingIn"),
+        ("destroy", "Destroy the key now and for good", "DestroyIn"),
+    ):
+        operation = _operation(
+            f"{verb}Archive", summary, "Archive", "200", ("404", "409", *_BODY), takes=takes,
+            optional=takes in ("CloseIn", "NothingIn"),
+        )  # fmt: skip
+        paths[f"{one}/{verb}"] = {"parameters": [number], "post": operation}
+    return paths
+
+
+def _stream(name: str, summary: str, mimetype: str, parameters: list[dict[str, Any]]) -> dict[str, Any]:
+    found = _operation(name, summary, "Problem", "200", ("404", "409", "422"), parameters=parameters)
+    found["responses"]["200"]["content"] = {mimetype: {"schema": {}}}
+    return found
 
 
 def _operation(

@@ -41,8 +41,9 @@ def body(model: type[M], *, optional: bool = False) -> M:
 def _errors(error: ValidationError) -> list[dict[str, str]]:
     found = []
     for one in error.errors(include_input=False, include_url=False, include_context=False):
-        # pydantic names the members of unions as if they were levels of the body; those begin with a capital or `[`
-        place = [str(step).replace("~", "~0").replace("/", "~1") for step in one["loc"]]
+        # pydantic names the members of unions as if they were levels of the body; ours begin with `[`
+        steps = [str(step) for step in one["loc"] if not str(step).startswith("[")]
+        place = [step.replace("~", "~0").replace("/", "~1") for step in steps]
         if one["type"] == "extra_forbidden":
             detail = f"There is no field {place[-1][:80]} here."
             found.append({"pointer": "/" + "/".join(place), "code": "unknown_field", "detail": detail})

@@ -8,10 +8,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from migrator.jobs.operations import NewEndpoint, NewJob
-from migrator.jobs.orders import usual_port
+from migrator.jobs.orders import ArchiveEnd, Keeping, usual_port
 from migrator.jobs.states import JobKind, JobState
 from migrator.jobs.views import Counts, EndpointView, FailureView, FolderView, JobLine, JobView
 
@@ -19,16 +19,16 @@ Text = Annotated[str, Field(min_length=1, max_length=1_000)]
 Securities = Literal["tls", "starttls", "none"]
 
 
-class _In(BaseModel):
+class Strict(BaseModel):
     """Unknown fields are refused by name; a number is no text, and a text no number."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-_Password = Annotated[str, Field(min_length=1, max_length=4_096, json_schema_extra={"writeOnly": True})]
+Password = Annotated[str, Field(min_length=1, max_length=4_096, json_schema_extra={"writeOnly": True})]
 
 
-class Endpoint(_In):
+class Endpoint(Strict):
     """Where and how to log in. The password is stored sealed and never given back."""
 
     protocol: Annotated[Literal["imap", "pop3"], Field(description="`pop3` for the source only: its inbox.")]
@@ -36,7 +36,7 @@ class Endpoint(_In):
     port: Annotated[int, Field(ge=1, le=65_535, description="Without it 993, 143, 995 or 110.")] | None = None
     security: Annotated[Securities, Field(description="`starttls` is required then; `none` is clear text.")] = "tls"
     user: Annotated[str, Field(min_length=1, max_length=320)]
-    password: Annotated[_Password, Field(repr=False)]
+    password: Annotated[Password, Field(repr=False)]
     ca_pem: Annotated[str, Field(max_length=100_000, description="PEM text of an authority to trust.")] | None = None
     fingerprint: Annotated[str, Field(max_length=200, description="`sha256:` and 64 hexadecimal digits.")] | None = None
     address: Annotated[str, Field(max_length=64, description="Connect there; the host stays for TLS.")] | None = None
@@ -49,7 +49,14 @@ class Endpoint(_In):
         return NewEndpoint(**{**values, "port": self.port or usual_port(self.protocol, self.security)})
 
 
-class Options(_In):
+class MessageRef(Strict):
+    """A message as reports and manifests name it."""
+
+    folder: Text
+    key: Annotated[str, Field(min_length=1, max_length=300)]
+
+
+class Options(Strict):
     """What a job may be told beside its ends. Folder names are full names of their end."""
 
     map: Annotated[list[tuple[Text, Text]], Field(max_length=5_000, description="Pairs OLD, NEW.")] | None = None
@@ -65,6 +72,15 @@ class Options(_In):
     level: Annotated[
         Literal["counts", "fingerprints", "digests"], Field(description="How closely `verify` looks.")
     ] | None = None  # fmt: skip
+    at: Annotated[
+        str, Field(max_length=40, description="An archive as it was then; a time with its zone (RFC 3339).")
+    ] | None = None  # fmt: skip
+    messages: Annotated[list[MessageRef], Field(max_length=10_000, description="`play-in`: only these.")] | None = None
+    restore: Annotated[
+        bool, Field(description="`play-in`: also what was carried before and is gone at the new server since.")
+    ] | None = None  # fmt: skip
+    after_days: Annotated[int, Field(ge=0, le=3_650, description="`remove`: collected so long ago.")] | None = None
+    wish: Annotated[str, Field(max_length=1_000, description="`remove`: who asked for it, and when.")] | None = None
 
     def ordered(self) -> dict[str, Any]:
         """As an order names them: what was not given is left out."""
@@ -76,34 +92,80 @@ class Options(_In):
         return values
 
 
-class NewJobIn(_In):
-    """An order."""
+class ArchiveRef(Strict):
+    """An archive that the service keeps, as an end of a job."""
 
-    kind: Literal["copy", "verify"]
-    source: Endpoint
-    target: Endpoint
+    protocol: Literal["archive"]
+    archive: Annotated[
+        int, Field(ge=1, le=2**63 - 1, description="Its number. Without it, for `archive`: that of the old account.")
+    ] | None = None  # fmt: skip
+
+    def ordered(self) -> ArchiveEnd:
+        """As an order names it."""
+        return ArchiveEnd(self.archive)
+
+
+_Hour = Annotated[int, Field(ge=0, le=23)]
+
+
+class Keep(Strict):
+    """What comes by itself for an archive until its transfer is closed. Left out: nothing."""
+
+    every_hours: Annotated[int, Field(ge=1, le=744, description="A pass so often; 24 is nightly.")] | None = None
+    window: Annotated[tuple[_Hour, _Hour], Field(description="Hours of the day between which it begins.")] | None = None
+    leave_days: Annotated[
+        int,
+        Field(ge=0, le=3_650, description="POP3: delete at the old server so many days after collection; 0: at once."),
+    ] | None = None  # fmt: skip
+    leave_wish: Annotated[str, Field(max_length=500, description="Who asked for that, and when.")] = ""
+
+    def ordered(self) -> Keeping:
+        """As operations take it."""
+        return Keeping(self.every_hours, self.window, self.leave_days, self.leave_wish)
+
+
+def _kind_of_end(value: Any) -> str:
+    protocol = value.get("protocol") if isinstance(value, dict) else getattr(value, "protocol", "")
+    return "[archive]" if protocol == "archive" else "[server]"
+
+
+End = Annotated[
+    Annotated[Endpoint, Tag("[server]")] | Annotated[ArchiveRef, Tag("[archive]")], Discriminator(_kind_of_end)
+]
+
+
+class NewJobIn(Strict):
+    """An order. `archive`: from a server into an archive; `play-in`: out of one; `check`: read one from end to end;
+    `remove`: delete at a POP3 server what an archive holds for certain, by the customer's wish."""
+
+    kind: Literal["copy", "verify", "archive", "play-in", "check", "remove"]
+    source: End
+    target: Annotated[End | None, Field(description="For `archive` it may be left out; `check` has none.")] = None
     options: Options = Field(default_factory=Options)
+    keep: Annotated[Keep | None, Field(description="For `archive` only.")] = None
 
     def ordered(self, created_by: str) -> NewJob:
         """As operations take it."""
+        to_archive = self.kind == "archive" and self.target is None
         return NewJob(
             kind=JobKind(self.kind),
             source=self.source.ordered(),
-            target=self.target.ordered(),
+            target=ArchiveEnd() if to_archive else self.target.ordered() if self.target else None,
             options=self.options.ordered(),
             created_by=created_by,
+            keeping=self.keep.ordered() if self.keep else Keeping(),
         )
 
 
-class RetryIn(_In):
+class RetryIn(Strict):
     """Options that are laid over those of the order, and passwords in place of those that were refused or wiped."""
 
     options: Options | None = None
-    source_password: Annotated[_Password | None, Field(repr=False)] = None
-    target_password: Annotated[_Password | None, Field(repr=False)] = None
+    source_password: Annotated[Password | None, Field(repr=False)] = None
+    target_password: Annotated[Password | None, Field(repr=False)] = None
 
 
-class NothingIn(_In):
+class NothingIn(Strict):
     """No field at all."""
 
 
@@ -175,13 +237,14 @@ class EndpointOut(BaseModel):
     """An endpoint without its password."""
 
     protocol: str
-    host: str
+    host: Annotated[str, Field(description="Empty where the end is an archive.")]
     port: int
     security: Securities
     user: str
     address: str | None
     fingerprint: str | None
     password_stored: bool
+    archive: Annotated[int | None, Field(description="The number of the archive.")]
 
     @classmethod
     def of(cls, view: EndpointView) -> EndpointOut:
@@ -195,6 +258,7 @@ class EndpointOut(BaseModel):
             address=view.address,
             fingerprint=view.fingerprint,
             password_stored=view.credential_stored,
+            archive=view.archive_id,
         )
 
 
@@ -238,7 +302,7 @@ class Job(JobInList):
     folders: list[Folder]
     failures: list[Failure]
     warnings: list[dict[str, str]]
-    result: Annotated[dict[str, Any], Field(description="What `verify` found.")] | None
+    result: Annotated[dict[str, Any], Field(description="What `verify`, `check` or `remove` found.")] | None
 
 
 class JobList(BaseModel):
