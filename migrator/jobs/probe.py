@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from migrator.errors import PostwagenError, UsageError
 from migrator.jobs.orders import NewEndpoint
-from migrator.mail.folders import FolderInfo, Namespace
+from migrator.mail.folders import INBOX, FolderInfo, Namespace, Role
 from migrator.planning.mapping import MappingRules, plan_mapping
 from migrator.sessions.connect import AddressRule
 from migrator.sessions.endpoint import Endpoint, fingerprint_digits
@@ -50,11 +50,17 @@ class PreviewRow:
 
 def probe(endpoint: NewEndpoint, *, role: str, settings: Settings) -> ProbeReport:
     """Probe an end for the service: only addresses that the settings allow."""
+    return probe_end(end_of(endpoint), role, rule_of(settings))
 
-    def may_reach(address: str, port: int) -> bool:
-        return allowed(address, port, settings.allowed_networks)
 
-    end = Endpoint(
+def rule_of(settings: Settings) -> AddressRule:
+    """Which addresses the service may reach."""
+    return lambda address, port: allowed(address, port, settings.allowed_networks)
+
+
+def end_of(endpoint: NewEndpoint) -> Endpoint:
+    """An end as it was typed, as one that can be opened. Raises UsageError."""
+    return Endpoint(
         protocol=endpoint.protocol,
         host=endpoint.host,
         port=endpoint.port,
@@ -67,57 +73,59 @@ def probe(endpoint: NewEndpoint, *, role: str, settings: Settings) -> ProbeRepor
         ca_pem=endpoint.ca_pem,
         fingerprint=fingerprint_digits(endpoint.fingerprint) if endpoint.fingerprint else None,
     )
-    return probe_end(end, role, may_reach)
 
 
-def probe_end(end: Endpoint, role: str, may_reach: AddressRule | None) -> ProbeReport:
+def probe_end(
+    end: Endpoint, role: str, may_reach: AddressRule | None, wants_stop: Callable[[], bool] = lambda: False
+) -> ProbeReport:
     """Probe an end; every error of ours stands in the report."""
     began = time.monotonic()
     try:
-        report = _ask(end, may_reach)
+        report = _ask(end, may_reach, wants_stop)
     except PostwagenError as error:
         error.end = role
         return ProbeReport(ok=False, error=error, seconds=time.monotonic() - began)
     return replace(report, seconds=time.monotonic() - began)
 
 
-def _ask(end: Endpoint, may_reach: AddressRule | None) -> ProbeReport:
+def _ask(end: Endpoint, may_reach: AddressRule | None, wants_stop: Callable[[], bool]) -> ProbeReport:
     if end.protocol == "imap":
-        return _ask_imap(end, may_reach)
+        return _ask_imap(end, may_reach, wants_stop)
     if end.protocol == "pop3":
-        return _ask_pop3(end, may_reach)
+        return _ask_pop3(end, may_reach, wants_stop)
     raise UsageError(f"{end.protocol} cannot be checked.", hint="Use imaps://, imap://, pop3s:// or pop3://.")
 
 
-def _ask_pop3(end: Endpoint, may_reach: AddressRule | None) -> ProbeReport:
+def _ask_pop3(end: Endpoint, may_reach: AddressRule | None, wants_stop: Callable[[], bool]) -> ProbeReport:
+    """LIST, and nothing else: a source would read every message that has no UIDL."""
+    from migrator.sessions.pop3.remover import Pop3Remover
     from migrator.sessions.pop3.session import Pop3Session
-    from migrator.sessions.pop3.source import Pop3Source
 
-    session = Pop3Session(end, may_reach=may_reach, read_seconds=READ_SECONDS)
+    session = Pop3Session(end, wants_stop=wants_stop, may_reach=may_reach, read_seconds=READ_SECONDS)
     try:
-        source = Pop3Source(session)
-        inbox = source.folders()
+        rows = Pop3Remover(session).listed()
+        octets = sum(row.size or 0 for row in rows)
         notes = sorted(session.capabilities.keys() & NOTEWORTHY_POP3)
         return ProbeReport(
             ok=True,
             error=None,
-            folders=len(inbox),
-            messages=inbox[0].messages or 0,
-            octets=inbox[0].octets,
+            folders=1,
+            messages=len(rows),
+            octets=octets,
             tls=session.tls,
             notes=[*notes, *(["EXPIRE 0"] if session.expires_at_once else [])],
-            folder_list=inbox,
-            namespace=source.traits.namespace,
+            folder_list=[FolderInfo("INBOX", INBOX, Role.INBOX, subscribed=True, messages=len(rows), octets=octets)],
+            namespace=Namespace(delimiter=""),
         )
     finally:
         session.close()
 
 
-def _ask_imap(end: Endpoint, may_reach: AddressRule | None) -> ProbeReport:
+def _ask_imap(end: Endpoint, may_reach: AddressRule | None, wants_stop: Callable[[], bool]) -> ProbeReport:
     from migrator.sessions.imap.folders import list_folders, quota
     from migrator.sessions.imap.session import ImapSession
 
-    session = ImapSession(end, may_reach=may_reach, read_seconds=READ_SECONDS)
+    session = ImapSession(end, wants_stop=wants_stop, may_reach=may_reach, read_seconds=READ_SECONDS)
     try:
         folders = list_folders(session, numbers=True)
         sizes = [info.octets for info in folders if info.selectable]
