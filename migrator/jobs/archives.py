@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +20,7 @@ from migrator.planning.room import Room, shortfall
 from migrator.sessions.endpoint import Endpoint
 
 if TYPE_CHECKING:
+    from migrator.archive.file import ArchiveFile
     from migrator.archive.source import ArchiveSource
     from migrator.archive.target import ArchiveTarget
     from migrator.db.vault import Vault
@@ -83,20 +84,24 @@ def open_source(end: Endpoint, at: datetime | None) -> ArchiveSource:
 
 SIGNING = "archive manifests"
 """What the service's signing key is derived for."""
-_NUMBERS = ("found", "missing", "octets")
-"""What a pass's summary says in numbers."""
+
+
+def opened(end: Endpoint, *, writable: bool = False) -> ArchiveFile:
+    """The archive's file. Raises ArchiveUnusable, LedgerBusy."""
+    from migrator.archive.file import ArchiveFile
+
+    return ArchiveFile(Path(end.path), key_of(end), writable=writable)
 
 
 def facts(end: Endpoint) -> tuple[int, list[PassFacts]]:
     """Octets of the file, and all complete passes."""
-    from migrator.archive.file import ArchiveFile
-    from migrator.archive.source import passes
+    from migrator.archive.view import passes
 
-    with ArchiveFile(Path(end.path), key_of(end), writable=False) as file:
+    with opened(end) as file:
         complete = [
-            PassFacts(one.number, one.began, one.ended, *(int(one.summary.get(name, 0)) for name in _NUMBERS))
+            PassFacts(one.number, one.began, one.ended, one.record.found, one.record.missing, one.record.octets)
             for one in passes(file)
-            if one.ended is not None
+            if one.ended is not None and one.record is not None
         ]
         return file.path.stat().st_size, complete
 
@@ -112,9 +117,30 @@ def signed(vault: Vault, proof: dict[str, Any]) -> dict[str, Any]:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     private = Ed25519PrivateKey.from_private_bytes(vault.key_for(SIGNING))
-    octets = json.dumps(proof, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    octets = _canonical(proof)
     shown = {"public_key": private.public_key().public_bytes_raw(), "signature": private.sign(octets)}
     return proof | {name: base64.b64encode(value).decode() for name, value in shown.items()}
+
+
+def is_signed(vault: Vault, proof: Mapping[str, Any]) -> bool:
+    """Whether this service signed exactly this, with whichever of its keys."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    signature = base64.b64decode(proof["signature"])
+    for seed in vault.keys_for(SIGNING):
+        public = Ed25519PrivateKey.from_private_bytes(seed).public_key()
+        if base64.b64encode(public.public_bytes_raw()).decode() == proof["public_key"]:
+            with suppress(InvalidSignature):
+                public.verify(signature, _canonical(proof))
+                return True
+    return False
+
+
+def _canonical(proof: Mapping[str, Any]) -> bytes:
+    """Everything but the signature's own members, as JSON with sorted names and no blanks."""
+    bare = {name: value for name, value in proof.items() if name not in ("public_key", "signature")}
+    return json.dumps(bare, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def free_octets(directory: Path) -> int | None:

@@ -133,7 +133,7 @@ def _line(row: Archive, latest: ArchivePass | None, number: int) -> dict[str, An
         "every_hours": row.every_hours,
         "next_pass_at": row.next_pass_at,
         "checked_at": row.checked_at,
-        "healthy": bool(row.check.get("proven")) if row.check else None,
+        "healthy": bool(row.check.get("healthy")) if row.check else None,
         "expires_at": row.expires_at,
         "destroyed_at": row.destroyed_at,
     }
