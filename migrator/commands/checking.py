@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from migrator import settings as all_settings
 from migrator.cli import complain
 from migrator.commands.archives import ARCHIVE, opened_archive
 from migrator.commands.passwords import supplier
+from migrator.jobs.advising import AdviceReport, probe_both
 from migrator.jobs.probe import PreviewRow, ProbeReport, preview, probe_end
+from migrator.planning.advice import advice_text
 from migrator.planning.mapping import MappingRules
 from migrator.sessions.endpoint import Endpoint, parse_url
 
@@ -30,6 +33,10 @@ from migrator.sessions.endpoint import Endpoint, parse_url
 @click.option("--source-password-file", metavar="FILE", help="First line; - for standard input.")
 @click.option("--target-password-file", metavar="FILE", help="First line; - for standard input.")
 @click.option("--key-file", type=click.Path(path_type=Path), help="An archive's key. Default: PATH.key, beside it.")
+@click.option(
+    "--fetches-by-pop3", type=click.Choice(["yes", "no"]),
+    help="Whether a program of the customer's still fetches this mailbox by POP3. Not given: nobody has asked yet.",
+)  # fmt: skip
 def check(
     source: str,
     target: str | None,
@@ -37,8 +44,11 @@ def check(
     source_password_file: str | None,
     target_password_file: str | None,
     key_file: Path | None,
+    fetches_by_pop3: str | None,
 ) -> int:
     """Look before you copy: reachable, TLS, login, folders, sizes, quota, and where each folder would go.
+
+    The old end is tried by IMAP and by POP3, with one login each, and advice says which way its mail goes.
 
     `check archive:PATH` reads an archive from end to end, and names every message that damage costs.
     """
@@ -49,15 +59,19 @@ def check(
     ends = {"source": parse_url(source, supplier("source", source_password_file, passwords.source))}
     if target:
         ends["target"] = parse_url(target, supplier("target", target_password_file, passwords.target))
-    reports = {role: probe_end(end, role, None) for role, end in ends.items()}
+    both = probe_both(ends["source"], None, None if fetches_by_pop3 is None else fetches_by_pop3 == "yes")
+    reports = {"source": both.given}
+    if "target" in ends:
+        reports["target"] = probe_end(ends["target"], "target", None)
     rows: list[PreviewRow] = []
     if len(reports) == 2 and all(report.ok for report in reports.values()):
         rows = preview(reports["source"], reports["target"], MappingRules())
-    advice = list(_advice(reports))
+    notes = [*((note.value, advice_text(note)) for note in both.advice.notes), *_room(reports)]
     if as_json:
-        click.echo(json.dumps(_json(ends, reports, rows, advice), ensure_ascii=False))
+        shown = _json(ends, reports, rows) | {"advice": _advice_json(both, notes)}
+        click.echo(json.dumps(shown, ensure_ascii=False))
     else:
-        _show(ends, reports, rows, advice)
+        _show(ends, reports, rows, [advice_text(both.advice.track), *(text for _, text in notes)])
     errors = [report.error for report in reports.values() if report.error]
     for error in errors:
         complain(error)
@@ -87,26 +101,39 @@ def _check_archive(text: str, key_file: Path | None, as_json: bool) -> int:
     return int(bool(health.damaged))
 
 
-def _advice(reports: dict[str, ProbeReport]) -> list[str]:
-    said: list[str] = []
+def _room(reports: dict[str, ProbeReport]) -> Iterator[tuple[str, str]]:
+    """Code and sentence, where the new mailbox is too small."""
     source, target = reports["source"], reports.get("target")
-    if source.ok and source.messages == 0:
-        said.append("Nothing lies on the old server: new credentials are all that this customer needs.")
     if target and target.ok and target.quota and source.ok and source.octets is not None:
         used, limit = target.quota
         if limit and used + source.octets > 0.9 * limit:
-            said.append(
+            text = (
                 f"The new mailbox is too small: {source.octets / 1e6:.0f} MB come to {used / 1e6:.0f} of "
                 f"{limit / 1e6:.0f} MB. Raise the quota first, so that new mail does not bounce."
             )
-    if source.ok and source.messages:
-        said.append("Does a program still fetch this mailbox by POP3? IMAP cannot show it; ask the customer.")
-    return said
+            yield "target_too_small", text
 
 
-def _json(
-    ends: dict[str, Endpoint], reports: dict[str, ProbeReport], rows: list[PreviewRow], advice: list[str]
-) -> dict[str, Any]:
+def _advice_json(both: AdviceReport, notes: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """`imap` and `pop3`: what each check of the old end saw, or null where it was not tried."""
+    shown: dict[str, Any] = {
+        "track": both.advice.track.value,
+        "text": advice_text(both.advice.track),
+        "notes": [{"code": code, "text": text} for code, text in notes],
+        "imap": None,
+        "pop3": None,
+    }
+    for protocol, report in both.reports.items():
+        end = both.ends[protocol]
+        shown[protocol] = {
+            "ok": report.ok, "host": end.host, "port": end.port, "security": end.security,
+            "messages": report.messages, "folders": report.folders,
+            "error": report.error.as_dict() if report.error else None,
+        }  # fmt: skip
+    return shown
+
+
+def _json(ends: dict[str, Endpoint], reports: dict[str, ProbeReport], rows: list[PreviewRow]) -> dict[str, Any]:
     shown: dict[str, Any] = {"verb": "check", "outcome": "succeeded"}
     for role, report in reports.items():
         if report.error:
@@ -128,7 +155,6 @@ def _json(
         {"source": row.source, "target": row.target or None, "role": row.role, "reason": row.reason,
          "messages": row.messages, "exists": row.exists} for row in rows
     ]  # fmt: skip
-    shown["advice"] = advice
     shown.setdefault("error", None)
     return shown
 
