@@ -99,6 +99,8 @@ class Letter:
     size: int
     chunks: Callable[[], Iterator[bytes]]
     close: Callable[[], None] = field(default=lambda: None)
+    prints: Prints | None = None
+    """Where they were taken on the way already (`engine.ahead`)."""
 
 
 class Source(Protocol):
@@ -238,6 +240,8 @@ class Sight:
     folder: FolderInfo
     found: int
     keys: int
+    octets: int = 0
+    """Of what was kept, as the source announced them."""
     missing: Sequence[Missing] = ()
 
 
@@ -247,10 +251,11 @@ class Historian(Protocol):
     def describe(self, folders: Sequence[FolderInfo]) -> None:
         """The source's folders that this pass is about to see; others end with it."""
 
-    def conclude(self, folder: FolderRef, present: array[int], sight: Sight) -> None:
+    def conclude(self, folder: FolderRef, present: array[int], sight: Sight) -> frozenset[int]:
         """The folder was seen to its end: what is not among these keys (UIDs at this target) ends with this pass.
 
-        `sight` is kept with the pass. Raises FolderRefused where one of these keys is not here.
+        `sight` is kept with the pass. Returns the keys that cannot be: they are not here, or there twice, because the
+        ledger is younger than this target. Then nothing was ended; carry those messages again, and conclude again.
         """
 
     def finish(self, summary: dict[str, Any]) -> None:

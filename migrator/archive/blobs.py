@@ -52,7 +52,7 @@ def read(archive: ArchiveFile, blob: int) -> Iterator[bytes]:
     if found is None:
         raise ArchiveDamaged("The octets of a message are missing.")
     address, salt, count = found
-    if not count:
+    if not isinstance(count, int) or count < 1 or not isinstance(address, bytes) or not isinstance(salt, bytes):
         raise ArchiveDamaged("The octets of a message are not whole.")
     pieces = _Pieces(_unsealed(archive, blob, archive.seal.blob(address, salt), count))
     with zstandard.ZstdDecompressor().stream_reader(

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import zstandard
+
 from migrator.archive.sealing import ArchiveSeal
+from migrator.errors import ArchiveDamaged
 from migrator.mail.folders import FolderInfo, Role
 from migrator.mail.messages import MessageKey
 
@@ -42,7 +45,7 @@ def seal_folder(seal: ArchiveSeal, address: bytes, info: FolderInfo) -> bytes:
 
 def open_folder(seal: ArchiveSeal, address: bytes, sealed: bytes) -> FolderInfo:
     """Raises ArchiveDamaged."""
-    values = json.loads(seal.unseal_row(sealed, b"folder" + address))
+    values = json.loads(seal.unseal_row(sealed, b"folder" + _octets(address)))
     role = Role(values["role"]) if values["role"] else None
     return FolderInfo(values["name"], tuple(values["path"]), role, subscribed=values["subscribed"])
 
@@ -56,7 +59,7 @@ def seal_origin(seal: ArchiveSeal, folder: int, address: bytes, blob: bytes, ori
 
 def open_origin(seal: ArchiveSeal, folder: int, address: bytes, blob: bytes | None, sealed: bytes) -> Origin:
     """`blob`: its address, None where there is none. Raises ArchiveDamaged."""
-    about = b"message" + _number(folder) + address + (blob or b"")
+    about = b"message" + _number(folder) + _octets(address) + _octets(blob or b"")
     validity, uid, name, size, instant = json.loads(seal.unseal_row(sealed, about))
     at = datetime.fromtimestamp(instant, UTC) if instant is not None else None
     return Origin(MessageKey(validity, uid, name), size, at)
@@ -73,13 +76,14 @@ def open_flags(seal: ArchiveSeal, message: int, from_pass: int, sealed: bytes) -
 
 
 def seal_summary(seal: ArchiveSeal, number: int, summary: dict[str, Any]) -> bytes:
-    """What a pass found."""
-    return seal.seal_row(_packed(summary), b"pass" + _number(number))
+    """What a pass found, packed: it names all that is missing, in every pass anew."""
+    return seal.seal_row(zstandard.compress(_packed(summary), 9), b"pass" + _number(number))
 
 
 def open_summary(seal: ArchiveSeal, number: int, sealed: bytes) -> dict[str, Any]:
     """Raises ArchiveDamaged."""
-    found = json.loads(seal.unseal_row(sealed, b"pass" + _number(number)))
+    packed = seal.unseal_row(sealed, b"pass" + _number(number))
+    found = json.loads(packed if packed.startswith(b"{") else zstandard.decompress(packed))
     assert isinstance(found, dict)
     return found
 
@@ -88,5 +92,13 @@ def _packed(values: Any) -> bytes:
     return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
-def _number(value: int) -> bytes:
+def _number(value: object) -> bytes:
+    if not isinstance(value, int) or not 0 <= value < 1 << 63:
+        raise ArchiveDamaged("An entry of the archive has an impossible number.")
     return value.to_bytes(8, "big")
+
+
+def _octets(value: object) -> bytes:
+    if not isinstance(value, bytes):
+        raise ArchiveDamaged("An entry of the archive has no address.")
+    return value

@@ -8,11 +8,12 @@ import os
 import secrets
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
+from migrator.archive.salvage import salvage
 from migrator.archive.sealing import ID_OCTETS, ArchiveSeal
 from migrator.errors import ArchiveDamaged, ArchiveUnusable, DatabaseUnavailable, DiskFull, LedgerBusy
 
@@ -22,6 +23,10 @@ VERSION = 1
 PAGE_OCTETS = 1024
 """Small pages: a message's last page is half empty on average."""
 _CHECK = b"this is the key"
+_AWAY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN,
+         sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOMEM)  # fmt: skip
+"""SQLite's codes for a file that is not damaged but cannot be used now."""
+Answer = TypeVar("Answer")
 
 SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -51,6 +56,7 @@ class ArchiveFile:
     def __init__(self, path: Path, key: bytes, *, writable: bool, create: bool = False) -> None:
         """Raises ArchiveUnusable, LedgerBusy (another writer), DatabaseUnavailable, DiskFull."""
         self.path = path
+        self._may_salvage = not writable
         self._lock = _locked(path) if writable else None
         try:
             with self._told():
@@ -88,6 +94,7 @@ class ArchiveFile:
     def _connect(self, writable: bool) -> sqlite3.Connection:
         address = f"file:{_quoted(self.path)}?mode={'rw' if writable else 'ro'}"
         sql = sqlite3.connect(address, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
+        sql.text_factory = bytes  # a damaged row may hold any type: what is no text must not stop its reader
         if writable:
             sql.execute("PRAGMA journal_mode = WAL")
             sql.execute("PRAGMA synchronous = FULL")
@@ -97,13 +104,22 @@ class ArchiveFile:
         try:
             self.seal.unseal_row(self._meta("check"), b"check")
         except ArchiveDamaged:
+            if self._opens_anything():  # so it was that entry which is damaged
+                return
             raise ArchiveUnusable(f"This is not the key of the archive {self.path}.") from None
+
+    def _opens_anything(self) -> bool:
+        for address, sealed in self.sql.execute("SELECT address, sealed FROM folder").fetchall():
+            with contextlib.suppress(ArchiveDamaged, TypeError):
+                self.seal.unseal_row(sealed, b"folder" + address)
+                return True
+        return False
 
     def _meta(self, name: str) -> bytes:
         row = self.sql.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
         if row is None:
             raise ArchiveUnusable(f"{self.path} is no whole archive: {name} is missing.")
-        return bytes(row[0])
+        return row[0] if isinstance(row[0], bytes) else b""
 
     @property
     def account(self) -> str:
@@ -148,16 +164,35 @@ class ArchiveFile:
         with self._told():
             return self.sql.execute(statement, values).fetchone()
 
+    def again(self, ask: Callable[[], Answer]) -> Answer:
+        """What `ask` answers; where damage is in its way, what it answers of all that could be salvaged."""
+        try:
+            return ask()
+        except ArchiveDamaged:
+            if not self.salvage():
+                raise
+            return ask()
+
+    def salvage(self) -> bool:
+        """Read from now on what can be read, row by row (`archive.salvage`). False: that was done, or we write."""
+        if not self._may_salvage:
+            return False
+        self._may_salvage = False
+        with self._told():
+            salvage(self.sql)
+        return True
+
     @contextmanager
     def _told(self) -> Iterator[None]:
         """SQLite's errors that are no fault of ours."""
         try:
             yield
-        except sqlite3.OperationalError as error:
-            if "full" in str(error):
-                raise DiskFull(f"The disk under the archive {self.path} is full.", detail=str(error)) from error
-            raise DatabaseUnavailable(f"The archive {self.path} cannot be used.", detail=str(error)) from error
         except sqlite3.DatabaseError as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code == sqlite3.SQLITE_FULL:
+                raise DiskFull(f"The disk under the archive {self.path} is full.", detail=str(error)) from error
+            if code in _AWAY:
+                raise DatabaseUnavailable(f"The archive {self.path} cannot be used.", detail=str(error)) from error
             raise ArchiveDamaged(f"The archive {self.path} is damaged.", detail=str(error)) from error
 
 

@@ -40,7 +40,7 @@ class BlobSeal:
         """The chunk. Raises ArchiveDamaged."""
         try:
             return self._key.decrypt(_counted(position), sealed, self._about + _place(position, last))
-        except InvalidTag:
+        except (InvalidTag, ValueError, TypeError):
             raise ArchiveDamaged("A part of a message is damaged.") from None
 
 
@@ -73,7 +73,7 @@ class ArchiveSeal:
         """The values. Raises ArchiveDamaged."""
         try:
             return self._rows.decrypt(sealed[:NONCE_OCTETS], sealed[NONCE_OCTETS:], FORMAT + self._id + about)
-        except (InvalidTag, ValueError):
+        except (InvalidTag, ValueError, TypeError):
             raise ArchiveDamaged("An entry of the archive is damaged, or its key is another one.") from None
 
     def blob(self, address: bytes, salt: bytes) -> BlobSeal:

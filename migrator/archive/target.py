@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from migrator.archive import blobs, entries
+from migrator.archive import blobs, entries, record
 from migrator.archive.entries import Origin
 from migrator.archive.file import ArchiveFile
 from migrator.archive.reading import letter_of
+from migrator.archive.record import FolderRecord, PassRecord, to_json
 from migrator.errors import ArchiveDamaged, FolderRefused, Stopped
 from migrator.mail.flags import SYSTEM_FLAGS
 from migrator.mail.folders import SEPARATOR, FolderInfo, FolderPath, FolderRef, Namespace, Role
-from migrator.mail.messages import MessageKey, Row
+from migrator.mail.messages import MessageKey, Row, sum_of
 from migrator.ports import (
     Absence,
     AppendResult,
@@ -24,6 +26,7 @@ from migrator.ports import (
     Letter,
     Page,
     Parcel,
+    Sight,
     Stored,
     Traits,
     Unread,
@@ -33,16 +36,26 @@ from migrator.ports import (
 
 PAGE_ROWS = 2000
 _SYSTEM = frozenset(SYSTEM_FLAGS.values())
+_OPEN_IN = (
+    "SELECT message.id, blob.address FROM message JOIN placement ON placement.message = message.id "
+    "LEFT JOIN blob ON blob.id = message.blob WHERE folder = ? AND gone_pass IS NULL"
+)
 
 
 class ArchiveTarget:
     """Fulfils `ports.Target` and `ports.Historian`."""
 
-    def __init__(self, archive: ArchiveFile) -> None:
-        """Goes on with the last pass if it was not completed, else begins a new one."""
+    def __init__(self, archive: ArchiveFile, fits: Callable[[int], None] = lambda _octets: None) -> None:
+        """Goes on with the last pass if it was not completed, else begins a new one.
+
+        `fits` is asked before octets are added, and raises NoRoom.
+        """
         self._archive = archive
+        self._fits = fits
         self._seal = archive.seal
         self._described: dict[FolderPath, FolderInfo] = {}
+        self._seen: dict[int, FolderRecord] = {}
+        """What this pass saw, by folder. A pass that was stopped sees all folders again when it goes on."""
         self.traits = Traits(namespace=Namespace("", SEPARATOR), keeps_history=True, limits="archive")
         self.number = self._begin()
 
@@ -64,6 +77,8 @@ class ArchiveTarget:
 
     def describe(self, folders: Sequence[FolderInfo]) -> None:
         """How the source names its folders, with role and subscription; what it has no more ends with this pass."""
+        announced = sum(info.octets or 0 for info in folders)
+        self._fits(max(0, announced - self.octets_before()))
         self._described = {info.path: info for info in folders}
         kept = {entries.address_of_folder(self._seal, SEPARATOR.join(info.path)) for info in folders}
         gone = [
@@ -77,6 +92,12 @@ class ArchiveTarget:
             for folder, _ in gone:
                 sql.execute("UPDATE folder SET gone_pass = ? WHERE id = ?", (self.number, folder))
                 self._end(sql, self._open_in(folder))
+
+    def octets_before(self) -> int:
+        """Octets of mail that the archive holds for certain: those of its latest complete pass, or of its file."""
+        last = self._archive.one("SELECT id, sealed FROM pass WHERE ended IS NOT NULL ORDER BY id DESC LIMIT 1")
+        known = entries.open_summary(self._seal, *last).get("octets", 0) if last is not None else 0
+        return max(int(known), self._archive.path.stat().st_size)
 
     def ensure_folder(self, path: FolderPath, role: Role | None, *, subscribe: bool = True) -> FolderRef:
         """Make the folder if it is not there."""
@@ -155,6 +176,7 @@ class ArchiveTarget:
         """One transaction per batch; what was there already under the same origin is Stored, and written once."""
         for batch in batches:
             try:
+                self._fits(sum(parcel.letter.size for parcel in batch.parcels))
                 with self._archive.writing() as sql:
                     folder = self._folder(batch.folder.name)
                     stored = [Stored(parcel, self._store(sql, folder, parcel)) for parcel in batch.parcels]
@@ -216,27 +238,40 @@ class ArchiveTarget:
                     self._place(sql, change.key.uid, (there | change.add) - change.remove)
             yield change, there is not None
 
-    def conclude(self, folder: FolderRef, present: array[int]) -> None:
-        """End what the source has no more. `present`: the keys here of all that it has, in any order."""
-        kept = set(present)
-        gone = [message for message in self._open_in(self._folder(folder.name)) if message not in kept]
+    def conclude(self, folder: FolderRef, present: array[int], sight: Sight) -> frozenset[int]:
+        """End what the source has no more. `present`: the keys here of all that it has, in any order.
+
+        Returns those that are not here, or are there twice; then nothing was ended.
+        """
+        number, wanted = self._folder(folder.name), set(present)
+        lacking = {key for key, times in Counter(present).items() if times > 1} if len(wanted) < len(present) else set()
+        gone, count, total = list[int](), 0, 0
+        for message, blob in self._archive.rows(_OPEN_IN, (number,)):
+            if message not in wanted:
+                gone.append(message)
+                continue
+            wanted.discard(message)
+            count, total = count + 1, sum_of((record.mark(message, blob),), total)
+        if lacking := lacking | wanted:
+            return frozenset(lacking)
         if gone:
             with self._archive.writing() as sql:
                 self._end(sql, gone)
+        self._seen[number] = record.of_sight(number, sight, count, total)
+        return frozenset()
 
     def finish(self, summary: dict[str, Any]) -> None:
-        """The pass is complete: from now on it is the latest point in time."""
+        """The pass is complete: from now on it is the latest point in time. `summary` is kept with what it saw."""
+        ended, seen = _now(), PassRecord(tuple(self._seen[number] for number in sorted(self._seen)))
+        began = self._archive.one("SELECT began FROM pass WHERE id = ?", (self.number,))[0]
+        numbers = {"found": seen.found, "missing": seen.missing, "octets": seen.octets}
+        told = summary | {"began": began, "ended": ended} | numbers | {"folders": list(map(to_json, seen.folders))}
         with self._archive.writing() as sql:
-            sealed = entries.seal_summary(self._seal, self.number, summary)
-            sql.execute("UPDATE pass SET ended = ?, sealed = ? WHERE id = ?", (_now(), sealed, self.number))
+            sealed = entries.seal_summary(self._seal, self.number, told)
+            sql.execute("UPDATE pass SET ended = ?, sealed = ? WHERE id = ?", (ended, sealed, self.number))
 
     def _open_in(self, folder: int) -> list[int]:
-        rows = self._archive.rows(
-            "SELECT message.id FROM message JOIN placement ON placement.message = message.id "
-            "WHERE folder = ? AND gone_pass IS NULL",
-            (folder,),
-        )
-        return [row[0] for row in rows]
+        return [message for message, _ in self._archive.rows(_OPEN_IN, (folder,))]
 
     def _now(self, message: int) -> frozenset[str] | None:
         found = self._archive.one(

@@ -118,6 +118,10 @@ class Vault:
         """32 octets for another purpose, such as signing cookies; the same in every process."""
         return _derive(self._current()[0].master, f"postwagen for {purpose}", _KEY_OCTETS)
 
+    def keys_for(self, purpose: str) -> list[bytes]:
+        """The same of all keys in the file, newest first: what an earlier one has signed can still be verified."""
+        return [_derive(key.master, f"postwagen for {purpose}", _KEY_OCTETS) for key in self._current()]
+
     def _current(self) -> list[_Key]:
         """The keys, newest first; read again when the file has changed."""
         with self._lock:

@@ -6,14 +6,14 @@ target's first octet, and its confirmation together with the next batch's intent
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from migrator.engine.adopt import Adoption
 from migrator.engine.flagging import FlagChanges
+from migrator.engine.history import History
 from migrator.engine.progress import Count
 from migrator.engine.quiet import Quiet
 from migrator.engine.readback import look_after, read_back
@@ -36,7 +36,6 @@ from migrator.ports import (
     Confirmation,
     Entry,
     FolderPair,
-    Historian,
     How,
     Intent,
     Letter,
@@ -107,8 +106,7 @@ class FolderCarry:
         self._ledger = ledger
         self._quiet = quiet
         self._count = Count()
-        self._present = array("Q")
-        """Keys at the target of all that the source has, where the target keeps history."""
+        self._history = History(ends.target)
         self._on_the_way: dict[int, _Parted] = {}
         self._confirmed: list[Confirmation] = []
         self._adopted: list[Adopted] = []
@@ -138,10 +136,8 @@ class FolderCarry:
             self._ledger.step(mark=Mark(0, self._folder.validity, looked=self._folder.uidnext))
         again = True
         while again:
-            again = self._pass()
+            again = self._pass() or not self._history.is_concluded(self._pair.source, self._folder, self._ledger)
         self._change_flags()
-        if self._ends.target.traits.keeps_history:
-            cast("Historian", self._ends.target).conclude(self._folder, self._present)
         self._settle_keyless()
         self._look_after()
         read_back(self._ends, self._pair, self._folder, self._ledger)
@@ -168,7 +164,7 @@ class FolderCarry:
 
     def _pass(self) -> bool:
         """Survey and append once. True: something was certainly not sent and is to be tried again now."""
-        self._count, self._present = Count(), array("Q")
+        self._count, self._history = Count(), History(self._ends.target)
         tries = sum(self._hindered.values())
         results = self._ends.target.append(self._batches(), may_commit=self._ends.stop.may_commit)
         try:
@@ -225,6 +221,7 @@ class FolderCarry:
                 continue
             self._count.found += len(item.rows)
             self._count.octets_found += sum(row.size for row in item.rows)
+            self._history.see(item.rows)
             yield from self._page(item.rows)
             if self._pause():
                 return
@@ -254,7 +251,7 @@ class FolderCarry:
         """Book what the ledger knows of a message. True: it is to be carried."""
         decision = decide(row, entry, max_octets=self._options.max_octets)
         if decision.verdict is Verdict.SKIP:
-            self._skip(row.key, decision.rule)
+            self._skip(row, decision.rule)
         elif decision.verdict is Verdict.FAILED:
             self._still_refused(row, entry)
         elif decision.verdict is Verdict.IN_FLIGHT:
@@ -262,14 +259,10 @@ class FolderCarry:
             self._refuse(Refusal(row.key, "in_doubt", detail, row.size))
         elif decision.verdict is not Verdict.CARRY:
             self._count_there(decision.verdict, entry, row)
-            self._is_present(entry.target_key if entry else None)
+            self._history.keep(entry.target_key if entry else None)
             if (decision.add or decision.remove) and entry is not None:
                 self._flag_changes.want(self._folder, entry, row, decision.add, decision.remove)
         return decision.verdict is Verdict.CARRY
-
-    def _is_present(self, key: MessageKey | None) -> None:
-        if key is not None and self._ends.target.traits.keeps_history:
-            self._present.append(key.uid)
 
     def _still_refused(self, row: Row, entry: Entry | None) -> None:
         """This job refused it already; or an earlier one could not tell whether it is there: each job says so."""
@@ -277,6 +270,7 @@ class FolderCarry:
         if entry is not None and entry.id:
             refusal = shelved(entry, entry.note or "ambiguous")
             self._refused.append(Refusal(row.key, refusal.reason, refusal.detail, refusal.size))
+        self._history.leave(row.key, row.size, (entry.reason or entry.note if entry else "") or "ambiguous")
 
     def _admit(self, row: Row, wanted: dict[MessageKey, Row]) -> None:
         if self._hindered.get(row.key, 0) > ALONE_TRIES:
@@ -299,7 +293,7 @@ class FolderCarry:
 
     def _unread(self, row: Row, answer: Unread) -> None:
         if answer.absence is Absence.GONE:
-            self._skip(row.key, answer.absence.value)
+            self._skip(row, answer.absence.value)
         elif answer.absence is Absence.LATER:
             raise Stopped(f"The folder {self._pair.source.name} changed its UIDVALIDITY while it was read.")
         else:
@@ -307,7 +301,7 @@ class FolderCarry:
 
     def _loaded(self, row: Row, letter: Letter) -> _Load | None:
         """The message with its prints; None where the target has it already: carried under another key, or adopted."""
-        prints = take_prints(letter.head, letter.chunks())
+        prints = letter.prints or take_prints(letter.head, letter.chunks())
         entry = self._renamed.find(prints)
         if entry is not None:
             letter.close()
@@ -351,7 +345,7 @@ class FolderCarry:
         if isinstance(result, Stored):
             note = "unread_back" if parted.prints.delicate else ""
             self._confirmed.append(Confirmation(parcel.entry, result.key, How.APPENDED, note))
-            self._is_present(result.key)
+            self._history.keep(result.key)
             self._appended = True
             self._count.copied += 1
             self._count.octets += parcel.letter.size
@@ -371,10 +365,12 @@ class FolderCarry:
     def _refuse(self, refusal: Refusal) -> None:
         self._refused.append(refusal)
         self._count.failed += 1
+        self._history.leave(refusal.origin, refusal.size, refusal.reason)
 
-    def _skip(self, key: MessageKey, rule: str) -> None:
-        self._skipped.append(Skip(key, rule))
+    def _skip(self, row: Row, rule: str) -> None:
+        self._skipped.append(Skip(row.key, rule))
         self._count.skipped += 1
+        self._history.leave(row.key, row.size, rule)
 
     def _step(self, *, intended: Sequence[Intent] = (), mark: Mark | None = None) -> Sequence[int]:
         """One commit of everything that is known by now."""

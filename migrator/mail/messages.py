@@ -23,6 +23,16 @@ class MessageKey:
         return self.name or f"{self.validity}/{self.uid}"
 
 
+_SUM = 1 << 128
+
+
+def sum_of(keys: Iterable[bytes], start: int = 0) -> int:
+    """The same for the same keys in any order, each as often; another one else. Less than 2 to the 128."""
+    for key in keys:
+        start += int.from_bytes(hashlib.sha256(key).digest()[:16], "big")
+    return start % _SUM
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One message as a survey or listing shows it. `size` is the server's word, a hint; `instant` is aware UTC."""
@@ -76,9 +86,12 @@ def find_message_id(header: bytes) -> bytes:
     return b""
 
 
-def _has_bare_newline(seam: bytes, before: int) -> bool:
-    """Whether a LF stands there without its CR; the first `before` octets were looked at already."""
-    return seam.count(b"\n", before) != seam.count(b"\r\n")
+def _is_delicate(chunk: bytes, last: bytes, ends: int) -> bool:
+    """Whether it holds what targets alter. `last` is the octet before it; `ends` of its octets are CR or LF."""
+    if last != b"\r" and ends == 2 * chunk.count(b"\r\n"):  # the usual case: they all stand in pairs
+        return b"\x00" in chunk
+    seam = last + chunk
+    return b"\x00" in chunk or b"\r\r" in seam or seam.count(b"\n", len(last)) != seam.count(b"\r\n")
 
 
 def take_prints(head: bytes, chunks: Iterable[bytes]) -> Prints:
@@ -87,11 +100,11 @@ def take_prints(head: bytes, chunks: Iterable[bytes]) -> Prints:
     size, delicate, last = 0, False, b""
     for chunk in chunks:
         exact.update(chunk)
-        soft.update(chunk.translate(_SOFT, b"\r\n"))
+        bare = chunk.translate(_SOFT, b"\r\n")
+        soft.update(bare)
         size += len(chunk)
-        seam = last[-1:] + chunk
-        delicate = delicate or b"\x00" in chunk or b"\r\r" in seam or _has_bare_newline(seam, len(last[-1:]))
-        last = chunk or last
+        delicate = delicate or _is_delicate(chunk, last, len(chunk) - len(bare))
+        last = chunk[-1:] or last
     header = header_block(head)
     identity = find_message_id(header)
     return Prints(

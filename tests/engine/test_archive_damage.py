@@ -91,8 +91,8 @@ def test_one_flipped_bit_in_a_message_costs_that_message_and_is_named(chest: Che
         ("UPDATE message SET sealed = (SELECT sealed FROM message WHERE id = 2) WHERE id = 1", 1),
         ("UPDATE placement SET sealed = (SELECT sealed FROM placement WHERE id = 2) WHERE id = 1", 1),
         ("UPDATE placement SET from_pass = 0 WHERE id = 1", 1),
-        ("UPDATE folder SET sealed = zeroblob(60) WHERE id = 2", 2),
-        ("UPDATE message SET folder = 3 - folder WHERE id = 1", 1),
+        ("UPDATE folder SET sealed = zeroblob(60) WHERE id = 2", 1),
+        ("UPDATE message SET folder = 3 - folder WHERE id = 1", 2),
     ],
 )
 def test_parts_that_are_lost_or_put_elsewhere_are_found(chest: Chest, statement: str, count: int) -> None:

@@ -1,0 +1,105 @@
+"""What a pass saw at the source, kept with the pass: so that an archive can say of itself what it lacks. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from migrator.mail.folders import FolderInfo, Role
+from migrator.mail.messages import MessageKey
+from migrator.ports import Missing, Sight
+
+
+@dataclass(frozen=True, slots=True)
+class FolderRecord:
+    """One folder. `found` = `kept` + the number of `missing`; `keys` are those found, `entries` those kept."""
+
+    number: int
+    """The folder's row in the archive."""
+    info: FolderInfo
+    found: int
+    keys: str
+    """`mail.messages.sum_of` over `validity/uid/name`, in hexadecimal."""
+    octets: int
+    """Of what was kept, as the source announced them."""
+    kept: int
+    entries: str
+    """The same over row and blob address of what was kept: another sum, and something has vanished."""
+    missing: tuple[Missing, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A folder that a rule left behind, with the number of messages that the source announced."""
+
+    folder: str
+    messages: int | None
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class PassRecord:
+    """One pass."""
+
+    folders: tuple[FolderRecord, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def found(self) -> int:
+        """Messages of the source, in the folders that were looked at."""
+        return sum(folder.found for folder in self.folders)
+
+    @property
+    def octets(self) -> int:
+        """Of what was kept."""
+        return sum(folder.octets for folder in self.folders)
+
+    @property
+    def missing(self) -> int:
+        """Messages that the pass did not keep."""
+        return sum(len(folder.missing) for folder in self.folders)
+
+
+def mark(message: int, blob: bytes | None) -> bytes:
+    """Stands for a message that was kept, in `FolderRecord.entries`: its row and its blob's address."""
+    return f"{message}/".encode() + (blob if isinstance(blob, bytes) else b"")
+
+
+def of_sight(number: int, sight: Sight, kept: int, entries: int) -> FolderRecord:
+    """What the engine saw, and what the archive holds of it."""
+    info = sight.folder
+    bare = FolderInfo(info.name, info.path, info.role, subscribed=info.subscribed)
+    return FolderRecord(
+        number, bare, sight.found, f"{sight.keys:032x}", sight.octets, kept, f"{entries:032x}", tuple(sight.missing)
+    )
+
+
+def to_json(folder: FolderRecord) -> dict[str, Any]:
+    """As it stands in a pass (docs/archive-format.md)."""
+    info = folder.info
+    return {
+        "id": folder.number, "name": info.name, "path": list(info.path), "role": info.role.value if info.role else None,
+        "subscribed": info.subscribed, "found": folder.found, "keys": folder.keys, "octets": folder.octets,
+        "kept": folder.kept, "entries": folder.entries,
+        "missing": [[m.key.validity, m.key.uid, m.key.name, m.size, m.reason] for m in folder.missing],
+    }  # fmt: skip
+
+
+def from_json(summary: Mapping[str, Any]) -> PassRecord | None:
+    """None: a pass of a program that did not keep it yet."""
+    if "folders" not in summary:
+        return None
+    left = tuple(LeftOut(item["folder"], item["messages"], item["rule"]) for item in summary.get("left_out", ()))
+    return PassRecord(tuple(_folder(item) for item in summary["folders"]), left)
+
+
+def _folder(item: Mapping[str, Any]) -> FolderRecord:
+    role = Role(item["role"]) if item["role"] else None
+    info = FolderInfo(item["name"], tuple(item["path"]), role, subscribed=item["subscribed"])
+    missing = tuple(
+        Missing(MessageKey(validity, uid, name), size, reason) for validity, uid, name, size, reason in item["missing"]
+    )
+    return FolderRecord(
+        item["id"], info, item["found"], item["keys"], item["octets"], item["kept"], item["entries"], missing
+    )

@@ -1,0 +1,63 @@
+"""What one pass sees in one source folder, told to a target that keeps history. Memory grows with what is missing."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from typing import cast
+
+from migrator.mail.folders import FolderInfo, FolderRef
+from migrator.mail.messages import MessageKey, Row, sum_of
+from migrator.ports import Absence, Historian, Missing, PairLedger, Sight, Target
+
+
+class History:
+    """Of one survey of one folder. Where the target keeps none, nothing is collected."""
+
+    def __init__(self, target: Target) -> None:
+        self._keeper = cast("Historian", target) if target.traits.keeps_history else None
+        self._present = array("Q")
+        """Keys at the target of all that the source has."""
+        self._found = self._keys = self._octets = 0
+        self._missing: list[Missing] = []
+
+    def see(self, rows: Iterable[Row]) -> None:
+        """The source lists these."""
+        if self._keeper is not None:
+            for row in rows:
+                self._found += 1
+                self._octets += row.size
+                self._keys = sum_of((_octets(row.key),), self._keys)
+
+    def keep(self, key: MessageKey | None) -> None:
+        """One of them is at the target, under this key."""
+        if key is not None and self._keeper is not None:
+            self._present.append(key.uid)
+
+    def leave(self, key: MessageKey, size: int, reason: str) -> None:
+        """One of them is not kept; what vanished at the source in the meantime was never there."""
+        if self._keeper is None:
+            return
+        self._octets -= size
+        if reason == Absence.GONE:
+            self._found -= 1
+            self._keys = sum_of([], self._keys - sum_of([_octets(key)]))
+        else:
+            self._missing.append(Missing(key, size, reason))
+
+    def is_concluded(self, source: FolderInfo, folder: FolderRef, ledger: PairLedger) -> bool:
+        """Tell the target. False: an older archive was put back, and what it lacks is to be carried once more."""
+        if self._keeper is None:
+            return True
+        sight = Sight(source, self._found, self._keys, self._octets, tuple(self._missing))
+        lacking = self._keeper.conclude(folder, self._present, sight)
+        after = 0
+        while lacking and (page := ledger.carried(after=after)):
+            after = page[-1].id
+            gone = [entry.id for entry in page if entry.target_key is not None and entry.target_key.uid in lacking]
+            ledger.step(released=gone)
+        return not lacking
+
+
+def _octets(key: MessageKey) -> bytes:
+    return f"{key.validity}/{key.uid}/{key.name}".encode("utf-8", "surrogatepass")

@@ -1,0 +1,183 @@
+"""An archive knows what the source was when a pass looked at it, and what of it is not here, and why."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete
+
+from migrator.archive.check import Health, Lacking, check
+from migrator.archive.file import ArchiveFile
+from migrator.archive.record import PassRecord
+from migrator.archive.source import passes
+from migrator.archive.target import ArchiveTarget
+from migrator.db.models import Failure, Skipped
+from migrator.planning import batches
+from migrator.planning.mapping import MappingRules
+from tests.engine.test_archiving import KEY, Chest, _ledger, _put_back, shown
+from tests.engine.world import Died, Witness, World, days, mail
+
+
+@pytest.fixture
+def chest(world: World, tmp_path: Path) -> Chest:
+    """Two folders; a message too large for the rule, one that cannot be read, and a folder without any."""
+    world.old.make("Kunden")
+    world.old.make("Leer")
+    for number in range(4):
+        world.old.put("INBOX", mail(f"a{number}"), instant=days(number))
+    world.old.put("Kunden", mail("large", size=5000), instant=days(9))
+    world.old.put("Kunden", mail("small"), instant=days(9))
+    world.old.put("Kunden", mail("nil"), instant=days(9))
+    world.old.behaviour.nil_bodies.add(("Kunden", 3))
+    return Chest(world, tmp_path)
+
+
+def pass_into(chest: Chest, witness: Witness | None = None, **options: object) -> None:
+    """As the recipe does it."""
+    world = chest.world
+    world.mailbox = 2
+    world.next_job()
+    file = ArchiveFile(chest.path, KEY, writable=True, create=True)
+    try:
+        target = ArchiveTarget(file)
+        world.target_of = lambda: target
+        world.run(
+            witness, **{"rules": MappingRules(verbatim=True), "recreated": "replay", "quiet_seconds": 0, **options}
+        )
+        target.finish({"left_out": [{"folder": "Spam", "messages": 3, "rule": "excluded"}]})
+    finally:
+        file.close()
+        world.target_of, world.mailbox = None, 1
+
+
+def record(chest: Chest) -> PassRecord:
+    with ArchiveFile(chest.path, KEY, writable=False) as file:
+        found = passes(file)[-1].record
+    assert found is not None
+    return found
+
+
+def health(chest: Chest) -> Health:
+    with ArchiveFile(chest.path, KEY, writable=False) as file:
+        return check(file)
+
+
+def numbers(chest: Chest) -> dict[str, tuple[int, int, int]]:
+    """Found, kept and missing by folder."""
+    return {item.info.name: (item.found, item.kept, len(item.missing)) for item in record(chest).folders}
+
+
+def test_a_pass_keeps_what_it_found_and_what_it_did_not_keep_and_why(chest: Chest) -> None:
+    pass_into(chest, max_octets=4000)
+    assert numbers(chest) == {"INBOX": (4, 4, 0), "Kunden": (3, 1, 2), "Leer": (0, 0, 0)}
+    found = health(chest)
+    assert [(item.folder, item.key.rpartition("/")[2], item.reason) for item in found.missing] == [
+        ("Kunden", "1", "larger than 4000 octets"),
+        ("Kunden", "3", "empty_at_source"),
+    ]
+    assert found.missing[0].size > 4000
+    assert (found.found, found.messages, found.whole, found.is_whole) == (7, 5, 5, False)
+    assert [item.folder for item in found.left_out] == ["Spam"]
+
+
+def test_mail_that_vanishes_while_the_pass_looks_is_neither_found_nor_missing(chest: Chest) -> None:
+    chest.world.old.behaviour.vanishing.add(("INBOX", 2))
+    pass_into(chest)
+    assert numbers(chest)["INBOX"] == (3, 3, 0)
+    before = record(chest).folders[0]
+    chest.world.old.behaviour.vanishing.clear()
+    pass_into(chest)
+    assert record(chest).folders[0] == before, "the sum over the keys never knew the one that went"
+
+
+def test_the_snapshot_is_whole_wherever_the_pass_died_and_went_on(chest: Chest) -> None:
+    pass_into(chest, max_octets=4000)
+    kept, ledger, seen = chest.path.read_bytes(), _ledger(chest.world), Witness()
+    chest.world.old.put("INBOX", mail("new"), instant=days(30))
+    chest.world.old.put("Kunden", mail("larger", size=9000), instant=days(31))
+    pass_into(chest, seen, max_octets=4000)
+    wanted = record(chest)
+    assert numbers(chest) == {"INBOX": (5, 5, 0), "Kunden": (4, 1, 3), "Leer": (0, 0, 0)}
+    for number in range(1, len(seen.steps) + 1, 2):
+        chest.path.write_bytes(kept)
+        with chest.world.db.writing() as session:
+            session.execute(delete(Failure))
+            session.execute(delete(Skipped))
+        _put_back(chest.world, ledger)
+        with pytest.raises(Died):
+            pass_into(chest, Witness(number), max_octets=4000)
+        pass_into(chest, max_octets=4000)
+        now = record(chest)
+        assert [(f.found, f.keys, f.kept, f.missing) for f in now.folders] == [
+            (f.found, f.keys, f.kept, f.missing) for f in wanted.folders
+        ], seen.steps[number - 1]
+
+
+def test_rows_that_vanish_from_the_archive_are_noticed_and_counted(chest: Chest) -> None:
+    pass_into(chest)
+    with sqlite3.connect(chest.path) as sql:
+        sql.execute("DELETE FROM message WHERE id IN (1, 3)")
+        sql.execute("DELETE FROM placement WHERE message IN (1, 3)")
+    sql.close()
+    found = health(chest)
+    assert [(item.folder, item.key) for item in found.damaged] == [("INBOX", ""), ("INBOX", "")]
+    assert (found.found, found.messages, found.whole) == (7, 4, 4)
+    chest.world.source_of = lambda _: chest.source()
+    chest.world.next_job()
+    chest.world.run()
+    assert (chest.world.total("copied"), chest.world.total("failed")) == (4, 2), "playing in says so too"
+
+
+def test_a_message_that_was_exchanged_for_a_copy_of_another_is_noticed(chest: Chest) -> None:
+    pass_into(chest)
+    with sqlite3.connect(chest.path) as sql:
+        sql.execute("DELETE FROM placement WHERE message = 1")
+        sql.execute("UPDATE placement SET message = 1, id = 100 WHERE message = 2")
+    sql.close()
+    assert health(chest).damaged
+
+
+def test_an_older_archive_that_was_put_back_is_filled_again(chest: Chest) -> None:
+    pass_into(chest)
+    older = chest.path.read_bytes()
+    chest.world.old.put("INBOX", mail("between"), instant=days(20))
+    pass_into(chest)
+    chest.path.write_bytes(older)
+    chest.world.old.put("INBOX", mail("later"), instant=days(21))
+    pass_into(chest)
+    assert chest.view()["INBOX"] == shown(chest.world.old)["INBOX"]
+    assert numbers(chest)["INBOX"] == (6, 6, 0)
+
+
+def test_mail_that_comes_back_under_its_old_key_is_in_the_archive_again(chest: Chest) -> None:
+    pass_into(chest)
+    kept = chest.world.old.folder("INBOX").messages.pop(2)
+    pass_into(chest)
+    assert numbers(chest)["INBOX"] == (3, 3, 0)
+    chest.world.old.folder("INBOX").messages[2] = kept
+    pass_into(chest)
+    assert numbers(chest)["INBOX"] == (4, 4, 0)
+    assert len(chest.view(2)["INBOX"]) == 3
+
+
+def test_a_pass_that_finds_nothing_new_costs_less_than_64_kib(chest: Chest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "BATCH_MESSAGES", 500)
+    for number in range(10_000):
+        chest.world.old.put("INBOX", mail(f"n{number}"), instant=days(number % 3000))
+    pass_into(chest, max_octets=4000)
+    before = chest.path.stat().st_size
+    pass_into(chest, max_octets=4000)
+    assert numbers(chest)["INBOX"] == (10_004, 10_004, 0)
+    assert chest.path.stat().st_size - before < 64 * 1024
+
+
+def test_a_check_looks_at_the_pass_of_a_time(chest: Chest) -> None:
+    pass_into(chest, max_octets=4000)
+    with ArchiveFile(chest.path, KEY, writable=False) as file:
+        found = check(file, passes(file)[0].ended)
+    assert found.missing == [
+        Lacking("Kunden", found.missing[0].key, found.missing[0].size, "larger than 4000 octets"),
+        Lacking("Kunden", found.missing[1].key, len(mail("nil")), "empty_at_source"),
+    ]
