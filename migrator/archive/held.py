@@ -68,7 +68,8 @@ class Holdings:
                 entries.open_flags(self._seal, message, *placed)
         except ArchiveDamaged:
             size = None
-        return Kept(message, blob, size, datetime.fromtimestamp(ended, UTC) if ended is not None else None)
+        collected = datetime.fromtimestamp(ended, UTC) if isinstance(ended, int) else None
+        return Kept(message, blob, size, collected)
 
     def is_whole(self, kept: Kept) -> bool:
         """Read its octets again, unseal and hash them: whether they are those that were archived. Memory is flat."""
@@ -77,9 +78,9 @@ class Holdings:
             for octets in blobs.read(self._archive, kept.blob):
                 digest.update(octets)
                 size += len(octets)
+            address = self._archive.one("SELECT address FROM blob WHERE id = ?", (kept.blob,))
         except ArchiveDamaged:
             return False
-        address = self._archive.one("SELECT address FROM blob WHERE id = ?", (kept.blob,))
         return size == kept.size and address[0] == self._seal.address("blob", digest.digest())
 
     def note_removal(self, messages: Iterable[int], wish: str, at: datetime) -> None:

@@ -71,7 +71,8 @@ class Chest:
 
     def notes(self) -> list[str]:
         with ArchiveFile(self.path, KEY, writable=False) as file:
-            return [row[0] for row in file.rows("SELECT name FROM meta WHERE name LIKE 'removed/%' ORDER BY name")]
+            found = file.rows("SELECT CAST(name AS BLOB) FROM meta WHERE name LIKE 'removed/%' ORDER BY name")
+            return [row[0].decode() for row in found]
 
     def spoil(self, statement: str) -> None:
         with sqlite3.connect(self.path) as sql:
