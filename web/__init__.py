@@ -12,10 +12,11 @@ from markupsafe import Markup, escape
 
 from migrator.db.store import Database
 from migrator.db.vault import Vault
+from migrator.jobs.advising import advise as real_advise
 from migrator.jobs.probe import probe as real_probe
 from migrator.settings import Settings
 from web import api, formats, health, jobs, language, limits, problems, security, session, status
-from web.services import Probe, Services, default_enqueue, services
+from web.services import Advise, Probe, Services, default_enqueue, services
 
 LARGEST_REQUEST = 2_000_000
 
@@ -27,6 +28,7 @@ def create_app(
     vault: Vault | None = None,
     enqueue: Callable[[int], None] | None = None,
     probe: Probe | None = None,
+    advise: Advise | None = None,
 ) -> Flask:
     """The application. What is not given is opened as the settings say; a test gives fakes."""
     app = Flask("web")
@@ -39,6 +41,7 @@ def create_app(
         vault=vault,
         enqueue=enqueue or functools.partial(default_enqueue, db),
         probe=probe or real_probe,
+        advise=advise or real_advise,
     )
     app.extensions["postwagen_versions"] = _versions(Path(app.static_folder or ""))
     limits.configure(app, settings)

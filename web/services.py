@@ -11,6 +11,7 @@ from flask import current_app
 from migrator.db.store import Database
 from migrator.db.vault import Vault
 from migrator.jobs import queries
+from migrator.jobs.advising import AdviceReport
 from migrator.jobs.operations import NewEndpoint
 from migrator.jobs.probe import ProbeReport
 from migrator.settings import Settings
@@ -22,6 +23,14 @@ class Probe(Protocol):
     def __call__(self, endpoint: NewEndpoint, *, role: str, settings: Settings) -> ProbeReport: ...
 
 
+class Advise(Protocol):
+    """Look at both doors of an old server, IMAP and POP3; never writes, never raises for what the other side does."""
+
+    def __call__(
+        self, endpoint: NewEndpoint, *, settings: Settings, fetches_by_pop3: bool | None = None
+    ) -> AdviceReport: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything that handlers hand on to operations and queries."""
@@ -31,6 +40,7 @@ class Services:
     vault: Vault
     enqueue: Callable[[int], None]
     probe: Probe
+    advise: Advise
 
 
 def services() -> Services:

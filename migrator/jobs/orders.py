@@ -107,6 +107,12 @@ def plain_host(host: str) -> str:
     return host.strip().strip("[]").rstrip(".").lower()
 
 
+def check_source(source: NewEndpoint, networks: Sequence[Network]) -> None:
+    """Raises Invalid with what is wrong with an old end alone."""
+    if problems := list(_endpoint("source", source, SOURCE_PROTOCOLS, networks)):
+        raise Invalid(problems)
+
+
 _SHAPES: Final[Mapping[JobKind, tuple[str, str]]] = {
     JobKind.COPY: ("server", "server"),
     JobKind.VERIFY: ("server or archive", "server"),

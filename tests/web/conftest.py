@@ -22,6 +22,7 @@ from migrator.db.vault import Vault
 from migrator.settings import DATABASE_NAME, Settings, load
 from tests import making
 from tests.web import gallery
+from tests.web.script import Script
 from web import create_app
 
 Filled = tuple[Path, gallery.Gallery]
@@ -157,3 +158,13 @@ def viewer(app: Flask, shown: gallery.Gallery) -> Browser:
     browser = Browser(app.test_client())
     assert browser.log_in().status_code == 303
     return browser
+
+
+@pytest.fixture
+def token(database: Database) -> str:
+    return accounts.create_token(database, "ordering system")
+
+
+@pytest.fixture
+def script(app: Flask, token: str) -> Script:
+    return Script(app.test_client(), token)

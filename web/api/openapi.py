@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from pydantic.json_schema import models_json_schema
 
+from web.api import advice_schemas as advice
 from web.api import archive_schemas as archives
 from web.api import schemas
 
@@ -27,10 +28,11 @@ _ALWAYS: Final = ("401", "429", "500", "503")
 _BODY: Final = ("400", "413", "415", "422")
 _IN: Final = (
     schemas.NewJobIn, schemas.RetryIn, schemas.NothingIn, archives.KeepIn, archives.CustomerIn, archives.CloseIn,
-    archives.DestroyIn,
+    archives.DestroyIn, advice.CheckIn,
 )  # fmt: skip
 _OUT: Final = (
     schemas.Job, schemas.JobList, schemas.FailureList, schemas.Problem, archives.Archive, archives.ArchiveList,
+    advice.Checked,
 )  # fmt: skip
 
 
@@ -69,6 +71,12 @@ def _paths() -> dict[str, Any]:
                 "security": [],
                 "responses": {"200": {"description": "OpenAPI 3.1.", "content": {"application/json": {"schema": {}}}}},
             }
+        },
+        "/api/v1/check": {
+            "post": _operation(
+                "check", "Both doors of an old server, and which way its mailbox goes", "Checked", "200", _BODY,
+                takes="CheckIn",
+            ),
         },
         "/api/v1/jobs": {
             "post": _operation("createJob", "A new job", "Job", "201", _BODY, takes="NewJobIn", located=True),

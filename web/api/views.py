@@ -11,13 +11,14 @@ from flask import Response, abort, url_for
 from pydantic import BaseModel
 
 from migrator.db.store import Database
-from migrator.jobs import operations, queries
+from migrator.jobs import operations, orders, queries
 from migrator.jobs.states import JobState
 from migrator.jobs.views import JobView
 from web import formats
-from web.api import bp, openapi, problems, reading, schemas
+from web.api import advice_schemas, bp, openapi, problems, reading, schemas
 from web.api.access import actor
 from web.jobs.pages import JOB
+from web.limits import CHECKS_PER_ADDRESS, limiter
 from web.paging import cursor
 from web.services import services
 from web.typed import one_line
@@ -42,6 +43,20 @@ def create() -> Response:
     answer = _json(schemas.job_out(_job(job_id)), 201)
     answer.headers["Location"] = url_for("api.show", job_id=job_id)
     return answer
+
+
+@bp.post("/check")
+@limiter.limit(CHECKS_PER_ADDRESS)
+def check() -> Response:
+    """Both doors of an old server, and which way its mailbox goes."""
+    wanted = reading.body(advice_schemas.CheckIn)
+    here, source = services(), wanted.source.ordered()
+    try:
+        orders.check_source(source, here.settings.allowed_networks)
+    except operations.Invalid as error:
+        return problems.invalid([problems.field_error(*problem) for problem in error.problems])
+    found = here.advise(source, settings=here.settings, fetches_by_pop3=wanted.fetches_by_pop3)
+    return _json(advice_schemas.checked(found))
 
 
 @bp.get("/jobs")
