@@ -15,7 +15,7 @@ from migrator.settings import Settings
 SWEEP = "postwagen.sweep"
 TIDY = "postwagen.tidy"
 KEEP = "postwagen.keep"
-_A_MINUTE = 60.0
+_KEEP_SECONDS = 15.0
 _AN_HOUR = 3600.0
 
 
@@ -23,7 +23,7 @@ def schedule(settings: Settings) -> dict[str, dict[str, Any]]:
     """Celery's schedule: name → task and seconds."""
     return {
         "sweep": {"task": SWEEP, "schedule": float(settings.sweep_seconds)},
-        "keep": {"task": KEEP, "schedule": _A_MINUTE},
+        "keep": {"task": KEEP, "schedule": _KEEP_SECONDS},
         "tidy": {"task": TIDY, "schedule": _AN_HOUR},
     }
 

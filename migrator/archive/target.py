@@ -51,7 +51,8 @@ class ArchiveTarget:
         `fits` is asked before octets are added, and raises NoRoom.
         """
         self._archive = archive
-        self._fits = fits
+        self.fits = fits
+        """Raises NoRoom where so many octets do not fit."""
         self._seal = archive.seal
         self._described: dict[FolderPath, FolderInfo] = {}
         self._seen: dict[int, FolderRecord] = {}
@@ -78,7 +79,7 @@ class ArchiveTarget:
     def describe(self, folders: Sequence[FolderInfo]) -> None:
         """How the source names its folders, with role and subscription; what it has no more ends with this pass."""
         announced = sum(info.octets or 0 for info in folders)
-        self._fits(max(0, announced - self.octets_before()))
+        self.fits(max(0, announced - (self.octets_before() or self._archive.path.stat().st_size)))
         self._described = {info.path: info for info in folders}
         kept = {entries.address_of_folder(self._seal, SEPARATOR.join(info.path)) for info in folders}
         gone = [
@@ -93,11 +94,13 @@ class ArchiveTarget:
                 sql.execute("UPDATE folder SET gone_pass = ? WHERE id = ?", (self.number, folder))
                 self._end(sql, self._open_in(folder))
 
-    def octets_before(self) -> int:
-        """Octets of mail that the archive holds for certain: those of its latest complete pass, or of its file."""
+    def octets_before(self) -> int | None:
+        """Octets of mail that the latest complete pass kept; None: there is none yet."""
         last = self._archive.one("SELECT id, sealed FROM pass WHERE ended IS NOT NULL ORDER BY id DESC LIMIT 1")
-        known = entries.open_summary(self._seal, *last).get("octets", 0) if last is not None else 0
-        return max(int(known), self._archive.path.stat().st_size)
+        if last is None:
+            return None
+        kept = record.from_json(entries.open_summary(self._seal, *last))
+        return kept.octets if kept is not None else None
 
     def ensure_folder(self, path: FolderPath, role: Role | None, *, subscribe: bool = True) -> FolderRef:
         """Make the folder if it is not there."""
@@ -176,7 +179,7 @@ class ArchiveTarget:
         """One transaction per batch; what was there already under the same origin is Stored, and written once."""
         for batch in batches:
             try:
-                self._fits(sum(parcel.letter.size for parcel in batch.parcels))
+                self.fits(sum(parcel.letter.size for parcel in batch.parcels))
                 with self._archive.writing() as sql:
                     folder = self._folder(batch.folder.name)
                     stored = [Stored(parcel, self._store(sql, folder, parcel)) for parcel in batch.parcels]

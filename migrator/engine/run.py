@@ -6,6 +6,7 @@ The same run again is a delta, because the ledger makes every run incremental.
 from __future__ import annotations
 
 from collections import defaultdict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -52,6 +53,8 @@ class Outcome:
     """How a run ended that was not stopped and did not fail as a whole."""
 
     failed_folders: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    left_out: Sequence[tuple[FolderInfo, str]] = ()
+    """Folders that a rule left behind."""
 
 
 def plan(ends: Ends, options: Options) -> MappingPlan:
@@ -72,6 +75,7 @@ def run(ends: Ends, options: Options) -> Outcome:
     """Carry everything. Raises Stopped, Fenced and whatever hits the whole mailbox; folders fail one by one."""
     outcome = Outcome()
     mapping = plan(ends, options)
+    outcome.left_out = mapping.left_out
     for info, why in mapping.collisions:
         error = FolderRefused(f"The folder {info.name} {why}.", code="folder_collision")
         outcome.failed_folders.append((info.name, error.as_dict()))

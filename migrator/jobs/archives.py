@@ -34,12 +34,13 @@ class Limits:
     quota: int = 0
 
 
-def fitting(directory: Path, limits: Limits) -> Callable[[int], None]:
+def fitting(archive: Path, limits: Limits) -> Callable[[int], None]:
     """Says whether so many octets more fit: a function that raises NoRoom. Other archives are counted once, now."""
-    taken = sum(file.stat().st_size for file in _archives(directory)) if limits.quota else 0
+    others = sum(file.stat().st_size for file in _archives(archive.parent) if file != archive) if limits.quota else 0
 
     def fits(octets: int) -> None:
-        room = Room(shutil.disk_usage(directory).free, limits.reserve, taken, limits.quota)
+        taken = others + (archive.stat().st_size if archive.exists() else 0)
+        room = Room(shutil.disk_usage(archive.parent).free, limits.reserve, taken, limits.quota)
         lacking = shortfall(octets, room)
         if lacking:
             megabytes = [-(-number // 1_000_000) for number in (octets, max(0, room.left), lacking)]
@@ -51,19 +52,19 @@ def fitting(directory: Path, limits: Limits) -> Callable[[int], None]:
 
 def _archives(directory: Path) -> list[Path]:
     with suppress(OSError):
-        return [path for path in directory.iterdir() if path.suffix in (".pwa", ".pwa-wal")]
+        return [path for path in directory.iterdir() if path.suffix == ".pwa"]
     return []
 
 
 def open_target(end: Endpoint, account: str, limits: Limits) -> ArchiveTarget:
-    """The archive, made if it is not there, for this account's mail. Raises ArchiveUnusable, LedgerBusy."""
+    """The archive, made if it never was there, for this account's mail. Raises ArchiveUnusable, LedgerBusy."""
     from migrator.archive.file import ArchiveFile
     from migrator.archive.target import ArchiveTarget
 
-    file = ArchiveFile(Path(end.path), key_of(end), writable=True, create=True)
+    file = ArchiveFile(Path(end.path), key_of(end), writable=True, create=not end.is_filled)
     try:
         file.claim(account)
-        return ArchiveTarget(file, fitting(file.path.parent, limits))
+        return ArchiveTarget(file, fitting(file.path, limits))
     except BaseException:
         file.close()
         raise

@@ -46,7 +46,7 @@ def _end(session: Session, db: Database, vault: Vault, end_id: int, archives: Pa
     row = session.get_one(EndpointRow, end_id)
     if row.archive_id is not None:
         archive = session.get_one(Archive, row.archive_id)
-        return archive_end(archives / archive.file, _key(db, vault, archive.id))
+        return archive_end(archives / archive.file, _key(db, vault, archive.id), is_filled=archive.octets > 0)
     if row.credential is None:
         raise CredentialsWiped("The passwords of this job were wiped.")
     return _endpoint(row, _password(db, vault, end_id))

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
+from migrator.engine.ahead import ReadingAhead
 from migrator.engine.audit import audit
 from migrator.engine.rehearse import rehearse
 from migrator.engine.run import Ends, Options, run
 from migrator.engine.wrappers import Reopening, RetryingSource, RetryingTarget
 from migrator.jobs import archives
 from migrator.jobs.states import JobKind
-from migrator.planning.mapping import MappingRules
+from migrator.planning.mapping import MappingRules, plan_mapping
 from migrator.planning.verification import Level
-from migrator.ports import Clock, Ledger, Observer, Source, StopSignal, Target
+from migrator.ports import Clock, Ledger, Observer, Page, Source, StopSignal, Target
 from migrator.sessions.connect import AddressRule
 from migrator.sessions.endpoint import Endpoint
 from migrator.sessions.registry import open_source, open_target
@@ -48,6 +49,8 @@ class World:
     observer: Observer
     may_reach: AddressRule | None
     quiet_seconds: float
+    limits: archives.Limits = field(default_factory=archives.Limits)
+    """Where archives are written."""
 
 
 Result = dict[str, Any]
@@ -70,6 +73,8 @@ def engine_options(options: Mapping[str, Any], quiet_seconds: float) -> Options:
 
 def carry_out(work: Work, world: World) -> Result:
     """Open the ends, run the verb, close the ends. Returns what the job's row keeps as its result."""
+    if work.kind in ALONE:
+        return ALONE[work.kind](work, world)
     with ExitStack() as stack:
         source = _source(work, world)
         stack.callback(source.close)
@@ -83,17 +88,17 @@ def carry_out(work: Work, world: World) -> Result:
 def _source(work: Work, world: World) -> Source:
     if work.source.protocol == "archive":
         at = work.options.get("at")
-        return archives.open_source(work.source, datetime.fromisoformat(at) if at else None)
+        return ReadingAhead(archives.open_source(work.source, datetime.fromisoformat(at) if at else None))
 
     def opened() -> Source:
         return open_source(work.source, world.stop.wanted, world.may_reach)
 
-    return RetryingSource(Reopening[Source]("source", opened, **_around(world)))
+    return ReadingAhead(RetryingSource(Reopening[Source]("source", opened, **_around(world))))
 
 
 def _target(work: Work, world: World) -> Target:
     if work.target.protocol == "archive":
-        return archives.open_target(work.target, work.source.identity)
+        return archives.open_target(work.target, work.source.identity, world.limits)
 
     def opened() -> Target:
         return open_target(work.target, world.stop.wanted, world.may_reach)
@@ -121,11 +126,47 @@ def _verify(ends: Ends, options: Options, raw: Mapping[str, Any]) -> Result:
 def _archive(ends: Ends, options: Options, raw: Mapping[str, Any]) -> Result:
     """One pass. Folders are not mapped now but when it is played in; nothing in an archive is anybody else's."""
     rules = replace(options.rules, by_hand=(), under="", verbatim=True)
-    outcome = run(ends, replace(options, rules=rules, recreated="replay", quiet_seconds=0.0))
     target = cast("ArchiveTarget", ends.target)
+    if target.octets_before() is None:
+        _measure(ends, target, rules)
+    outcome = run(ends, replace(options, rules=rules, recreated="replay", quiet_seconds=0.0))
     if not outcome.failed_folders:
-        target.finish({})
+        left = [{"folder": info.name, "messages": info.messages, "rule": rule} for info, rule in outcome.left_out]
+        target.finish({"left_out": left})
     return {"failed_folders": len(outcome.failed_folders), "pass": target.number}
+
+
+def _measure(ends: Ends, target: ArchiveTarget, rules: MappingRules) -> None:
+    """Before the first pass, where the source announces no sizes: would it fit at all? Raises NoRoom."""
+    mapping = plan_mapping(ends.source.folders(), (), target.traits.namespace, rules)
+    names = [pair.source.name for pair in mapping.pairs if pair.source.octets is None]
+    pages = (page for name in names for page in ends.source.survey(name) if isinstance(page, Page))
+    target.fits(sum(row.size for page in pages for row in page.rows))
+
+
+def _check(work: Work, world: World) -> Result:
+    from migrator.jobs.checking import check
+
+    at = work.options.get("at")
+    return check(work.source, datetime.fromisoformat(at) if at else None, world.stop)
+
+
+def _remove(work: Work, world: World) -> Result:
+    """What the archive holds for certain is deleted at the old server, by the customer's wish (`jobs.removing`)."""
+    from migrator.jobs.removing import remove
+    from migrator.planning.leaving import Leaving
+
+    with archives.opened(work.target, writable=True) as file:
+        done = remove(
+            work.source,
+            file,
+            policy=Leaving(work.options.get("after_days")),
+            wish=work.options.get("wish", ""),
+            stop=world.stop,
+            may_reach=world.may_reach,
+            now=datetime.now(UTC),
+        )
+    return {**done, "proven": not done["unknown"]}
 
 
 RECIPES: dict[JobKind, Callable[[Ends, Options, Mapping[str, Any]], Result]] = {
@@ -134,3 +175,5 @@ RECIPES: dict[JobKind, Callable[[Ends, Options, Mapping[str, Any]], Result]] = {
     JobKind.ARCHIVE: _archive,
     JobKind.PLAY_IN: _copy,
 }
+ALONE: dict[JobKind, Callable[[Work, World], Result]] = {JobKind.CHECK: _check, JobKind.REMOVE: _remove}
+"""Kinds that are no run of the engine."""

@@ -21,11 +21,6 @@ class Room:
         return min(on_disk, self.quota - self.taken) if self.quota else on_disk
 
 
-def needed(at_source: int, archived: int) -> int:
-    """Octets that a pass adds at most: what is not archived yet, as if nothing could be compressed."""
-    return max(0, at_source - archived)
-
-
 def shortfall(needs: int, room: Room) -> int:
     """Octets that are lacking; 0: it fits."""
     return max(0, needs - room.left)

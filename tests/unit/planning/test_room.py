@@ -5,13 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.planning.room import Room, needed, shortfall
+from migrator.planning.room import Room, shortfall
 
 octets = st.integers(0, 10**12)
-
-
-def test_what_is_archived_already_needs_no_room_again() -> None:
-    assert (needed(100, 30), needed(100, 100), needed(30, 100)) == (70, 0, 0)
 
 
 def test_the_reserve_stays_free_and_a_quota_counts_all_archives() -> None:
