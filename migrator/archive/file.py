@@ -65,6 +65,7 @@ class ArchiveFile:
                 _refuse_other_files(path)
                 self.sql = self._connect(writable)
                 archive_id = self._meta("archive_id")
+                self.id = archive_id
                 self.seal = ArchiveSeal(key, archive_id)
                 self._check_key()
         except BaseException:

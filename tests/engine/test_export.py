@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import mailbox
-from pathlib import Path
+import random
+import sqlite3
+import tempfile
+import tracemalloc
+import zipfile
+from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.archive.export import Exported, export, harmless
+from migrator.archive.export import KINDS, Exported, export, harmless, zip_stream
+from migrator.archive.naming import Places
+from migrator.archive.shelf import Directory, Drain, Zip
 from migrator.errors import UsageError
 from tests.engine.test_archiving import Chest
 from tests.engine.world import World, days, mail
@@ -36,12 +44,20 @@ def chest(world: World, tmp_path: Path) -> Chest:
     return made
 
 
-def write(chest: Chest, directory: Path, kind: str) -> Exported:
-    source = chest.source()
-    try:
-        return export(source, directory, kind)
-    finally:
-        source.close()
+def write(chest: Chest, directory: Path, kind: str, only_folder: str | None = None) -> Exported:
+    with contextlib.closing(chest.source()) as source:
+        return export(source, directory, kind, only_folder)
+
+
+def zipped(chest: Chest, kind: str, only_folder: str | None = None) -> zipfile.ZipFile:
+    return zipfile.ZipFile(io.BytesIO(b"".join(zip_stream(chest.source(), kind, only_folder))))
+
+
+def damage(chest: Chest) -> None:
+    """One message less can be read."""
+    with sqlite3.connect(chest.path) as sql:
+        sql.execute("UPDATE chunk SET sealed = zeroblob(100) WHERE blob = 1")
+    sql.close()
 
 
 @pytest.mark.parametrize("kind", ["maildir", "mbox", "eml"])
@@ -104,3 +120,113 @@ def test_every_level_becomes_one_harmless_name(level: str) -> None:
     assert name[-1] not in ". "
     assert len(name.encode()) <= 100
     assert harmless("x") == "x"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_zip_file_holds_the_same_files_as_the_directory(chest: Chest, tmp_path: Path, kind: str) -> None:
+    write(chest, tmp_path / "out", kind)
+    wanted = {
+        path.relative_to(tmp_path / "out").as_posix(): path.read_bytes()
+        for path in (tmp_path / "out").rglob("*")
+        if path.is_file()
+    }
+    found = zipped(chest, kind)
+    assert found.testzip() is None
+    assert {name: found.read(name) for name in found.namelist() if not name.endswith("/")} == wanted
+    assert b"".join(zip_stream(chest.source(), kind)) == b"".join(zip_stream(chest.source(), kind))
+    assert {info.date_time[:3] for info in found.infolist() if info.filename.startswith("INBOX/0")} <= {
+        (2001, 3, 6), (2001, 3, 7)
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_folder_alone_is_exported_and_an_unknown_one_is_named(chest: Chest, tmp_path: Path, kind: str) -> None:
+    assert write(chest, tmp_path / "out", kind, "INBOX").messages == 2
+    assert {path.name.removesuffix(".mbox") for path in (tmp_path / "out").iterdir()} == {"INBOX"}
+    assert {name.partition("/")[0].removesuffix(".mbox") for name in zipped(chest, kind, "INBOX").namelist()} == {
+        "INBOX"
+    }
+    with pytest.raises(UsageError, match="no folder Inbos"):
+        zip_stream(chest.source(), kind, "Inbos")
+    with pytest.raises(UsageError, match="no folder Inbos"):
+        write(chest, tmp_path / "other", kind, "Inbos")
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_message_that_cannot_be_read_is_named_in_a_file(chest: Chest, tmp_path: Path, kind: str) -> None:
+    assert "MISSING.txt" not in zipped(chest, kind).namelist()
+    damage(chest)
+    done = write(chest, tmp_path / "out", kind)
+    ((folder, key, reason),) = done.failed
+    for text in ((tmp_path / "out" / "MISSING.txt").read_text(), zipped(chest, kind).read("MISSING.txt").decode()):
+        assert f"{folder} {key}: {reason}" in text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_client_that_goes_away_leaves_nothing_open(chest: Chest, kind: str) -> None:
+    chest.world.old.put("INBOX", mail("large") + random.Random(2).randbytes(1_000_000))
+    chest.archive()
+    source = chest.source()
+    stream = zip_stream(source, kind)
+    next(stream)
+    stream.close()  # type: ignore[attr-defined]
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        source._archive.sql.execute("SELECT 1")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("line", [b"", b"\r\n"])
+def test_a_giant_streams_in_small_pieces(world: World, tmp_path: Path, kind: str, line: bytes) -> None:
+    size = 60 * 1024 * 1024
+    piece = (
+        random.Random(5).randbytes(1024 * 1024).replace(b"\n", b"x").replace(b"\r", b"x")[: -len(line) or None] + line
+    )
+    world.old.put("INBOX", piece * 60)
+    chest = Chest(world, tmp_path)
+    chest.archive()
+    source = chest.source()
+    tracemalloc.start()
+    try:
+        count = largest = 0
+        for octets in zip_stream(source, kind):
+            count, largest = count + len(octets), max(largest, len(octets))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert count > size * 0.9
+    assert largest < 3 * 1024 * 1024
+    assert peak < 12 * 1024 * 1024
+
+
+def test_a_line_of_any_length_is_quoted_only_where_it_begins(world: World, tmp_path: Path) -> None:
+    long = b"x" * 1_500_000
+    world.old.put("INBOX", b"S: x\r\n\r\nFrom a\r\n" + long + b"From inside" + long + b"\r\nFrom b\r\n")
+    chest = Chest(world, tmp_path)
+    chest.archive()
+    text = zipped(chest, "mbox").read("INBOX.mbox")
+    assert text.endswith(b"S: x\n\n>From a\n" + long + b"From inside" + long + b"\n>From b\n\n")
+
+
+@given(st.lists(st.lists(st.text(max_size=60), min_size=1, max_size=4).map(tuple), max_size=6))
+def test_no_name_leads_out_of_the_directory_or_the_zip_file(paths: list[tuple[str, ...]]) -> None:
+    """On both shelves, and two folders never share a place."""
+    places, drain = Places(), Drain()
+    chosen = [places.place(path) / "message.eml" for path in dict.fromkeys(paths)]
+    assert len({str(place).casefold() for place in chosen}) == len(chosen)
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name) / "inside"
+        with Zip(drain) as shelf:
+            for place in chosen:
+                for one in (Directory(root), shelf):
+                    with one.open(place, None, 1) as file:
+                        file.write(b"x")
+        written = [path for path in Path(name).rglob("*") if path.is_file()]
+        assert len(written) == len(chosen)
+        assert all(path.is_relative_to(root) for path in written)
+    listed = zipfile.ZipFile(io.BytesIO(drain.taken())).namelist()
+    assert listed == [str(place) for place in chosen]
+    for item in listed:
+        assert not item.startswith("/")
+        assert ".." not in PurePosixPath(item).parts
+        assert "\\" not in item
