@@ -100,3 +100,9 @@ class Holdings:
 def removal_name(message: int) -> str:
     """The name in `meta` of the note that we deleted this message at the server."""
     return f"removed/{message}"
+
+
+def removed_by_us(archive: ArchiveFile) -> frozenset[int]:
+    """The messages that we deleted at the server, or were about to: that a pass does not see them says nothing."""
+    found = archive.rows("SELECT CAST(substr(name, 9) AS INTEGER) FROM meta WHERE name LIKE 'removed/%'")
+    return frozenset(row[0] for row in found)

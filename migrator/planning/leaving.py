@@ -7,7 +7,7 @@ archive, and is named by a UIDL that the server gives to nothing else (RFC 1939,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -108,29 +108,21 @@ def decide(rows: Sequence[Listed], held: Mapping[str, Held], policy: Leaving, no
 
 def _why(row: Listed, often: int, held: Held | None, policy: Leaving, now: datetime) -> Stays | None:
     """The first reason why it stays, or None."""
-    return next(_reasons(row, often, held, policy, now), None)
-
-
-def _reasons(row: Listed, often: int, held: Held | None, policy: Leaving, now: datetime) -> Iterator[Stays]:
     if policy.days is None:
-        yield Stays.KEEP_ALL
-        return
+        return Stays.KEEP_ALL
     if not trustworthy(row.uidl, row.number):
-        yield Stays.NO_UIDL
+        return Stays.NO_UIDL
     if often > 1:
-        yield Stays.NOT_UNIQUE
+        return Stays.NOT_UNIQUE
     if held is None:
-        yield Stays.NOT_ARCHIVED
-        return
+        return Stays.NOT_ARCHIVED
     if held.collected is None:
-        yield Stays.PASS_NOT_COMPLETE
-        return
+        return Stays.PASS_NOT_COMPLETE
     if not _same_size(row, held):
-        yield Stays.DIFFERS
+        return Stays.DIFFERS
     if policy.days and now - held.collected < timedelta(days=policy.days):
-        yield Stays.TOO_YOUNG
-    if not held.whole:
-        yield Stays.UNREADABLE
+        return Stays.TOO_YOUNG
+    return None if held.whole else Stays.UNREADABLE
 
 
 def _same_size(row: Listed, held: Held) -> bool:

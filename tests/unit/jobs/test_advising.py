@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.errors import ConnectRefused, HostUnknown, UsageError
+from migrator.errors import ConnectRefused, HostUnknown, Stopped, UsageError
 from migrator.jobs import advising
 from migrator.jobs.advising import AdviceReport, advise, probe_both
 from migrator.jobs.siblings import siblings
@@ -174,6 +174,7 @@ def test_a_sibling_that_never_answers_costs_little_and_the_next_one_is_tried(
 
     def silent(wants_stop: Callable[[], bool]) -> None:
         waited.append(wants_stop())
+        raise Stopped("given up")
 
     monkeypatch.setattr(advising, "KNOCK_SECONDS", 0.0)
     street.doors = {("mail.x.example", 995): silent, ("mail.x.example", 993): imap_server(1)}
@@ -234,3 +235,11 @@ def test_a_password_that_cannot_be_had_is_said_at_once(street: Street) -> None:
     with pytest.raises(UsageError):
         probe_both(replace(end("imaps://a@mail.x.example"), credential=none), None)
     assert street.knocks == []
+
+
+def test_a_token_for_one_protocol_is_no_password_for_the_other(street: Street) -> None:
+    pop3 = ScriptedPop3([A], says={b"AUTH XOAUTH2": b"+ \r\n"})
+    street.doors = {("mail.x.example", 995): pop3, ("mail.x.example", 993): imap_server(1)}
+    report = probe_both(end("pop3s://a@mail.x.example?auth=xoauth2"), None)
+    assert (seen(report), report.advice.track) == ({"pop3": "ok"}, Track.COLLECT_BY_POP3)
+    assert street.knocks == [("mail.x.example", 995, "tls")]

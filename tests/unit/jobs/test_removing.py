@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from migrator.archive.file import ArchiveFile
-from migrator.archive.held import Holdings
+from migrator.archive.held import Holdings, removed_by_us
 from migrator.archive.target import ArchiveTarget
 from migrator.errors import ConnectionLost, DatabaseUnavailable, Stopped, UsageError
 from migrator.jobs.removing import remove
 from migrator.mail.folders import INBOX, Role
 from migrator.mail.messages import MessageKey
-from migrator.planning.leaving import KEEP_ALL, Leaving
+from migrator.planning.leaving import Leaving
 from migrator.ports import Batch, Letter, Parcel, Stored, Want
 from tests.unit.sessions.maildrop import Maildrop
 from tests.unit.sessions.scripted_pop3 import CUT, endpoint
@@ -69,10 +69,9 @@ class Chest:
                 end, file, policy=Leaving(days), wish=wish, stop=stop or Stop(), may_reach=None, now=now, **more
             )
 
-    def notes(self) -> list[str]:
+    def notes(self) -> set[int]:
         with ArchiveFile(self.path, KEY, writable=False) as file:
-            found = file.rows("SELECT CAST(name AS BLOB) FROM meta WHERE name LIKE 'removed/%' ORDER BY name")
-            return [row[0].decode() for row in found]
+            return set(removed_by_us(file))
 
     def spoil(self, statement: str) -> None:
         with sqlite3.connect(self.path) as sql:
@@ -255,13 +254,13 @@ def test_a_rehearsal_deletes_nothing_and_writes_nothing(chest: Chest, drop: Mail
     chest.collect(MAIL[:3])
     done = chest.remove(dry_run=True, writable=False)
     assert (done["removed"], done["would_remove"], done["kept"]) == (0, 3, {"not_archived": 1})
-    assert (len(drop.connections), chest.notes()) == (1, [])
+    assert (len(drop.connections), chest.notes()) == (1, set())
 
 
 def test_before_the_server_is_asked_the_archive_knows_what_and_by_whose_wish(chest: Chest, drop: Maildrop) -> None:
     chest.collect(MAIL[:2])
     chest.remove()
-    assert chest.notes() == ["removed/1", "removed/2"]
+    assert chest.notes() == {1, 2}
     assert WISH.encode() not in chest.path.read_bytes()
     chest.collect(MAIL)
     drop.mail = list(MAIL)
@@ -298,7 +297,11 @@ def test_another_account_s_archive_proves_nothing(
     assert drop.connections == []
 
 
-def test_nothing_is_ever_deleted_over_imap(chest: Chest, drop: Maildrop) -> None:
-    with pytest.raises(UsageError, match="Nothing is ever deleted over IMAP"):
-        chest.remove(end=replace(endpoint(), protocol="imap"))
-    assert (drop.connections, KEEP_ALL.keeps_all) == ([], True)
+@pytest.mark.parametrize(
+    ("protocol", "words"), [("imap", "Nothing is ever deleted over IMAP"), ("archive", "Nothing can be deleted over")]
+)
+def test_only_pop3_servers_are_asked(chest: Chest, drop: Maildrop, protocol: str, words: str) -> None:
+    chest.collect(MAIL)
+    with pytest.raises(UsageError, match=words):
+        chest.remove(end=replace(endpoint(), protocol=protocol))
+    assert drop.connections == []
