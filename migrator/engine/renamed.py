@@ -22,7 +22,8 @@ class Renamed:
 
     def prepare(self) -> None:
         """Compare the ledger with what the source lists; before anything is read of it."""
-        if self._lost is not None or self._source.traits.keys_are_stable:
+        traits = self._source.traits
+        if self._lost is not None or traits.keys_are_stable or traits.partial:
             return
         listed = {row.key for item in self._source.survey(self._folder) if isinstance(item, Page) for row in item.rows}
         self._lost = defaultdict(deque)

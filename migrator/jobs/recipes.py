@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from migrator.engine.ahead import ReadingAhead
 from migrator.engine.audit import audit
+from migrator.engine.chosen import ChosenSource
 from migrator.engine.rehearse import rehearse
+from migrator.engine.restore import release_deleted
 from migrator.engine.run import Ends, Options, run
 from migrator.engine.wrappers import Reopening, RetryingSource, RetryingTarget
+from migrator.errors import UsageError
 from migrator.jobs import archives
 from migrator.jobs.states import JobKind
 from migrator.planning.mapping import MappingRules, plan_mapping
@@ -88,7 +91,11 @@ def carry_out(work: Work, world: World) -> Result:
 def _source(work: Work, world: World) -> Source:
     if work.source.protocol == "archive":
         at = work.options.get("at")
-        return ReadingAhead(archives.open_source(work.source, datetime.fromisoformat(at) if at else None))
+        source: Source = archives.open_source(work.source, datetime.fromisoformat(at) if at else None)
+        chosen = work.options.get("messages")
+        if chosen is not None:  # an empty choice is none, and not everything
+            source = ChosenSource(source, [(item["folder"], item["key"]) for item in chosen])
+        return ReadingAhead(source)
 
     def opened() -> Source:
         return open_source(work.source, world.stop.wanted, world.may_reach)
@@ -115,6 +122,15 @@ def _copy(ends: Ends, options: Options, raw: Mapping[str, Any]) -> Result:
         return {"dry_run": True, "would_copy": rehearse(ends, options)}
     outcome = run(ends, options)
     return {"failed_folders": len(outcome.failed_folders)}
+
+
+def _play_in(ends: Ends, options: Options, raw: Mapping[str, Any]) -> Result:
+    if not raw.get("restore"):
+        return _copy(ends, options, raw)
+    if raw.get("dry_run"):
+        raise UsageError("What would be restored cannot be rehearsed.", hint="Leave out --dry-run or --restore.")
+    released = release_deleted(ends, options)
+    return {**_copy(ends, replace(options, recreated="keep"), raw), "released": released}
 
 
 def _verify(ends: Ends, options: Options, raw: Mapping[str, Any]) -> Result:
@@ -173,7 +189,7 @@ RECIPES: dict[JobKind, Callable[[Ends, Options, Mapping[str, Any]], Result]] = {
     JobKind.COPY: _copy,
     JobKind.VERIFY: _verify,
     JobKind.ARCHIVE: _archive,
-    JobKind.PLAY_IN: _copy,
+    JobKind.PLAY_IN: _play_in,
 }
 ALONE: dict[JobKind, Callable[[Work, World], Result]] = {JobKind.CHECK: _check, JobKind.REMOVE: _remove}
 """Kinds that are no run of the engine."""
