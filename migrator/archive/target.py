@@ -6,18 +6,20 @@ import sqlite3
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from migrator.archive import blobs, entries, record
 from migrator.archive.entries import Origin
 from migrator.archive.file import ArchiveFile
+from migrator.archive.held import removed_by_us
 from migrator.archive.reading import letter_of
 from migrator.archive.record import FolderRecord, PassRecord, to_json
 from migrator.errors import ArchiveDamaged, FolderRefused, Stopped
 from migrator.mail.flags import SYSTEM_FLAGS
 from migrator.mail.folders import SEPARATOR, FolderInfo, FolderPath, FolderRef, Namespace, Role
-from migrator.mail.messages import MessageKey, Row, sum_of
+from migrator.mail.messages import MessageKey, Row, key_octets, sum_of
 from migrator.ports import (
     Absence,
     AppendResult,
@@ -242,15 +244,20 @@ class ArchiveTarget:
             yield change, there is not None
 
     def conclude(self, folder: FolderRef, present: array[int], sight: Sight) -> frozenset[int]:
-        """End what the source has no more. `present`: the keys here of all that it has, in any order.
+        """End what the source has no more, but for what we deleted there ourselves by the customer's wish.
+
+        `present`: the keys here of all that the source has, in any order.
 
         Returns those that are not here, or are there twice; then nothing was ended.
         """
         number, wanted = self._folder(folder.name), set(present)
         lacking = {key for key, times in Counter(present).items() if times > 1} if len(wanted) < len(present) else set()
-        gone, count, total = list[int](), 0, 0
+        ours = removed_by_us(self._archive)
+        gone, collected, count, total = list[int](), list[int](), 0, 0
         for message, blob in self._archive.rows(_OPEN_IN, (number,)):
-            if message not in wanted:
+            if message in ours and message not in wanted:
+                collected.append(message)
+            elif message not in wanted:
                 gone.append(message)
                 continue
             wanted.discard(message)
@@ -260,8 +267,24 @@ class ArchiveTarget:
         if gone:
             with self._archive.writing() as sql:
                 self._end(sql, gone)
-        self._seen[number] = record.of_sight(number, sight, count, total)
+        self._seen[number] = record.of_sight(number, self._with(sight, number, collected), count, total)
         return frozenset()
+
+    def _with(self, sight: Sight, folder: int, collected: Sequence[int]) -> Sight:
+        """As if what we deleted at the server by the customer's wish still lay there: it is to be played in."""
+        for message in collected:
+            row = self._archive.one(
+                "SELECT origin, blob.address, sealed FROM message LEFT JOIN blob ON blob.id = message.blob "
+                "WHERE message.id = ?",
+                (message,),
+            )
+            try:
+                origin = entries.open_origin(self._seal, folder, row[0], row[1], row[2])
+            except ArchiveDamaged:  # what it costs is said by whoever reads it
+                continue
+            keys = sum_of((key_octets(origin.key),), sight.keys)
+            sight = replace(sight, found=sight.found + 1, octets=sight.octets + origin.size, keys=keys)
+        return sight
 
     def finish(self, summary: dict[str, Any]) -> None:
         """The pass is complete: from now on it is the latest point in time. `summary` is kept with what it saw."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import cast
 
 from migrator.mail.folders import FolderInfo, FolderRef
-from migrator.mail.messages import MessageKey, Row, sum_of
+from migrator.mail.messages import MessageKey, Row, key_octets, sum_of
 from migrator.ports import Absence, Historian, Missing, PairLedger, Sight, Target
 
 
@@ -27,7 +27,7 @@ class History:
             for row in rows:
                 self._found += 1
                 self._octets += row.size
-                self._keys = sum_of((_octets(row.key),), self._keys)
+                self._keys = sum_of((key_octets(row.key),), self._keys)
 
     def keep(self, key: MessageKey | None) -> None:
         """One of them is at the target, under this key."""
@@ -41,7 +41,7 @@ class History:
         self._octets -= size
         if reason == Absence.GONE:
             self._found -= 1
-            self._keys = sum_of([], self._keys - sum_of([_octets(key)]))
+            self._keys = sum_of([], self._keys - sum_of([key_octets(key)]))
         else:
             self._missing.append(Missing(key, size, reason))
 
@@ -57,7 +57,3 @@ class History:
             gone = [entry.id for entry in page if entry.target_key is not None and entry.target_key.uid in lacking]
             ledger.step(released=gone)
         return not lacking
-
-
-def _octets(key: MessageKey) -> bytes:
-    return f"{key.validity}/{key.uid}/{key.name}".encode("utf-8", "surrogatepass")

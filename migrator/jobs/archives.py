@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -83,10 +83,6 @@ def open_source(end: Endpoint, at: datetime | None) -> ArchiveSource:
         raise
 
 
-SIGNING = "archive manifests"
-"""What the service's signing key is derived for."""
-
-
 def opened(end: Endpoint, *, writable: bool = False) -> ArchiveFile:
     """The archive's file. Raises ArchiveUnusable, LedgerBusy."""
     from migrator.archive.file import ArchiveFile
@@ -113,29 +109,41 @@ def remove_file(directory: Path, name: str) -> None:
         (directory / file).unlink(missing_ok=True)
 
 
+def manifest(end: Endpoint, vault: Vault, at: datetime | None) -> Iterator[bytes]:
+    """The signed manifest of a pass, line by line. Opened at once: raises ArchiveUnusable before the first line."""
+    from migrator.archive.manifest import PURPOSE, Signer, lines
+    from migrator.archive.view import pass_at
+
+    file = opened(end)
+    try:
+        told = lines(file, pass_at(file, at), Signer(vault.key_for(PURPOSE)))
+    except BaseException:
+        file.close()
+        raise
+    return _then_closed(file, told)
+
+
+def _then_closed(file: ArchiveFile, told: Iterator[bytes]) -> Iterator[bytes]:
+    with file:
+        yield from told
+
+
 def signed(vault: Vault, proof: dict[str, Any]) -> dict[str, Any]:
     """The proof with the service's public key and its signature (Ed25519, RFC 8032) over everything else as JSON."""
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from migrator.archive.manifest import PURPOSE, Signer
 
-    private = Ed25519PrivateKey.from_private_bytes(vault.key_for(SIGNING))
-    octets = _canonical(proof)
-    shown = {"public_key": private.public_key().public_bytes_raw(), "signature": private.sign(octets)}
+    signer = Signer(vault.key_for(PURPOSE))
+    shown = {"public_key": signer.public, "signature": signer.sign(_canonical(proof))}
     return proof | {name: base64.b64encode(value).decode() for name, value in shown.items()}
 
 
 def is_signed(vault: Vault, proof: Mapping[str, Any]) -> bool:
-    """Whether this service signed exactly this, with whichever of its keys."""
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    """Whether this service signed exactly this, with whichever of its keys. Ed25519 gives each text one signature."""
+    from migrator.archive.manifest import PURPOSE, Signer
 
-    signature = base64.b64decode(proof["signature"])
-    for seed in vault.keys_for(SIGNING):
-        public = Ed25519PrivateKey.from_private_bytes(seed).public_key()
-        if base64.b64encode(public.public_bytes_raw()).decode() == proof["public_key"]:
-            with suppress(InvalidSignature):
-                public.verify(signature, _canonical(proof))
-                return True
-    return False
+    signers = [Signer(seed) for seed in vault.keys_for(PURPOSE)]
+    wanted = [(signer.public, signer.sign(_canonical(proof))) for signer in signers]
+    return (base64.b64decode(proof["public_key"]), base64.b64decode(proof["signature"])) in wanted
 
 
 def _canonical(proof: Mapping[str, Any]) -> bytes:

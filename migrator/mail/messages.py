@@ -26,6 +26,11 @@ class MessageKey:
 _SUM = 1 << 128
 
 
+def key_octets(key: MessageKey) -> bytes:
+    """What stands for a key where keys are summed or addressed: `validity/uid/name`."""
+    return f"{key.validity}/{key.uid}/{key.name}".encode("utf-8", "surrogatepass")
+
+
 def sum_of(keys: Iterable[bytes], start: int = 0) -> int:
     """The same for the same keys in any order, each as often; another one else. Less than 2 to the 128."""
     for key in keys:

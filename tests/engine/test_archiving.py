@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, insert, select
 
+from migrator.archive.check import check
 from migrator.archive.file import ArchiveFile
+from migrator.archive.held import Holdings
 from migrator.archive.source import ArchiveSource, pass_at, passes
 from migrator.archive.target import ArchiveTarget
 from migrator.db.models import Folder, LedgerEntry
@@ -114,6 +116,26 @@ def test_what_comes_out_is_what_went_in(chest: Chest) -> None:
     chest.archive()
     assert chest.view() == shown(chest.world.old)
     assert_sums(chest.world)
+
+
+def test_what_we_deleted_at_the_server_by_wish_stays_in_every_later_point_in_time(chest: Chest) -> None:
+    chest.archive()
+    before = chest.view()
+    with ArchiveFile(chest.path, KEY, writable=True) as file:
+        (inbox,) = {row[0] for row in file.rows("SELECT min(folder) FROM message")}
+        ours = [row[0] for row in file.rows("SELECT id FROM message WHERE folder = ? ORDER BY id LIMIT 2", (inbox,))]
+        Holdings(file).note_removal(ours, "Anna Müller, by telephone", days(9))
+    for uid in (1, 2, 3):
+        chest.world.old.remove("INBOX", uid)
+    for _ in range(2):
+        chest.archive()
+    after = chest.view()
+    assert len(before["INBOX"]) - len(after["INBOX"]) == 1, "only what the customer deleted is gone"
+    with ArchiveFile(chest.path, KEY, writable=False) as file:
+        record = passes(file)[-1].record
+        assert record is not None
+        assert (record.found, record.missing) == (9, 0)
+        assert check(file).is_whole
 
 
 def test_a_pass_over_unchanged_mail_writes_no_row_but_its_own(chest: Chest) -> None:

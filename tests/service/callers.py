@@ -63,11 +63,29 @@ class Script(Caller):
         super().__init__(base, {"Authorization": f"Bearer {token}", "Content-Type": "application/json"})
 
     def order(self, source: Mapping[str, Any], target: Mapping[str, Any], **options: Any) -> int:
+        """A new copy's number."""
+        return self.begin("copy", source=source, target=target, options=options)
+
+    def begin(self, kind: str, **wish: Any) -> int:
         """A new job's number."""
-        wish = {"kind": "copy", "source": source, "target": target, "options": options}
-        status, text = self.ask("/api/v1/jobs", json.dumps(wish).encode())
+        status, text = self.ask("/api/v1/jobs", json.dumps({"kind": kind, **wish}).encode())
         assert status == 201, text
         return int(json.loads(text)["id"])
+
+    def archive(self, number: int) -> JobJson:
+        """An archive as the API shows it now."""
+        status, text = self.ask(f"/api/v1/archives/{number}")
+        assert status == 200, text
+        shown = json.loads(text)
+        assert isinstance(shown, dict)
+        return shown
+
+    def octets(self, path: str) -> bytes:
+        """What is downloaded there."""
+        request = urllib.request.Request(self.base + path, None, self.headers)
+        with self._opener.open(request, timeout=120) as answer:
+            found: bytes = answer.read()
+        return found
 
     def job(self, number: int) -> JobJson:
         """As the API shows it now."""

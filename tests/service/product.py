@@ -132,10 +132,10 @@ class Product:
             **{f"POSTWAGEN_{name}": value for name, value in ours.items()},
         }
 
-    def start(self, *arguments: str) -> Process:
-        """Begin `postwagen …` and leave it running."""
+    def start(self, *arguments: str, **more: str) -> Process:
+        """Begin `postwagen …`, with more settings for it alone, and leave it running."""
         log = self.logs / f"{len(self.processes)}-{'-'.join(word for word in arguments if word.isalpha())}.log"
-        process = Process((*COMMAND, *arguments), self.environment(), log)
+        process = Process((*COMMAND, *arguments), self.environment(**more), log)
         self.processes.append(process)
         return process
 
