@@ -159,11 +159,17 @@ def archive(source: str, archive: str, as_json: bool, quiet: bool, **given: Any)
 @_writing
 @_KEY_FILE
 @click.option("--at", type=Moment(), help="As the mailbox was then (2026-11-22T18:00+01:00). Default: the latest pass.")
+@click.option(
+    "--message", "messages", multiple=True, nargs=2, metavar="FOLDER KEY",
+    help="Only this message, as reports and manifests name it (repeatable).",
+)  # fmt: skip
+@click.option("--restore", is_flag=True, help="Carry anew what was carried before and is no longer there.")
 def play_in(archive: str, target: str, as_json: bool, quiet: bool, **given: Any) -> int:
     """Put what an archive's latest complete pass has seen into TARGET. Run it again: it carries only what is missing.
 
     What a direct copy of the same mailbox has carried with the same ledger, or what lies there already, is not carried
-    a second time.
+    a second time. What the customer deleted since then stays deleted, unless --restore says otherwise; what lies in
+    another folder, because the customer moved it or --map said so, is not looked for there.
     """
     return _carry(JobKind.PLAY_IN, archive, target, as_json, quiet, given)
 
@@ -236,7 +242,8 @@ def _options(given: dict[str, Any]) -> dict[str, Any]:
         "map": pairs,
         "include": list(given["include"]),
         "exclude": list(given["exclude"]),
-        **{name: given.get(name) for name in ("under", "dry_run", "max_octets", "recreated", "level", "at")},
+        "messages": [{"folder": folder, "key": key} for folder, key in given.get("messages", ())],
+        **{name: given.get(name) for name in ("under", "dry_run", "max_octets", "recreated", "level", "at", "restore")},
     }
     return {name: value for name, value in options.items() if value}
 

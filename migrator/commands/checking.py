@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,10 @@ from rich.table import Table
 
 from migrator import settings as all_settings
 from migrator.cli import complain
-from migrator.commands.archives import ARCHIVE, opened_archive
+from migrator.commands.archives import ARCHIVE
+from migrator.commands.carrying import Moment
 from migrator.commands.passwords import supplier
+from migrator.commands.proving import MANIFEST, check_archive, check_manifest
 from migrator.jobs.advising import AdviceReport, probe_both
 from migrator.jobs.probe import PreviewRow, ProbeReport, preview, probe_end
 from migrator.planning.advice import advice_text
@@ -37,6 +38,9 @@ from migrator.sessions.endpoint import Endpoint, parse_url
     "--fetches-by-pop3", type=click.Choice(["yes", "no"]),
     help="Whether a program of the customer's still fetches this mailbox by POP3. Not given: nobody has asked yet.",
 )  # fmt: skip
+@click.option("--at", type=Moment(), help="An archive as it was then. Default: the latest complete pass.")
+@click.option("--manifest", type=click.Path(path_type=Path), help="Write the archive's signed manifest there.")
+@click.option("--public-key", multiple=True, metavar="KEY", help="Who must have signed a manifest. Default: we.")
 def check(
     source: str,
     target: str | None,
@@ -45,16 +49,22 @@ def check(
     target_password_file: str | None,
     key_file: Path | None,
     fetches_by_pop3: str | None,
+    at: str | None,
+    manifest: Path | None,
+    public_key: tuple[str, ...],
 ) -> int:
     """Look before you copy: reachable, TLS, login, folders, sizes, quota, and where each folder would go.
 
     The old end is tried by IMAP and by POP3, with one login each, and advice says which way its mail goes.
 
-    `check archive:PATH` reads an archive from end to end, and names every message that damage costs.
+    `check archive:PATH` reads an archive from end to end; says how many messages of the source it holds, and names
+    each that is missing or damaged. `check manifest:FILE` verifies a manifest, and says who signed it.
     """
-    all_settings.load()
+    settings = all_settings.load()
     if source.startswith(ARCHIVE):
-        return _check_archive(source, key_file, as_json)
+        return check_archive(source, key_file, at, manifest, settings, as_json)
+    if source.startswith(MANIFEST):
+        return check_manifest(source, public_key, settings, as_json)
     passwords = all_settings.load_passwords()
     ends = {"source": parse_url(source, supplier("source", source_password_file, passwords.source))}
     if target:
@@ -76,29 +86,6 @@ def check(
     for error in errors:
         complain(error)
     return errors[0].exit_code if errors else 0
-
-
-def _check_archive(text: str, key_file: Path | None, as_json: bool) -> int:
-    from migrator.archive.check import check as check_archive
-
-    with opened_archive(text, key_file) as file:
-        health = check_archive(file)
-    if as_json:
-        shown = {
-            "verb": "check", "outcome": "incomplete" if health.damaged else "succeeded", "account": health.account,
-            "messages": health.messages, "kept": health.kept, "octets": health.octets,
-            "passes": [ended.isoformat() for ended in health.passes],
-            "damaged": [asdict(item) for item in health.damaged], "error": None,
-        }  # fmt: skip
-        click.echo(json.dumps(shown, ensure_ascii=False))
-        return int(bool(health.damaged))
-    click.echo(f"The mail of {health.account or 'nobody yet'}, {health.octets / 1e6:.1f} MB unpacked.")
-    for ended in health.passes:
-        click.echo(f"  pass of {ended.astimezone():%Y-%m-%d %H:%M}")
-    click.echo(f"{health.messages} messages in the latest pass, {health.kept} in all; {len(health.damaged)} damaged.")
-    for item in health.damaged[:20]:
-        click.echo(f"Damaged: {item.folder or '?'} {item.key or '?'}: {item.detail}")
-    return int(bool(health.damaged))
 
 
 def _room(reports: dict[str, ProbeReport]) -> Iterator[tuple[str, str]]:
