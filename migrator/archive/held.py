@@ -21,8 +21,8 @@ _FIND: Final = (
 )
 _FIRST: Final = (
     "SELECT min(pass.ended) FROM placement JOIN pass ON pass.id >= from_pass "
-    "AND (gone_pass IS NULL OR gone_pass > pass.id) WHERE message = ? AND pass.ended IS NOT NULL"
-)
+    "AND (gone_pass IS NULL OR gone_pass > pass.id) WHERE message = ?"
+)  # a pass that was not completed has no end, which min() passes over
 _LATEST: Final = (
     "SELECT placement.from_pass, placement.sealed FROM placement WHERE message = ? "
     "AND from_pass <= ? AND (gone_pass IS NULL OR gone_pass > ?)"

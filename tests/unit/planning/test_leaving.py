@@ -77,6 +77,11 @@ def test_where_many_uidls_name_other_messages_equal_sizes_prove_nothing(differin
     assert decision.kept.get("archive_differs", 0) == 20 - goes
 
 
+def test_a_uidl_that_many_share_says_nothing_of_the_others() -> None:
+    rows = [Listed(1, "good", 100), *(Listed(number, "same", number) for number in range(2, 30))]
+    assert names(decide(rows, {"good": held(), "same": held()}, AT_ONCE, NOW)) == ["good"]
+
+
 @pytest.mark.parametrize("days", [-1, 3651])
 def test_a_policy_beyond_reason_is_refused(days: int) -> None:
     with pytest.raises(UsageError, match="0 to 3650 days"):

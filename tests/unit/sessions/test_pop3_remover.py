@@ -117,6 +117,14 @@ def test_a_wish_to_stop_takes_every_mark_back(yes: int) -> None:
     assert drop.connections[0].commands[-2:] == [b"RSET", b"QUIT"]
 
 
+def test_an_answer_that_is_on_its_way_is_heard_whoever_wants_us_to_stop() -> None:
+    drop = Maildrop(MAIL)
+    with drop:
+        session = Pop3Session(endpoint(), wants_stop=lambda: bool(drop.said(b"DELE")))
+        done = Pop3Remover(session).remove([A])
+    assert (done.removed, drop.uidls) == ([A], [b"ub", b"uc"])
+
+
 def test_told_to_stop_the_session_still_says_rset(monkeypatch: pytest.MonkeyPatch) -> None:
     stopped: list[bool] = []
     drop = Maildrop(MAIL)
