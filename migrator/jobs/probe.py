@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from migrator.errors import PostwagenError, UsageError
+from migrator.errors import PostwagenError, Stopped, UsageError
 from migrator.jobs.orders import NewEndpoint
 from migrator.mail.folders import INBOX, FolderInfo, Namespace, Role
 from migrator.planning.mapping import MappingRules, plan_mapping
@@ -117,8 +117,15 @@ def _ask_pop3(end: Endpoint, may_reach: AddressRule | None, wants_stop: Callable
             folder_list=[FolderInfo("INBOX", INBOX, Role.INBOX, subscribed=True, messages=len(rows), octets=octets)],
             namespace=Namespace(delimiter=""),
         )
+    except Stopped:
+        return _uncounted(session.tls)
     finally:
         session.close()
+
+
+def _uncounted(tls: str) -> ProbeReport:
+    """The door is open, and there was no time to count what lies behind it."""
+    return ProbeReport(ok=True, error=None, tls=tls, folder_list=[FolderInfo("INBOX", INBOX, Role.INBOX)])
 
 
 def _ask_imap(end: Endpoint, may_reach: AddressRule | None, wants_stop: Callable[[], bool]) -> ProbeReport:
@@ -141,6 +148,8 @@ def _ask_imap(end: Endpoint, may_reach: AddressRule | None, wants_stop: Callable
             namespace=session.namespace,
             quota=quota(session),
         )
+    except Stopped:
+        return _uncounted(session.tls)
     finally:
         session.close()
 

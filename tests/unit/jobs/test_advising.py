@@ -13,7 +13,8 @@ import pytest
 
 from migrator.errors import ConnectRefused, HostUnknown, Stopped, UsageError
 from migrator.jobs import advising
-from migrator.jobs.advising import AdviceReport, advise, probe_both
+from migrator.jobs.advising import AdviceReport, advise, door_of, probe_both
+from migrator.jobs.probe import probe_end
 from migrator.jobs.siblings import siblings
 from migrator.planning.advice import Note, Track
 from migrator.sessions.endpoint import Endpoint, parse_url
@@ -243,3 +244,16 @@ def test_a_token_for_one_protocol_is_no_password_for_the_other(street: Street) -
     report = probe_both(end("pop3s://a@mail.x.example?auth=xoauth2"), None)
     assert (seen(report), report.advice.track) == ({"pop3": "ok"}, Track.COLLECT_BY_POP3)
     assert street.knocks == [("mail.x.example", 995, "tls")]
+
+
+def test_an_open_door_is_open_even_where_there_was_no_time_to_count(street: Street) -> None:
+    imap, pop3 = imap_server(5), ScriptedPop3([A])
+    street.doors = {("mail.x.example", 993): imap, ("mail.x.example", 995): pop3}
+    slow = {
+        "imap": probe_end(end("imaps://a@mail.x.example"), "source", None, lambda: "STATUS" in imap.verbs()),
+        "pop3": probe_end(end("pop3s://a@mail.x.example"), "source", None, lambda: b"LIST" in pop3.commands),
+    }
+    assert {name: (report.ok, door_of(report).inbox) for name, report in slow.items()} == {
+        "imap": (True, None), "pop3": (True, None),
+    }  # fmt: skip
+    assert all(door_of(report).holds_mail for report in slow.values())
