@@ -15,7 +15,8 @@ from migrator.db.store import Database
 from migrator.db.vault import Vault
 from migrator.jobs.keeping.rows import ArchiveDestroyed, key_context
 from migrator.jobs.lease import mailbox_is_busy
-from migrator.jobs.operations import CredentialsWiped, NotFound, credential_context
+from migrator.jobs.making import credential_context
+from migrator.jobs.operations import CredentialsWiped, NotFound
 from migrator.jobs.recipes import Work
 from migrator.jobs.states import JobKind, JobState
 from migrator.jobs.views import Counts

@@ -11,14 +11,14 @@ from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from migrator.accounts import token_hash
-from migrator.db.models import Archive, Endpoint, Failure, Job, JobEventRow, JobFolder, Mailbox, StatusLink
+from migrator.db.models import Archive, Endpoint, Failure, Job, JobEventRow, JobFolder, StatusLink
 from migrator.db.store import Database
 from migrator.db.vault import Vault
 from migrator.errors import UsageError
-from migrator.jobs import lease
+from migrator.jobs import lease, making
 from migrator.jobs.keeping import rows as archives
+from migrator.jobs.making import credential_context
 from migrator.jobs.orders import (
-    ArchiveEnd,
     Invalid,
     Keeping,
     NewEndpoint,
@@ -26,10 +26,8 @@ from migrator.jobs.orders import (
     check,
     check_options,
     check_password,
-    plain_host,
 )
 from migrator.jobs.states import ENDED, JobEvent, JobKind, JobState, after
-from migrator.sessions.endpoint import fingerprint_digits
 from migrator.settings import Settings
 
 __all__ = [
@@ -84,53 +82,19 @@ def create(db: Database, vault: Vault, new: NewJob, *, settings: Settings, now: 
     moment = now or datetime.now(UTC)
     check(new, settings.allowed_networks)
     with db.writing() as session:
-        archive = _archive(session, vault, settings, new, moment)
-        ends = [_end(session, vault, end, archive) for end in (new.source, new.target) if end is not None]
+        archive = making.archive_of(session, vault, settings, new, moment)
+        ends = [making.end(session, vault, end, archive) for end in (new.source, new.target) if end is not None]
         if archive is not None and new.keeping != Keeping():
             archives.keep(session, archive, new.keeping, ends[0], new.created_by, settings, moment)
-        return add_job(
+        return making.add_job(
             session,
             new.kind,
-            mailbox_id=_mailbox(session, new, archive, moment),
+            mailbox_id=making.mailbox_of(session, new, archive, moment),
             ends=(ends[0], ends[-1]),
             options=new.options,
             by=new.created_by,
             now=moment,
         )
-
-
-def add_job(
-    session: Session,
-    kind: JobKind,
-    *,
-    mailbox_id: int,
-    ends: tuple[int, int],
-    options: Mapping[str, Any],
-    by: str,
-    now: datetime,
-    dispatched: bool = True,
-) -> int:
-    """A row and its first line of history, in the caller's transaction. `dispatched` False: the sweep will find it."""
-    job = Job(
-        kind=kind,
-        state=JobState.QUEUED,
-        mailbox_id=mailbox_id,
-        source_id=ends[0],
-        target_id=ends[1],
-        options=dict(options),
-        created_by=by,
-        created_at=now,
-        dispatched_at=now if dispatched else None,
-    )
-    session.add(job)
-    session.flush()
-    session.add(lease.history(job.id, "create", now, actor=by, fields=None, states=("", JobState.QUEUED)))
-    return job.id
-
-
-def credential_context(endpoint_id: int) -> str:
-    """What a sealed password is bound to."""
-    return f"endpoint {endpoint_id} password"
 
 
 def replace_password(
@@ -156,76 +120,6 @@ def replace_password(
         endpoint.credential = vault.seal(password, credential_context(endpoint.id))
         endpoint.credential_wiped_at = None
         _remark(session, job, "new_password", actor, now or datetime.now(UTC), {"end": end})
-
-
-def _archive(session: Session, vault: Vault, settings: Settings, new: NewJob, now: datetime) -> Archive | None:
-    """The archive that is an end of this job. Raises Invalid."""
-    end = new.source if isinstance(new.source, ArchiveEnd) else new.target
-    if not isinstance(end, ArchiveEnd):
-        return None
-    name = "source" if end is new.source else "target"
-    account = new.source.identity if isinstance(new.source, NewEndpoint) else ""
-    if end.id is None:
-        assert isinstance(new.source, NewEndpoint)  # `check` has seen to it
-        return archives.of_account(session, vault, settings, account, new.source.user, new.created_by, now)
-    try:
-        found = archives.living(session, end.id)
-    except (archives.NoSuchArchive, archives.ArchiveDestroyed) as error:
-        raise Invalid([(f"{name}.archive", error.code, error.message)]) from None
-    if account and found.account != account:
-        message = f"The archive {end.id} holds another account's mail."
-        raise Invalid([(f"{name}.archive", "other_account", message)])
-    return found
-
-
-def _end(session: Session, vault: Vault, end: NewEndpoint | ArchiveEnd, archive: Archive | None) -> int:
-    if isinstance(end, NewEndpoint):
-        return _endpoint(session, vault, end)
-    assert archive is not None
-    return archives.end_of(session, archive).id
-
-
-def _mailbox(session: Session, new: NewJob, archive: Archive | None, now: datetime) -> int:
-    """The mailbox of this pair of ends. What comes out of an archive shares it with a direct copy of that account."""
-    servers = [end for end in (new.target, new.source) if isinstance(end, NewEndpoint)]
-    if archive is not None and not isinstance(new.target, NewEndpoint):
-        return mailbox(session, archives.route(archive), archive.address, now)
-    account = archive.account if archive is not None else servers[-1].identity
-    address = next((end.user for end in servers if "@" in end.user), servers[0].user)
-    return mailbox(session, f"{account} -> {servers[0].identity}", address, now)
-
-
-def mailbox(session: Session, route: str, address: str, now: datetime) -> int:
-    """The mailbox of a route: made at the first job, and the same one for every later job."""
-    if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time anyway
-        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(route, 0))))
-    found = session.scalar(select(Mailbox.id).where(Mailbox.route == route))
-    if found is not None:
-        return found
-    made = Mailbox(address=address, route=route, created_at=now)
-    session.add(made)
-    session.flush()
-    return made.id
-
-
-def _endpoint(session: Session, vault: Vault, new: NewEndpoint) -> int:
-    """The row first, because its id is part of what the password is sealed for."""
-    row = Endpoint(
-        protocol=new.protocol,
-        host=plain_host(new.host),
-        port=new.port,
-        security=new.security,
-        user=new.user,
-        auth=new.auth,
-        authzid=new.authzid,
-        address=new.address or None,
-        ca_pem=new.ca_pem or None,
-        fingerprint=fingerprint_digits(new.fingerprint) if new.fingerprint else None,
-    )
-    session.add(row)
-    session.flush()
-    row.credential = vault.seal(new.password, credential_context(row.id))
-    return row.id
 
 
 # ---- wishes --------------------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ ONLY_IN = {
     "flask": ("web/",),
     "alembic": ("migrator/db/",),
 }
-SQLALCHEMY = {"operations", "queries", "lease", "assignment", "rows", "progress"}
+SQLALCHEMY = {"operations", "queries", "lease", "assignment", "making", "rows", "progress"}
 """Modules outside `db/` that may speak SQL."""
 
 

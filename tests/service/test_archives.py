@@ -155,7 +155,7 @@ def test_workers_killed_while_archiving_and_while_playing_in_lose_and_double_not
     install: Install, dovecot_pair: DovecotPair, source_proxy: FaultProxy, target_proxy: FaultProxy
 ) -> None:
     pair = dovecot_pair
-    fill(pair.old, pair.old_account, 400, large=200)
+    fill(pair.old, pair.old_account, 300, large=150)
     before = lies_at(pair.old, pair.old_account)
     product = install(**ROOMY)
     serve = product.serve()
@@ -165,7 +165,7 @@ def test_workers_killed_while_archiving_and_while_playing_in_lose_and_double_not
     _killed_now_and_then(serve, lambda: delivered(source_proxy))
     source_proxy.rate(None)
     done = caller.finish(number)
-    assert done["messages"]["copied"] + done["messages"]["already_there"] == 400
+    assert done["messages"]["copied"] + done["messages"]["already_there"] == 300
     vanish(pair.old, pair.old_account)
     target_proxy.rate(6_000_000, ahead=200_000)
     number = caller.begin("play-in", source=archive_end(), target=endpoint(target_proxy, pair.new_account))
@@ -173,15 +173,25 @@ def test_workers_killed_while_archiving_and_while_playing_in_lose_and_double_not
     target_proxy.rate(None)
     caller.finish(number)
     assert unlike(before, pair) == []
-    assert caller.finish(caller.begin("check", source=archive_end()))["result"]["whole"] == 400
+    assert caller.finish(caller.begin("check", source=archive_end()))["result"]["whole"] == 300
 
 
 def _killed_now_and_then(serve: Process, octets: Callable[[], int]) -> None:
-    """Each time so many octets more have passed, the worker dies."""
-    for _ in range(3):
-        more = octets() + 3_000_000
+    """Each time its worker has moved so many octets more, it dies."""
+    killed = 0
+    for _ in range(2):
+        until(lambda killed=killed: _worker(serve) not in (0, killed), within=20)  # type: ignore[misc]
+        killed, more = _worker(serve), octets() + 2_000_000
         until(lambda more=more: octets() > more, within=60)  # type: ignore[misc]
-        os.killpg(serve.child("worker"), signal.SIGKILL)
+        os.killpg(killed, signal.SIGKILL)
+
+
+def _worker(serve: Process) -> int:
+    """Its number; 0 while there is none."""
+    try:
+        return serve.child("worker")
+    except AssertionError:
+        return 0
 
 
 def test_serve_killed_while_an_archive_is_destroyed_ends_with_no_key_no_file_and_a_proof(

@@ -14,7 +14,7 @@ from migrator.db.store import Database
 from migrator.db.vault import Vault
 from migrator.errors import Fenced, Remedy, UsageError
 from migrator.jobs import lease as leases
-from migrator.jobs import operations as jobs
+from migrator.jobs import making
 from migrator.jobs.keeping import rows
 from migrator.jobs.keeping.rows import ArchiveDestroyed, NoSuchArchive
 from migrator.jobs.keeping.views import PassFacts
@@ -122,7 +122,7 @@ def keep(
             raise Invalid([("source", "missing", "No pass has been ordered for this archive yet.")])
         if password is not None:
             check_password("source", password)
-            source.credential = vault.seal(password, jobs.credential_context(source.id))
+            source.credential = vault.seal(password, making.credential_context(source.id))
             source.credential_wiped_at = None
         if source.credential is None:
             raise Invalid([("source.password", "missing", "The password of the old server is not stored any more.")])
@@ -232,10 +232,10 @@ _AT_THE_OLD_SERVER: Final = frozenset({JobKind.ARCHIVE, JobKind.REMOVE})
 def _order(session: Session, archive: Archive, kind: JobKind, now: datetime) -> int:
     assert archive.source_id is not None  # `rows.keep` sets both
     options = {"after_days": archive.leave_days, "wish": archive.leave_wish} if kind is JobKind.REMOVE else {}
-    return jobs.add_job(
+    return making.add_job(
         session,
         kind,
-        mailbox_id=jobs.mailbox(session, rows.route(archive), archive.address, now),
+        mailbox_id=making.mailbox(session, rows.route(archive), archive.address, now),
         ends=(archive.source_id, rows.end_of(session, archive).id),
         options=options,
         by=_BY_ITSELF,
