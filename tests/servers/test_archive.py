@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import re
 import signal
 import sqlite3
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
 import pytest
 
+from migrator.archive.file import ArchiveFile
 from tests.corpus import nasty_messages, realistic_corpus
 from tests.servers.command import Postwagen, adds_up, url
 from tests.servers.faults import Direction
@@ -68,17 +73,50 @@ def test_a_mailbox_that_was_archived_is_played_in_and_the_source_is_as_it_was(mo
     assert {each["kind"] for each in proof.json["discrepancies"]} <= {"altered"}
 
 
+def printable_runs(octets: bytes) -> Iterator[bytes]:
+    """As `strings` finds them, in one octet for a character and in two, at both ends of it."""
+    for some in (octets, octets[0::2], octets[1::2]):
+        for found in re.finditer(rb"[\x20-\x7e]{4,}", some):
+            yield found.group()
+
+
+def telling(move: Move) -> Iterator[bytes]:
+    """All that a stranger must not find: who, where, about what, and which octets."""
+    account = move.pair.old_account
+    yield from (word.encode() for word in (account.user, account.password, "Subject", "Message-ID", "@old.example"))
+    for name, messages in read_all(move.pair.old.imap_port, account).items():
+        yield from (level.encode() for level in re.split(r"[./]", name))
+        yield name.encode()
+        for message in messages.values():
+            yield message.digest
+            yield message.digest.hex().encode()
+            yield message.digest.hex().upper().encode()
+            yield base64.b64encode(message.digest)
+    for octets in chain(realistic_corpus(60, max_size=150_000, twins=0.1, without_id=0.1)):
+        for line in octets.partition(b"\r\n\r\n")[0].splitlines():
+            field, _, value = line.partition(b":")
+            if field.lower() in (b"subject", b"from", b"to", b"message-id"):
+                yield from re.split(rb"[\s<>@\"]+", value.strip())
+
+
 def test_nothing_in_the_file_tells_a_stranger_anything(move: Move) -> None:
     move.fill(60)
-    move.command.run("archive", move.old, str(move.archive), "--json")
-    octets = move.archive.read_bytes()
-    account = move.pair.old_account
-    for word in (account.user, account.password, "INBOX", "Kunden", "Subject:", "Message-ID", "@old.example"):
-        assert word.encode() not in octets, word
-    for folder in read_all(move.pair.old.imap_port, account).values():
-        for message in folder.values():
-            assert message.digest not in octets
-            assert message.digest.hex().encode() not in octets
+    ran = move.command.run("archive", move.old, str(move.archive), "--json")
+    assert ran.code == 0, ran
+    words = {word for word in telling(move) if len(word) >= 6}  # shorter ones stand in any noise
+    assert len(words) > 200
+    for file in move.archive.parent.glob("anna.pwa*"):
+        octets = file.read_bytes()
+        told = [word for word in words if word in octets] if not file.name.endswith(".key") else []
+        assert told == [], file
+        runs = b"\n".join(printable_runs(octets)).lower() if not told else b""
+        assert not [word for word in words if word.lower() in runs], file
+    empty = move.archive.with_name("empty.pwa")
+    ArchiveFile(empty, bytes(32), writable=True, create=True).close()
+    found, plain = (
+        {run for run in printable_runs(file.read_bytes()) if len(run) > 24} for file in (move.archive, empty)
+    )
+    assert found <= plain, "whatever can be read in it stands in an empty one too"
 
 
 def test_what_a_direct_copy_carried_is_not_played_in_again(move: Move) -> None:
@@ -106,6 +144,8 @@ def test_killed_in_the_middle_of_a_pass_it_goes_on_and_nothing_is_lost_or_double
             proxy.disarm()
         ran = move.command.run("archive", through, str(move.archive), "--json")
     assert (ran.code, ran.json["messages"]["found"]) == (0, count), ran
+    checked = move.command.run("check", f"archive:{move.archive}", "--json")
+    assert (checked.code, checked.json["found"], checked.json["whole"]) == (0, count, count), checked
     assert move.command.run("play-in", str(move.archive), move.new, "--json").code == 0
     assert move.wrong() == []
 
@@ -179,11 +219,82 @@ def test_check_reads_an_archive_from_end_to_end_and_names_what_is_damaged(move: 
     assert (played.code, played.json["messages"]["copied"], played.json["messages"]["failed"]) == (1, count - 1, 1)
 
 
+def test_what_an_archive_lacks_of_its_source_is_said_with_the_reason(move: Move) -> None:
+    count = move.fill(20)
+    archived = move.command.run("archive", move.old, str(move.archive), "--max-octets", "9000", "--json")
+    left = archived.json["messages"]["skipped"]
+    assert left
+    checked = move.command.run("check", f"archive:{move.archive}")
+    assert checked.code == 1, checked
+    assert f"{count - left} of {count} messages of the source are here; {left} missing" in checked.out
+    assert "octets): larger than 9000 octets" in checked.out
+    shown = move.command.run("check", f"archive:{move.archive}", "--json").json
+    assert (shown["found"], shown["whole"], len(shown["missing"])) == (count, count - left, left)
+
+
+def test_a_manifest_is_written_verified_and_refused_when_it_is_altered(move: Move, tmp_path: Path) -> None:
+    count = move.fill(20)
+    move.command.run("archive", move.old, str(move.archive), "--json")
+    file = tmp_path / "anna.manifest"
+    assert move.command.run("check", f"archive:{move.archive}", "--manifest", str(file)).code == 0
+    assert file.stat().st_mode & 0o077 == 0
+    there = {message.digest.hex() for folder in read_all(move.pair.old.imap_port, move.pair.old_account).values()
+             for message in folder.values()}  # fmt: skip
+    assert {json.loads(line)["sha256"] for line in file.read_bytes().splitlines()[1:-1]} == there
+    verified = move.command.run("check", f"manifest:{file}", "--json")
+    assert (verified.code, verified.json["messages"], verified.json["signer"]) == (0, count, "ours"), verified
+    again = move.command.run("check", f"archive:{move.archive}", "--manifest", str(file))
+    assert (again.code, "cannot be written" in again.err) == (2, True), again
+    stranger = Postwagen(tmp_path / "elsewhere")
+    assert stranger.run("check", f"manifest:{file}").code == 1, "who signed it is not known there"
+    public = verified.json["public_key"]
+    assert stranger.run("check", f"manifest:{file}", "--public-key", public).code == 0
+    file.write_bytes(file.read_bytes().replace(b'"size":', b'"size": ', 1))
+    altered = move.command.run("check", f"manifest:{file}")
+    assert (altered.code, "altered" in altered.err) == (1, True), altered
+
+
+def test_a_message_deleted_by_accident_is_restored_alone(move: Move) -> None:
+    move.fill(20)
+    move.command.run("archive", move.old, str(move.archive), "--json")
+    assert move.command.run("play-in", str(move.archive), move.new).code == 0
+    with Client(move.pair.new.imap_port, move.pair.new_account) as client:
+        client.delete("INBOX", "1:2")
+    with Client(move.pair.old.imap_port, move.pair.old_account) as client:
+        first = min(client.read("INBOX"))
+    before = read_all(move.pair.new.imap_port, move.pair.new_account)
+    plain = move.command.run("play-in", str(move.archive), move.new, "--json")
+    assert (plain.code, plain.json["messages"]["copied"]) == (0, 0), plain
+    key = f"{plain_validity(move)}/{first}"
+    for copied in (1, 0):
+        ran = move.command.run("play-in", str(move.archive), move.new, "--message", "INBOX", key, "--restore", "--json")
+        assert (ran.code, ran.json["messages"]["found"], ran.json["messages"]["copied"]) == (0, 1, copied), ran
+    after = read_all(move.pair.new.imap_port, move.pair.new_account)
+    assert sum(map(len, after.values())) == sum(map(len, before.values())) + 1
+    unknown = move.command.run("play-in", str(move.archive), move.new, "--message", "INBOX", "1/1")
+    assert (unknown.code, "INBOX 1/1" in unknown.err) == (2, True), unknown
+    assert move.command.run("play-in", str(move.archive), move.new, "--restore").code == 0
+    assert move.wrong() == []
+
+
+def plain_validity(move: Move) -> int:
+    """Of the old inbox, as the manifest's keys have it."""
+    file = move.archive.with_name("keys.manifest")
+    move.command.run("check", f"archive:{move.archive}", "--manifest", str(file))
+    key = next(one["key"] for one in map(json.loads, file.read_bytes().splitlines()) if one.get("folder") == "INBOX")
+    return int(key.partition("/")[0])
+
+
 def test_an_archive_is_exported_as_files(move: Move, tmp_path: Path) -> None:
     count = move.fill(20)
     move.command.run("archive", move.old, str(move.archive), "--json")
     ran = move.command.run("export", str(move.archive), str(tmp_path / "mail"), "--format", "eml", "--json")
     assert (ran.code, ran.json["messages"], ran.json["failed"]) == (0, count, []), ran
     assert len(list((tmp_path / "mail").rglob("*.eml"))) == count
+    one = move.command.run("export", str(move.archive), str(tmp_path / "one"), "--folder", "INBOX", "--json")
+    assert (one.code, {path.name for path in (tmp_path / "one").iterdir()}) == (0, {"INBOX"}), one
+    assert 0 < one.json["messages"] < count
+    none = move.command.run("export", str(move.archive), str(tmp_path / "none"), "--folder", "Inbos")
+    assert (none.code, "no folder Inbos" in none.err) == (2, True), none
     again = move.command.run("export", str(move.archive), str(tmp_path / "mail"))
     assert (again.code, "not empty" in again.err) == (2, True), again
