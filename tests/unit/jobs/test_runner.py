@@ -15,7 +15,9 @@ from migrator.db.store import Database
 from migrator.db.vault import Vault
 from migrator.jobs import lease as leases
 from migrator.jobs import runner
-from migrator.jobs.states import JobState
+from migrator.jobs.keeping import queries as kept
+from migrator.jobs.orders import ArchiveEnd
+from migrator.jobs.states import JobKind, JobState
 from migrator.settings import Settings
 from tests import making
 
@@ -176,3 +178,33 @@ def test_a_slice_that_went_well_ends_the_job_and_one_with_failed_folders_falls_s
     runner.carry_out = lambda *_: {"failed_folders": 1}  # put back by the fixture's monkeypatch
     runner.run_slice(other, db=database, vault=vault, settings=settings, owner="me", shutdown=threading.Event())
     assert making.row(database, other).state == JobState.INCOMPLETE
+
+
+def test_another_storage_nodes_job_is_left_alone_even_where_its_number_came_here(
+    run: Slice, database: Database, vault: Vault, settings: Settings
+) -> None:
+    leases.show_worker(database, "w", datetime.now(UTC), node="south", free_octets=10**12)
+    archived = making.order(kind=JobKind.ARCHIVE, target=ArchiveEnd())
+    there = making.job(database, vault, settings, archived, now=datetime.now(UTC))
+    run(lambda *_: {"failed_folders": 0})  # puts the recipe in place
+    given = {"db": database, "vault": vault, "settings": settings, "owner": "me", "shutdown": threading.Event()}
+    assert runner.run_slice(there, **given) is False
+    assert (making.row(database, there).state, making.row(database, there).fence) == (JobState.QUEUED, 0)
+
+
+def test_what_a_check_found_stands_beside_the_archive(
+    run: Slice, database: Database, vault: Vault, settings: Settings
+) -> None:
+    def ordered(kind: JobKind, **ends: object) -> int:
+        new = making.order(kind=kind, **ends)
+        return making.job(database, vault, settings, new, now=datetime.now(UTC))
+
+    ordered(JobKind.ARCHIVE, target=ArchiveEnd())
+    checked = ordered(JobKind.CHECK, source=ArchiveEnd(1), target=None)
+    run(lambda *_: {"proven": False, "healthy": False, "damaged_total": 2})
+    runner.run_slice(checked, db=database, vault=vault, settings=settings, owner="me", shutdown=threading.Event())
+    assert making.row(database, checked).state == JobState.INCOMPLETE
+    found = kept.archive(database, 1)
+    assert found is not None
+    assert found.check is not None
+    assert (found.healthy, found.check["damaged_total"]) == (False, 2)
