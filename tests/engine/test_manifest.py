@@ -6,11 +6,12 @@ import base64
 import hashlib
 import json
 import sqlite3
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from migrator.archive.file import ArchiveFile
 from migrator.archive.manifest import ManifestRefused, Signer, lines, verify
@@ -19,6 +20,7 @@ from migrator.planning import batches
 from tests.engine.test_archiving import KEY, Chest
 from tests.engine.world import World, days, mail
 
+FORMAT = Path(__file__).parents[2] / "docs" / "archive-format.md"
 SEED = bytes(range(32, 64))
 
 
@@ -58,13 +60,14 @@ def test_every_message_stands_in_it_with_its_digest_and_what_is_missing_with_its
     assert (last["messages"], last["missing"], last["damaged"]) == (2, 1, 0)
 
 
-def test_a_stranger_verifies_it_with_hashlib_and_any_ed25519(chest: Chest) -> None:
-    """As docs/archive-format.md says it."""
-    *signed, last = manifest(chest)
-    end, digest = json.loads(last), hashlib.sha256(b"".join(signed))
-    assert end["sha256"] == digest.hexdigest()
-    public = Ed25519PublicKey.from_public_bytes(base64.b64decode(end["public_key"]))
-    public.verify(base64.b64decode(end["signature"]), digest.digest())
+def test_a_stranger_verifies_it_with_the_documented_lines_and_nothing_of_ours(chest: Chest, tmp_path: Path) -> None:
+    program = FORMAT.read_text(encoding="utf-8").partition("```python\n")[2].partition("```")[0]
+    file, public = tmp_path / "manifest", base64.b64encode(Signer(SEED).public).decode()
+    whole = manifest(chest)
+    for lines_, code in ((whole, 0), ([*whole[:1], *whole[2:]], 1)):
+        file.write_bytes(b"".join(lines_))
+        ran = subprocess.run([sys.executable, "-I", "-c", program, file, public], cwd="/", capture_output=True)
+        assert ran.returncode == code, ran.stderr
 
 
 def test_it_is_the_same_each_time_and_verifies(chest: Chest) -> None:

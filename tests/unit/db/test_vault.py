@@ -98,6 +98,7 @@ def test_after_rotation_the_new_key_seals_the_old_one_still_opens_and_others_not
     assert elsewhere.unseal(before, CONTEXT) == elsewhere.unseal(after, CONTEXT) == "geheim"
     assert (vault.is_newest(before), vault.is_newest(after)) == (False, True)
     assert vault.key_for("cookies") != purpose
+    assert vault.keys_for("cookies") == [vault.key_for("cookies"), purpose]
     lines = key_file.read_text().splitlines()
     assert len(lines) == 2
     key_file.write_text(lines[0] + "\n")
