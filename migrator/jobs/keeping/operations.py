@@ -117,9 +117,9 @@ def keep(
             return
         if archive.closed_at is not None:
             raise Invalid([("every_hours", "closed", "The transfer of this archive is closed.")])
-        source = session.get(Endpoint, archive.source_id or rows.last_source(session, archive))
-        if source is None:
-            raise Invalid([("source", "missing", "No pass has been ordered for this archive yet.")])
+        last = rows.last_pass(session, archive)
+        assert last is not None  # an archive is made with its first pass
+        source = session.get_one(Endpoint, archive.source_id or last.source_id)
         if password is not None:
             check_password("source", password)
             source.credential = vault.seal(password, making.credential_context(source.id))
@@ -231,7 +231,10 @@ _AT_THE_OLD_SERVER: Final = frozenset({JobKind.ARCHIVE, JobKind.REMOVE})
 
 def _order(session: Session, archive: Archive, kind: JobKind, now: datetime) -> int:
     assert archive.source_id is not None  # `rows.keep` sets both
-    options = {"after_days": archive.leave_days, "wish": archive.leave_wish} if kind is JobKind.REMOVE else {}
+    last = rows.last_pass(session, archive)
+    options: dict[str, Any] = dict(last.options) if last is not None else {}
+    if kind is JobKind.REMOVE:
+        options = {"after_days": archive.leave_days, "wish": archive.leave_wish}
     return making.add_job(
         session,
         kind,

@@ -134,10 +134,10 @@ def plan_next_pass(archive: Archive, settings: Settings, now: datetime) -> None:
     archive.next_pass_at = next_pass(rhythm, now, zone, archive.id * _GOLDEN % 1.0)
 
 
-def last_source(session: Session, archive: Archive) -> int | None:
-    """The old end of the last pass that was ordered."""
+def last_pass(session: Session, archive: Archive) -> Job | None:
+    """The last pass that was ordered: later ones have its old end and its options."""
     ends = select(Endpoint.id).where(Endpoint.archive_id == archive.id)
-    found = select(Job.source_id).where(Job.kind == JobKind.ARCHIVE, Job.target_id.in_(ends))
+    found = select(Job).where(Job.kind == JobKind.ARCHIVE, Job.target_id.in_(ends))
     return session.scalar(found.order_by(Job.id.desc()).limit(1))
 
 

@@ -187,7 +187,7 @@ def test_where_no_worker_has_shown_itself_it_is_this_machine(db: Database, make:
 def test_nightly_passes_keep_the_password_and_are_ordered_once_each(
     db: Database, make: Make, settings: Settings
 ) -> None:
-    first = make(archiving(keeping=NIGHTLY))
+    first = make(archiving(keeping=NIGHTLY, options={"exclude": ["INBOX.Spam"]}))
     done(db, first)
     assert password_of(db, first), "the next pass needs it"
     due = the(db).next_pass_at
@@ -205,6 +205,7 @@ def test_nightly_passes_keep_the_password_and_are_ordered_once_each(
     assert waiting(db, JobKind.ARCHIVE) == [ordered], "one that still waits is enough"
     assert (ordered, "main") in lease.to_dispatch(db, due, sweep_seconds=5)
     assert row(db, ordered).source_id == row(db, first).source_id
+    assert row(db, ordered).options == {"exclude": ["INBOX.Spam"]}
 
 
 def test_without_a_rhythm_the_password_is_wiped_when_the_pass_has_ended(db: Database, make: Make) -> None:
