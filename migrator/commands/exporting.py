@@ -14,7 +14,10 @@ from migrator.commands.carrying import Moment
 from migrator.mail.folders import Namespace
 
 
-@click.command(epilog="Example: postwagen export info.pwa mail --format maildir")
+@click.command(
+    short_help="An archive's mail as files.",
+    epilog="Example: postwagen export info.pwa mail --format maildir",
+)
 @click.argument("archive")
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--format", "kind", type=click.Choice(["maildir", "mbox", "eml"]), default="maildir", show_default=True)

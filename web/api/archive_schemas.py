@@ -98,6 +98,10 @@ class Archive(ArchiveInList):
     leave_wish: str
     password_stored: bool
     customer_may_fetch: bool
+    is_only_copy: Annotated[
+        bool,
+        Field(description="Mail was deleted at the old server by wish and not played in since."),
+    ]
     closed_at: datetime | None
     check: dict[str, Any] | None
     destroyed_by: str

@@ -213,7 +213,7 @@ def tick(db: Database, settings: Settings, now: datetime) -> list[tuple[int, str
 def _advance(session: Session, archive: Archive, settings: Settings, now: datetime) -> None:
     waiting = rows.unfinished(session, archive.id)
     if archive.expires_at is not None and archive.expires_at <= now:
-        if not any(leases.is_alive(job, now) for job in waiting):
+        if not any(leases.is_alive(job, now) for job in waiting) and not rows.is_only_copy(session, archive):
             _destroy(session, archive, _BY_ITSELF, "retention", now)
         return
     kinds = {job.kind for job in waiting}

@@ -14,7 +14,7 @@ from migrator.accounts import token_hash
 from migrator.db.models import Archive, ArchivePass, Endpoint, Job, JobFolder, StatusLink
 from migrator.db.store import Database
 from migrator.db.vault import Vault
-from migrator.jobs.keeping.rows import ArchiveDestroyed, NoSuchArchive, key_context
+from migrator.jobs.keeping.rows import ArchiveDestroyed, NoSuchArchive, is_only_copy, key_context
 from migrator.jobs.keeping.views import ArchiveLine, ArchiveState, ArchiveView, PassView
 from migrator.jobs.rows import counts, from_cursor, to_cursor
 from migrator.sessions.endpoint import Endpoint as End
@@ -70,6 +70,7 @@ def archive(db: Database, archive_id: int) -> ArchiveView | None:
             by_pop3=row.account.startswith("pop3:"),
             credential_kept=kept is not None and kept.credential is not None,
             customer_may_fetch=row.customer_may_fetch,
+            is_only_copy=row.destroyed_at is None and is_only_copy(session, row),
             closed_at=row.closed_at,
             check=row.check,
             destroyed_by=row.destroyed_by,

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.orm import Session
 
-from migrator.db.models import Archive, Endpoint, Job, Worker
+from migrator.db.models import Archive, ArchivePass, Endpoint, Job, Worker
 from migrator.db.vault import Vault
 from migrator.errors import UsageError
 from migrator.jobs.orders import Keeping
@@ -159,6 +159,26 @@ def unfinished(session: Session, archive_id: int) -> list[Job]:
     waiting = (JobState.QUEUED, JobState.RUNNING, JobState.PAUSED, JobState.BLOCKED)
     found = select(Job).where(Job.state.in_(waiting), Job.source_id.in_(ends) | Job.target_id.in_(ends))
     return list(session.scalars(found.order_by(Job.id).with_for_update()))
+
+
+def is_only_copy(session: Session, archive: Archive) -> bool:
+    """Whether mail was deleted at the old server by wish, and not all of it was played in anywhere since.
+
+    Such an archive never expires by itself: it may hold the only copy.
+    """
+    ends = select(Endpoint.id).where(Endpoint.archive_id == archive.id)
+    removals = select(Job.result).where(Job.kind == JobKind.REMOVE, Job.target_id.in_(ends))
+    if not any(result and (result.get("removed") or result.get("unknown")) for result in session.scalars(removals)):
+        return False
+    last = select(func.max(ArchivePass.ended_at)).where(ArchivePass.archive_id == archive.id).scalar_subquery()
+    played = select(Job.options).where(
+        Job.kind == JobKind.PLAY_IN, Job.source_id.in_(ends), Job.state == JobState.SUCCEEDED, Job.finished_at >= last
+    )
+    return all(_PARTLY & options.keys() for options in session.scalars(played))
+
+
+_PARTLY: Final = frozenset({"at", "messages", "include", "exclude", "max_octets", "dry_run"})
+"""Options with which a play-in does not carry everything."""
 
 
 def kept_sources() -> Select[int | None]:

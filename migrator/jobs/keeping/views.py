@@ -79,6 +79,8 @@ class ArchiveView(ArchiveLine):
     by_pop3: bool = field(kw_only=True)
     credential_kept: bool = field(kw_only=True)
     customer_may_fetch: bool = field(kw_only=True)
+    is_only_copy: bool = field(kw_only=True)
+    """Mail was deleted at the old server by wish and not played in since: it does not expire by itself."""
     closed_at: datetime | None = field(kw_only=True)
     check: dict[str, Any] | None = field(kw_only=True)
     destroyed_by: str = field(kw_only=True)

@@ -340,6 +340,31 @@ def test_an_archive_expires_three_months_after_its_transfer_is_closed_and_never_
     assert (gone.sealed_key, gone.destroyed_reason, gone.destroyed_at) == (None, "retention", NOW + 90 * DAY)
 
 
+def test_what_may_be_the_only_copy_does_not_expire_until_all_of_it_was_played_in(
+    db: Database, make: Make, settings: Settings
+) -> None:
+    done(db, make(by_pop3(keeping=WISH)))
+    keeping.tick(db, settings, NOW)
+    (removal,) = waiting(db, JobKind.REMOVE)
+    lease.fire(db, taken(db, removal), JobEvent.SUCCEED, NOW, result={"removed": 3, "unknown": 0})
+    keeping.close(db, 1, settings=settings, now=NOW)
+    late = NOW + 91 * DAY
+
+    def play(**options: object) -> None:
+        played = make(order(kind=JobKind.PLAY_IN, source=ArchiveEnd(1), options=options))
+        lease.fire(db, taken(db, played, late), JobEvent.SUCCEED, late)
+
+    play(dry_run=True)
+    play(include=["INBOX"])
+    keeping.tick(db, settings, late)
+    assert the(db).destroyed_at is None
+    assert kept.archive(db, 1).is_only_copy  # type: ignore[union-attr]
+    play()
+    assert not kept.archive(db, 1).is_only_copy  # type: ignore[union-attr]
+    keeping.tick(db, settings, late)
+    assert the(db).destroyed_at == late
+
+
 def test_a_transfer_that_goes_on_after_all_takes_its_archive_out_of_danger(
     db: Database, make: Make, settings: Settings
 ) -> None:
