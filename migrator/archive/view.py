@@ -32,10 +32,11 @@ _ROWS: Final = """
     JOIN placement ON placement.message = message.id LEFT JOIN blob ON blob.id = message.blob
     WHERE folder = ? AND message.id > ? AND from_pass <= ? AND (gone_pass IS NULL OR gone_pass > ?)
     ORDER BY message.id, from_pass"""
-_LATER: Final = (
-    "SELECT EXISTS (SELECT 1 FROM placement WHERE from_pass = ? OR gone_pass = ?) "
-    "OR EXISTS (SELECT 1 FROM folder WHERE from_pass = ? OR gone_pass = ?)"
-)
+_LATER: Final = """
+    SELECT count(*), min(number), max(number) FROM (
+        SELECT max(from_pass, coalesce(gone_pass, 0)) AS number FROM placement
+        UNION ALL SELECT max(from_pass, coalesce(gone_pass, 0)) FROM folder)
+    WHERE number > ?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +74,11 @@ def passes(archive: ArchiveFile) -> list[Pass]:
     rows = archive.again(lambda: list(archive.rows("SELECT id, began, ended, sealed FROM pass ORDER BY id")))
     found = [_pass(archive, *row) for row in rows]
     last = found[-1].number if found else 0
-    if archive.again(lambda: archive.one(_LATER, (last + 1,) * 4))[0]:
+    count, soonest, latest = archive.again(lambda: archive.one(_LATER, (last,)))
+    if count > 1 or (count == 1 and soonest == last + 1):  # one row alone may be wrong about its pass
         lost = "The record of its latest pass has vanished from the archive."
-        found.append(Pass(last + 1, *(found[-1].began, found[-1].ended) if found else (_EPOCH, _EPOCH), trouble=lost))
+        times = (found[-1].began, found[-1].ended or found[-1].began) if found else (_EPOCH, _EPOCH)
+        found.append(Pass(latest, *times, trouble=lost))
     return found
 
 

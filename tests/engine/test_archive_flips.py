@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from migrator.archive.check import Health, check
-from migrator.archive.file import ArchiveFile
+from migrator.archive.file import PAGE_OCTETS, ArchiveFile
 from migrator.archive.source import ArchiveSource, pass_at
 from migrator.errors import ArchiveDamaged, ArchiveUnusable, DatabaseUnavailable
 from migrator.mail.folders import Namespace
@@ -106,3 +106,28 @@ def test_one_flipped_byte_anywhere_costs_little_and_what_it_costs_is_told(chest:
         harmless += not lost
     assert opened > FLIPS * 0.9, "most flips cost some messages, not the archive"
     assert harmless > FLIPS * 0.2
+
+
+@pytest.mark.timeout(300)
+def test_a_destroyed_page_costs_its_own_rows(chest: Chest, tmp_path: Path) -> None:
+    """Each page in turn holds noise: SQLite itself reads no such table to its end."""
+    wanted, _ = delivered(chest.path)
+    whole, path = chest.path.read_bytes(), tmp_path / "torn.pwa"
+    unreadable, costs = [], list[int]()
+    for page in range(1, len(whole) // PAGE_OCTETS):
+        start = page * PAGE_OCTETS
+        noise = random.Random(page).randbytes(PAGE_OCTETS)
+        path.write_bytes(whole[:start] + noise + whole[start + PAGE_OCTETS :])
+        try:
+            found, failed = delivered(path)
+        except (ArchiveDamaged, ArchiveUnusable):
+            unreadable.append(page)
+            continue
+        lost = wanted - found
+        assert not found - wanted
+        assert failed >= sum(lost.values()), page
+        costs.append(sum(lost.values()))
+    assert len(unreadable) <= 3, "the schema and the key's check"
+    assert sum(cost == 46 for cost in costs) <= 4, "the first page of each table that mail is read by"
+    assert sum(cost > 10 for cost in costs) <= 15, "pages that lead to others"
+    assert costs.count(0) >= 20, "indexes can be made anew"
