@@ -1,4 +1,4 @@
-"""`postwagen demo`: two mail servers, a filled mailbox, the service, one job over its API, proof, a table."""
+"""`postwagen demo`: a mailbox is archived, its old server ends, the archive is played in and proven; over the API."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
@@ -36,6 +36,8 @@ OLD_USER, NEW_USER = "info@mueller-soehne.example", "info@mueller-soehne.example
 ENDED = ("succeeded", "incomplete", "failed", "blocked", "cancelled")
 START_SECONDS = 60.0
 JOB_SECONDS = 300.0
+_RESERVE_MB = 50
+"""A demo may run on a small disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,40 +177,55 @@ def _show(directory: Path, servers: Servers, keep: bool, console: Console, began
     until = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
     number = _fill(servers, until)
     console.print(f"The old one holds {number} messages of {OLD_USER}.")
-    settings = load(data_dir=directory / "data", allowed_networks=(ip_network("127.0.0.0/8"),))
+    settings = load(
+        data_dir=directory / "data", allowed_networks=(ip_network("127.0.0.0/8"),), archive_reserve_mb=_RESERVE_MB
+    )
     service = Service(settings, free_ports(1)[0], _token(settings))
     try:
         service.wait_ready()
         console.print(f"The service runs at {service.url}.")
-        ends = {"source": servers.endpoint("old"), "target": servers.endpoint("new")}
-        job = service.call("POST", "/jobs", {"kind": "copy", **ends, "options": {}})
-        job = _follow(service, job, "carrying ", console)
-        proof = service.call("POST", "/jobs", {"kind": "verify", **ends, "options": {"level": "digests"}})
-        proof = _follow(service, proof, "verifying", console)
-        console.print(_table(job, proof))
-        return _conclude(settings, service, job, proof, console, keep, time.monotonic() - began)
+        jobs = _transfer(servers, service, console)
+        console.print(_table(jobs[1], jobs[2]))
+        return _conclude(settings, service, jobs, console, keep, time.monotonic() - began)
     finally:
         service.stop()
+
+
+def _transfer(servers: Servers, service: Service, console: Console) -> list[dict[str, Any]]:
+    """Archived before, the old server gone, played in after, proven: the three jobs as they ended."""
+    archived = service.call("POST", "/jobs", {"kind": "archive", "source": servers.endpoint("old")})
+    archived = _follow(service, archived, "archiving ", console)
+    servers.old.stop()
+    console.print("The domain has moved: the old server is gone.")
+    ends = {
+        "source": {"protocol": "archive", "archive": archived["target"]["archive"]},
+        "target": servers.endpoint("new"),
+    }
+    played = service.call("POST", "/jobs", {"kind": "play-in", **ends})
+    played = _follow(service, played, "playing in", console)
+    proof = service.call("POST", "/jobs", {"kind": "verify", **ends, "options": {"level": "digests"}})
+    return [archived, played, _follow(service, proof, "verifying ", console)]
 
 
 def _conclude(
     settings: Settings,
     service: Service,
-    job: dict[str, Any],
-    proof: dict[str, Any],
+    jobs: Sequence[dict[str, Any]],
     console: Console,
     keep: bool,
     seconds: float,
 ) -> int:
-    fine = job["state"] == "succeeded" and proof["state"] == "succeeded"
+    archived, job, proof = jobs
+    fine = all(one["state"] == "succeeded" for one in jobs)
     if fine:
         proven = proof["messages"]["already_there"]
         console.print(f"Every one of {proven} messages was read back and compared by SHA-256: equal. {seconds:.0f} s.")
     else:
-        console.print(f"Something differs: carrying {job['state']}, verifying {proof['state']}. {job['error'] or ''}")
-    console.print(
-        f"On the web: {service.url}/jobs/{job['id']}" + ("" if keep else "  (make demo KEEP=1 keeps it open)")
-    )
+        states = ", ".join(f"{one['kind']} {one['state']}" for one in jobs)
+        errors = " ".join(one["error"]["message"] for one in jobs if one["error"])
+        console.print(f"Something differs: {states}. {errors}")
+    page = f"{service.url}/archives/{archived['target']['archive']} and {service.url}/jobs/{job['id']}"
+    console.print(f"On the web: {page}" + ("" if keep else "  (make demo KEEP=1 keeps it open)"))
     if keep:
         console.print(f"Log in by this link, once: {_first_link(settings, service)}")
         console.print("Ctrl-C ends it.")
