@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 from migrator.mail.folders import FolderRef
 
+LABEL = "label "
+"""A Gmail label stands among a message's flags as this and its name, which no keyword can look like: archives keep it,
+servers are never sent it."""
 SYSTEM_FLAGS = {flag.lower(): flag for flag in ("\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft")}
 _KEYWORD = re.compile(r"[A-Za-z0-9!#$&'+,\-./:;<=>?@^_`|~]{1,250}", re.ASCII)
 """An atom without the octets that IMAP gives a meaning; stricter than RFC 9051's grammar on purpose."""
@@ -44,12 +47,17 @@ class FittingFlags:
 
 
 def fitting(flags: frozenset[str], folder: FolderRef) -> FittingFlags:
-    """Split flags by what the target folder's PERMANENTFLAGS allow; keywords in the spelling the target has."""
+    """Split flags by what the target folder's PERMANENTFLAGS allow; keywords in the spelling the target has.
+
+    Labels are no flags: where they cannot be kept, nothing is dropped, for they are folders there.
+    """
     known = {keyword.lower(): keyword for keyword in folder.keywords}
     kept: list[str] = []
     dropped: list[str] = []
     for flag in sorted(flags):
-        if flag.startswith("\\"):
+        if flag.startswith(LABEL):
+            kept.extend([flag] if folder.keeps_labels else [])
+        elif flag.startswith("\\"):
             allowed = flag in SYSTEM_FLAGS.values() and (not folder.system_flags or flag in folder.system_flags)
             (kept if allowed else dropped).append(flag)
         elif is_keyword(flag) and (folder.any_keyword or flag.lower() in known):

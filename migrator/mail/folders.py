@@ -101,3 +101,5 @@ class FolderRef:
     """Whether new keywords may be made (`\\*` in PERMANENTFLAGS)."""
     system_flags: frozenset[str] = frozenset()
     """System flags that the folder keeps."""
+    keeps_labels: bool = False
+    """Whether Gmail's labels are kept beside the flags."""

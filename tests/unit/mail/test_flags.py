@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.mail.flags import SYSTEM_FLAGS, fitting, is_keyword, normalised, same_flags
+from migrator.mail.flags import LABEL, SYSTEM_FLAGS, FittingFlags, fitting, is_keyword, normalised, same_flags
 from migrator.mail.folders import FolderRef
 
 IMAP_SPECIALS = set('(){ %*"\\]\r\n\t\0')
@@ -92,3 +93,12 @@ def test_keywords_are_compared_without_case() -> None:
 def test_the_system_flags_are_the_five_of_the_standard() -> None:
     assert all(re.fullmatch(r"\\[A-Z][a-z]+", flag) for flag in SYSTEM_FLAGS.values())
     assert len(SYSTEM_FLAGS) == 5
+
+
+@given(st.text(max_size=40))
+def test_a_label_is_kept_by_an_archive_and_never_sent_to_a_server_nor_called_dropped(name: str) -> None:
+    label = LABEL + name
+    assert not is_keyword(label)
+    assert fitting(frozenset({label, "\\Seen"}), folder()) == FittingFlags(("\\Seen",), ())
+    keeping = dataclasses.replace(folder(), keeps_labels=True)
+    assert set(fitting(frozenset({label, "\\Seen"}), keeping).kept) == {label, "\\Seen"}
