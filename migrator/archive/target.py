@@ -130,7 +130,7 @@ class ArchiveTarget:
             (folder,),
         )[0]
         return FolderRef(
-            name, self._archive.validity, highest + 1, count, any_keyword=True, system_flags=_SYSTEM
+            name, self._archive.validity, highest + 1, count, any_keyword=True, system_flags=_SYSTEM, keeps_labels=True
         )  # fmt: skip
 
     def _folder(self, name: str) -> int:
