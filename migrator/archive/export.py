@@ -67,20 +67,19 @@ def export(source: ArchiveSource, directory: Path, kind: str, only_folder: str |
 def zip_stream(source: ArchiveSource, kind: str, only_folder: str | None = None) -> Iterator[bytes]:
     """The same as a zip file, piece by piece. Raises UsageError before the first piece.
 
-    Memory does not grow with messages' sizes; of each file only its entry in the zip file's list is kept. The source
-    is closed with the generator, also where that is left early.
+    Memory grows neither with messages' sizes nor with their number. The source is closed with the generator, also
+    where that is left early.
     """
     return _zipped(source, _chosen(source, only_folder), kind)
 
 
 def _zipped(source: ArchiveSource, folders: Sequence[FolderInfo], kind: str) -> Iterator[bytes]:
-    drain = Drain()
-    with closing(source):
+    with closing(source), closing(Drain()) as drain:
         with Zip(drain) as shelf, closing(_written(source, folders, shelf, kind, Exported())) as steps:
             for _ in steps:
                 if drain.held >= PIECE_OCTETS:
-                    yield drain.taken()
-        yield drain.taken()
+                    yield from drain.pieces()
+        yield from drain.pieces()
 
 
 def _chosen(source: ArchiveSource, only_folder: str | None) -> Sequence[FolderInfo]:

@@ -6,7 +6,9 @@ Places are made of harmless names (`archive.naming`), so that nothing leaves the
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -14,6 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import IO, Final, Protocol, Self, cast
 
+_PIECE: Final = 256 * 1024
+_IN_MEMORY: Final = 2 * 1024 * 1024
+_KEPT: Final = ("compress_type", "compress_size", "file_size", "CRC", "header_offset", "flag_bits", "external_attr",
+                "create_system", "create_version", "extract_version")  # fmt: skip
 _FIRST: Final = datetime(1980, 1, 1, tzinfo=UTC)
 _LAST: Final = datetime(2107, 12, 31, tzinfo=UTC)
 """What a zip file can say of time."""
@@ -51,27 +57,72 @@ class Directory:
 
 
 class Drain:
-    """What a zip file is written into, and taken out of piece by piece. It cannot be sought in."""
+    """What a zip file is written into, and taken out of piece by piece. It cannot be sought in.
+
+    What nobody takes for a while lies on the disk: a zip file ends with a list of all its files, written at once.
+    """
 
     def __init__(self) -> None:
-        self._pieces: list[bytes] = []
+        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed by close()
         self.held = 0
         """So many octets wait."""
 
     def write(self, octets: bytes) -> int:
         """Take octets in."""
-        self._pieces.append(bytes(octets))
         self.held += len(octets)
-        return len(octets)
+        return self._file.write(octets)
 
     def flush(self) -> None:
         """Nothing to do."""
 
-    def taken(self) -> bytes:
+    def pieces(self) -> Iterator[bytes]:
         """All that waits; it is forgotten here."""
-        octets = b"".join(self._pieces)
-        self._pieces, self.held = [], 0
-        return octets
+        self._file.seek(0)
+        while octets := self._file.read(_PIECE):
+            yield octets
+        self._file.seek(0)
+        self._file.truncate()
+        self.held = 0
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._file.close()
+
+
+class _Listed:
+    """The entries of a zip file on the disk, in place of `zipfile`'s list: a large mailbox has a million of them."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed by close()
+        self._count = 0
+
+    def append(self, info: zipfile.ZipInfo) -> None:
+        """Keep one."""
+        values = [info.filename, info.date_time, *(getattr(info, name) for name in _KEPT)]
+        self._file.write(json.dumps(values).encode() + b"\n")
+        self._count += 1
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[zipfile.ZipInfo]:
+        self._file.seek(0)
+        for line in self._file:
+            name, when, *values = json.loads(line)
+            info = zipfile.ZipInfo(name, tuple(when))
+            for attribute, value in zip(_KEPT, values, strict=True):
+                setattr(info, attribute, value)
+            yield info
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _Forgetful(dict[str, zipfile.ZipInfo]):
+    """`zipfile` looks here only for names that were used twice; ours are all different."""
+
+    def __setitem__(self, key: str, value: zipfile.ZipInfo) -> None:
+        pass
 
 
 class Zip:
@@ -79,16 +130,23 @@ class Zip:
 
     def __init__(self, drain: Drain) -> None:
         self._file = zipfile.ZipFile(cast("IO[bytes]", drain), "w", zipfile.ZIP_DEFLATED)  # it is written to, no more
+        self._listed = _Listed()
+        self._file.filelist = cast("list[zipfile.ZipInfo]", self._listed)
+        self._file.NameToInfo = _Forgetful()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        with contextlib.closing(self._listed):
+            self._file.close()
 
     def folder(self, place: PurePosixPath) -> None:
         """An entry for the directory."""
-        self._file.writestr(_entry(f"{place}/", None, 0o40700), b"")
+        info = _entry(f"{place}/", None, 0o40700)
+        info.compress_type = zipfile.ZIP_STORED
+        with self._file.open(info, "w"):
+            pass
 
     @contextmanager
     def open(self, place: PurePosixPath, at: datetime | None, octets: int | None) -> Iterator[IO[bytes]]:

@@ -211,10 +211,10 @@ def test_a_line_of_any_length_is_quoted_only_where_it_begins(world: World, tmp_p
 @given(st.lists(st.lists(st.text(max_size=60), min_size=1, max_size=4).map(tuple), max_size=6))
 def test_no_name_leads_out_of_the_directory_or_the_zip_file(paths: list[tuple[str, ...]]) -> None:
     """On both shelves, and two folders never share a place."""
-    places, drain = Places(), Drain()
+    places = Places()
     chosen = [places.place(path) / "message.eml" for path in dict.fromkeys(paths)]
     assert len({str(place).casefold() for place in chosen}) == len(chosen)
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, contextlib.closing(Drain()) as drain:
         root = Path(name) / "inside"
         with Zip(drain) as shelf:
             for place in chosen:
@@ -224,7 +224,7 @@ def test_no_name_leads_out_of_the_directory_or_the_zip_file(paths: list[tuple[st
         written = [path for path in Path(name).rglob("*") if path.is_file()]
         assert len(written) == len(chosen)
         assert all(path.is_relative_to(root) for path in written)
-    listed = zipfile.ZipFile(io.BytesIO(drain.taken())).namelist()
+        listed = zipfile.ZipFile(io.BytesIO(b"".join(drain.pieces()))).namelist()
     assert listed == [str(place) for place in chosen]
     for item in listed:
         assert not item.startswith("/")
