@@ -15,7 +15,7 @@ from migrator.db.vault import Vault
 from migrator.jobs.advising import advise as real_advise
 from migrator.jobs.probe import probe as real_probe
 from migrator.settings import Settings
-from web import api, formats, health, jobs, language, limits, problems, security, session, status
+from web import api, archives, formats, health, jobs, language, limits, problems, security, session, status
 from web.services import Advise, Probe, Services, default_enqueue, services
 
 LARGEST_REQUEST = 2_000_000
@@ -50,7 +50,7 @@ def create_app(
     formats.configure(app)
     problems.configure(app)
     _templates(app)
-    for blueprint in (session.bp, jobs.load(), status.bp, health.bp, api.load()):
+    for blueprint in (session.bp, jobs.load(), archives.load(), status.bp, health.bp, api.load()):
         app.register_blueprint(blueprint)
     for without_form in (api.bp, health.bp):
         security.csrf.exempt(without_form)

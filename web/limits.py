@@ -13,6 +13,7 @@ LOGINS_PER_ADDRESS = "10 per minute; 60 per hour"
 LOGINS_PER_ACCOUNT = "6 per minute; 20 per hour"
 GUESSES_PER_ADDRESS = "30 per minute"
 CHECKS_PER_ADDRESS = "30 per minute"
+FETCHES_PER_ADDRESS = "10 per minute"
 CALLS_PER_BEARER = "1200 per minute"
 
 limiter = Limiter(key_func=client_address, headers_enabled=True, in_memory_fallback_enabled=True)

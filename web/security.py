@@ -21,7 +21,7 @@ from web.services import services
 
 OPEN: Final = frozenset(
     {"static", "session.login", "session.enter", "session.setup", "session.use_setup", "status.show"}
-    | {"status.poll", "health.healthz", "health.readyz", "health.metrics"}
+    | {"status.poll", "status.archive", "health.healthz", "health.readyz", "health.metrics"}
 )
 """Endpoints without a staff login."""
 API: Final = "/api/"

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
-from flask import Blueprint, Response, abort, make_response, render_template, url_for
+import structlog
+from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
 
-from migrator.jobs import queries
-from migrator.jobs.states import JobKind, JobState
+from migrator.errors import PostwagenError
+from migrator.jobs import fetching, queries
+from migrator.jobs.keeping import queries as archives
+from migrator.jobs.states import JobState
 from migrator.jobs.views import StatusView
 from web import formats, live
 from web.babel import gettext as _
-from web.babel import ngettext
-from web.limits import GUESSES_PER_ADDRESS, failed, limiter
+from web.downloads import streamed
+from web.limits import FETCHES_PER_ADDRESS, GUESSES_PER_ADDRESS, failed, limiter
 from web.live import Piece, piece
 from web.services import services
+from web.texts.customer import amount, headline, lead, soon, words_of
+from web.texts.work import is_countless
+
+log = structlog.get_logger(__name__)
 
 bp = Blueprint("status", __name__)
 
@@ -42,16 +49,52 @@ def poll(token: str) -> Response:
     return live.answer([_piece(view, token)], title=_title(view))
 
 
+@bp.get("/status/<token>/archive.zip")
+@limiter.limit(GUESSES_PER_ADDRESS, deduct_when=failed)
+@limiter.limit(FETCHES_PER_ADDRESS)
+def archive(token: str) -> Response:
+    """All mail of the latest point in time, where staff have allowed it."""
+    archive_id = _fetchable(token)
+    found = archives.archive(services().db, archive_id) if archive_id is not None else None
+    if archive_id is None or found is None or found.latest is None:
+        abort(_gone())
+    kind, here = "eml" if request.args.get("kind") == "eml" else "mbox", services()
+    day = formats.local(found.latest.ended_at).date().isoformat()
+    try:
+        stream = fetching.zip_of(here.db, here.vault, here.settings, archive_id, kind=kind)
+        answer = streamed(stream, f"{found.address}-{day}.zip", "application/zip")
+    except PostwagenError as error:
+        log.error("archive_not_fetched", archive=archive_id, error=error.instance_code)  # noqa: TRY400 - not a defect
+        abort(_not_now())
+    log.info("archive_fetched", archive=archive_id, by="customer")
+    return answer
+
+
+def _fetchable(token: str) -> int | None:
+    return archives.fetchable(services().db, token, formats.now())
+
+
+def _gone() -> Response:
+    """Unknown, revoked and expired links look the same, and so does one that leads to no archive."""
+    return make_response(render_template("status/gone.html"), 404)
+
+
+def _not_now() -> Response:
+    body = _("Your e-mails cannot be fetched at the moment. Please try again later, or ask us.")
+    shown = {"title": _("Just a moment"), "body": body, "symbol": "pause", "meaning": "idle", "customer": True}
+    return make_response(render_template("problem.html", **shown), 503)
+
+
 def _wanted(token: str) -> StatusView:
-    """The job of this link; unknown, revoked and expired links look the same."""
+    """The job of this link, or 404."""
     view = queries.status_by_token(services().db, token, formats.now())
     if view is None:
-        abort(make_response(render_template("status/gone.html"), 404))
+        abort(_gone())
     return view
 
 
 def _title(view: StatusView) -> str:
-    begin = f"{formats.whole(view.percent)} % · " if view.state is S.RUNNING else ""
+    begin = f"{formats.whole(view.percent)} % · " if view.state is S.RUNNING and not is_countless(view) else ""
     return f"{begin}{headline(view)} · {services().settings.hoster_name}"
 
 
@@ -70,121 +113,9 @@ def _piece(view: StatusView, token: str) -> Piece:
         until=formats.clock(now + timedelta(seconds=view.eta_seconds)) if view.eta_seconds is not None else "",
         at=now,
         ask=view.error_code in ("login_refused", "credentials_wiped") and view.needs_person,
-        checking=view.kind is JobKind.VERIFY,
+        words=words_of(view),
+        countless=is_countless(view),
+        fetch=url_for("status.archive", token=token) if _fetchable(token) is not None else "",
         address=url_for("status.poll", token=token),
         seconds=SECONDS if view.state in _LIVE else 0,
     )
-
-
-# ---- sentences -----------------------------------------------------------------------------------------------------
-
-
-def headline(view: StatusView) -> str:
-    """Where they stand, in one sentence."""
-    if view.kind is JobKind.VERIFY:
-        return _compared(view)
-    return {
-        S.QUEUED: _("Your mailbox moves in a moment")
-        if view.started_at is None
-        else _("Your mailbox continues to move soon"),
-        S.RUNNING: _("Your mailbox is moving now"),
-        S.PAUSED: _("The move is paused"),
-        S.SUCCEEDED: _("Your mailbox has moved"),
-        S.INCOMPLETE: _("Your mailbox has moved, except for a few messages"),
-        S.CANCELLED: _("The move was ended"),
-    }.get(view.state, _("We are looking after your mailbox"))
-
-
-def _compared(view: StatusView) -> str:
-    """The headline of a comparison."""
-    return {
-        S.QUEUED: _("Your mailbox will be compared in a moment"),
-        S.RUNNING: _("Your mailbox is being compared"),
-        S.PAUSED: _("The comparison is paused"),
-        S.SUCCEEDED: _("Your mailbox is complete"),
-        S.INCOMPLETE: _("Your mailbox is complete except for a few messages"),
-        S.CANCELLED: _("The comparison was ended"),
-    }.get(view.state, _("We are looking after your mailbox"))
-
-
-def lead(view: StatusView) -> str:
-    """What that means, and what happens next."""
-    goes_on = _("You can close this page and work as usual. It continues by itself.")
-    if view.state is S.SUCCEEDED:
-        return _all_there(view)
-    if view.state is S.INCOMPLETE:
-        return _some_missing(view)
-    if view.state is S.CANCELLED and view.kind is JobKind.VERIFY:
-        return _("Messages were only read. Nothing was changed, neither at your old provider nor on the new server.")
-    return {
-        S.QUEUED: goes_on,
-        S.RUNNING: goes_on,
-        S.PAUSED: _("We have paused it and will resume it. You need not do anything."),
-        S.CANCELLED: _(
-            "What has been carried so far stays on the new server. At your old provider nothing was changed."
-        ),
-    }.get(view.state, _("It does not continue by itself at the moment. We are looking into it; your mail is safe."))
-
-
-def _all_there(view: StatusView) -> str:
-    count = view.counts.copied + view.counts.already_there
-    shown = formats.number(count)
-    if view.kind is JobKind.VERIFY:
-        return ngettext(
-            "We have compared your old provider with the new server: the %(count)s message is there.",
-            "We have compared your old provider with the new server: all %(count)s messages are there.",
-            count,
-            count=shown,
-        )
-    return ngettext(
-        "%(count)s message is on the new server now.", "%(count)s messages are on the new server now.", count,
-        count=shown,
-    )  # fmt: skip
-
-
-def _some_missing(view: StatusView) -> str:
-    count, shown = view.counts.failed, formats.number(view.counts.failed)
-    if view.kind is JobKind.VERIFY:
-        return ngettext(
-            "%(count)s message is missing on the new server or differs. It lies unchanged at your old provider, and we "
-            "look after it.",
-            "%(count)s messages are missing on the new server or differ. They lie unchanged at your old provider, and "
-            "we look after them.",
-            count,
-            count=shown,
-        )
-    return ngettext(
-        "We could not carry %(count)s message yet. It lies unchanged at your old provider, and we look after it.",
-        "We could not carry %(count)s messages yet. They lie unchanged at your old provider, and we look after them.",
-        count,
-        count=shown,
-    )
-
-
-def soon(view: StatusView) -> str:
-    """How long it takes, as far as that is known."""
-    if view.state is S.RUNNING:
-        if view.eta_seconds is not None:
-            return _("%(about)s left", about=formats.about(view.eta_seconds))
-        return _("We are working on it") if view.counts.found else _("Your messages are being counted")
-    if view.waiting_until:
-        return _("continues at %(time)s", time=formats.clock(view.waiting_until))
-    return {
-        S.QUEUED: _("begins in a moment") if view.started_at is None else _("continues in a moment"),
-        S.PAUSED: _("paused"),
-        S.SUCCEEDED: _("All done"),
-        S.INCOMPLETE: _("Almost all done"),
-        S.CANCELLED: _("ended"),
-    }.get(view.state, _("waits for us"))
-
-
-def amount(view: StatusView) -> str:
-    """7.360 von 11.482 Nachrichten, 4,0 von 6,3 GB"""
-    done, found = formats.number(view.counts.done), formats.number(view.counts.found)
-    messages = ngettext(
-        "%(done)s of %(found)s message", "%(done)s of %(found)s messages", view.counts.found, done=done, found=found
-    )
-    if view.octets_found <= view.octets or view.kind is JobKind.VERIFY:
-        return messages
-    sizes: dict[str, Any] = {"octets": formats.size(view.octets), "of": formats.size(view.octets_found)}
-    return _("%(messages)s, %(octets)s of %(of)s", messages=messages, **sizes)

@@ -79,8 +79,10 @@ def exhibit(settings: Settings, database: Database, vault: Vault) -> Iterator[Ex
     named = dataclasses.replace(
         settings, public_url=url, hoster_name="Nordhafen Hosting", hoster_contact="hilfe@nordhafen.example"
     )
-    shown = gallery.fill(database, vault, named)
-    app = create_app(named, db=database, vault=vault, enqueue=lambda _: None, probe=gallery.fake_probe)
+    shown = gallery.fill(database, vault, named, archives=True)
+    app = create_app(
+        named, db=database, vault=vault, enqueue=lambda _: None, probe=gallery.fake_probe, advise=gallery.fake_advise
+    )
     server = make_server("127.0.0.1", port, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -87,7 +87,9 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.fixture
 def app(settings: Settings, database: Database, vault: Vault, queue: list[int]) -> Flask:
-    return create_app(settings, db=database, vault=vault, enqueue=queue.append, probe=gallery.fake_probe)
+    return create_app(
+        settings, db=database, vault=vault, enqueue=queue.append, probe=gallery.fake_probe, advise=gallery.fake_advise
+    )
 
 
 @pytest.fixture
@@ -124,32 +126,49 @@ FRESH = 60.0
 
 
 @pytest.fixture(scope="session")
-def filled(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Filled]:
-    """A database with the gallery's jobs, to be copied; filled anew when it has become old."""
-    kept: list[tuple[float, Filled]] = []
+def filled(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Filled]:
+    """A database with the gallery, to be copied; filled anew when it has become old."""
+    kept: dict[bool, tuple[float, Filled]] = {}
 
-    def recent() -> Filled:
-        if not kept or time.monotonic() - kept[-1][0] > FRESH:
+    def recent(*, archives: bool = False) -> Filled:
+        if archives not in kept or time.monotonic() - kept[archives][0] > FRESH:
             folder = tmp_path_factory.mktemp("gallery")
             path = folder / DATABASE_NAME
             shutil.copy(migrated_sqlite, path)
             mine = load({}, data_dir=folder)
             database = Database(mine.database_url)
-            shown = gallery.fill(database, Vault.open(mine.secret_key_file), mine)
+            shown = gallery.fill(database, Vault.open(mine.secret_key_file), mine, archives=archives)
             database.dispose()
-            kept.append((time.monotonic(), (path, shown)))
-        return kept[-1][1]
+            kept[archives] = time.monotonic(), (path, shown)
+        return kept[archives][1]
 
     return recent
 
 
 @pytest.fixture
-def shown(app: Flask, database: Database, settings: Settings, filled: Callable[[], Filled]) -> gallery.Gallery:
+def shown(app: Flask, database: Database, settings: Settings, filled: Callable[..., Filled]) -> gallery.Gallery:
     """Jobs in every state."""
     path, shown = filled()
     database.dispose()
     shutil.copy(path, settings.data_dir / DATABASE_NAME)
     return shown
+
+
+@pytest.fixture
+def stored(app: Flask, database: Database, settings: Settings, filled: Callable[..., Filled]) -> gallery.Gallery:
+    """Archives in every state, and their jobs, beside all of that."""
+    path, shown = filled(archives=True)
+    database.dispose()
+    shutil.copy(path, settings.data_dir / DATABASE_NAME)
+    return shown
+
+
+@pytest.fixture
+def keeper(app: Flask, stored: gallery.Gallery) -> Browser:
+    """Staff who look after archives."""
+    browser = Browser(app.test_client())
+    assert browser.log_in().status_code == 303
+    return browser
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import math
 import random
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,10 +33,12 @@ from migrator.db.store import Database
 from migrator.db.vault import Vault
 from migrator.errors import LoginRefused
 from migrator.jobs import operations
+from migrator.jobs.advising import AdviceReport, door_of
 from migrator.jobs.operations import NewEndpoint, NewJob
 from migrator.jobs.probe import ProbeReport
 from migrator.jobs.states import JobKind, JobState
 from migrator.mail.folders import FolderInfo, Namespace, Role
+from migrator.planning.advice import NOT_TRIED, advise
 from migrator.settings import Settings, load
 
 STAFF = "jana.petersen@nordhafen.example"
@@ -68,15 +70,20 @@ class Gallery:
     """What was filled, for whoever looks at it."""
 
     jobs: dict[str, int]
+    archives: dict[str, int]
     status: dict[str, str]
     setup: str
 
 
-def fill(db: Database, vault: Vault, settings: Settings, *, now: datetime | None = None) -> Gallery:
-    """One job per state and kind of trouble."""
+def fill(
+    db: Database, vault: Vault, settings: Settings, *, archives: bool = False, now: datetime | None = None
+) -> Gallery:
+    """One job per state and kind of trouble; where asked, one archive per state too, with its jobs."""
+    from tests.web.archived import ArchiveMaker
+
     at = now or datetime.now(UTC)
     staff = accounts.create_user(db, STAFF, "Jana Petersen", PASSWORD, now=at)
-    made = _Maker(db, vault, settings, at)
+    made = Maker(db, vault, settings, at)
     jobs = {
         "running": made.running(),
         "blocked": made.blocked("kanzlei-brandt.example", "info", "login_refused", "source",
@@ -97,13 +104,15 @@ def fill(db: Database, vault: Vault, settings: Settings, *, now: datetime | None
         "verified": made.verified(),
         "proven": made.proven(),
     }  # fmt: skip
+    kept, of_archives = ArchiveMaker(db, vault, settings, at).all() if archives else ({}, {})
+    jobs |= of_archives
     with db.writing() as session:
         session.merge(Worker(name="worker@here", seen_at=at + timedelta(days=1)))
     status = {name: operations.create_status_link(db, job_id) for name, job_id in jobs.items()}
-    return Gallery(jobs, status, accounts.create_link(db, staff, hours=1))
+    return Gallery(jobs, kept, status, accounts.create_link(db, staff, hours=1))
 
 
-class _Maker:
+class Maker:
     """Writes rows past all rules."""
 
     def __init__(self, db: Database, vault: Vault, settings: Settings, now: datetime) -> None:
@@ -317,6 +326,23 @@ def fake_probe(endpoint: NewEndpoint, *, role: str, settings: Settings) -> Probe
                        notes=["UIDPLUS", "SPECIAL-USE"], folder_list=infos, seconds=0.8)  # fmt: skip
 
 
+def fake_advise(endpoint: NewEndpoint, *, settings: Settings, fetches_by_pop3: bool | None = None) -> AdviceReport:
+    """Both doors open with the right password; POP3 shows the inbox only."""
+    given = fake_probe(endpoint, role="source", settings=settings)
+    reports = {endpoint.protocol: given}
+    if given.ok:
+        inbox = FolderInfo("INBOX", ("INBOX",), Role.INBOX, messages=14_180, octets=4_100 * MB)
+        reports.setdefault("pop3", ProbeReport(ok=True, error=None, folders=1, messages=14_180, folder_list=[inbox]))
+    doors = {protocol: door_of(report) for protocol, report in reports.items()}
+    advice = advise(doors.get("imap", NOT_TRIED), doors.get("pop3", NOT_TRIED), fetches_by_pop3)
+    return AdviceReport(given, advice, reports)
+
+
+def fake_zip(*_here: Any, **_chosen: Any) -> Iterator[bytes]:
+    """A zip file with nothing in it."""
+    return iter([b"PK\x05\x06", bytes(18)])
+
+
 def main(port: int) -> None:
     """Serve the gallery on loopback until Ctrl-C."""
     from werkzeug.serving import make_server
@@ -332,11 +358,13 @@ def main(port: int) -> None:
         )
         db, vault = Database(settings.database_url), Vault.open(settings.secret_key_file)
         db.upgrade()
-        made = fill(db, vault, settings)
+        made = fill(db, vault, settings, archives=True)
         print(f"http://127.0.0.1:{port}/login  {STAFF}  {PASSWORD}", flush=True)  # noqa: T201
         for name, job_id in made.jobs.items():
             print(f"{name}: /jobs/{job_id}  /status/{made.status[name]}", flush=True)  # noqa: T201
-        app = create_app(settings, db=db, vault=vault, enqueue=lambda _: None, probe=fake_probe)
+        for name, archive_id in made.archives.items():
+            print(f"{name}: /archives/{archive_id}", flush=True)  # noqa: T201
+        app = create_app(settings, db=db, vault=vault, enqueue=lambda _: None, probe=fake_probe, advise=fake_advise)
         make_server("127.0.0.1", port, app, threaded=True).serve_forever()
 
 

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from migrator.accounts import operations as accounts
-from migrator.db.models import Endpoint, Job, JobFolder, Mailbox
+from migrator.db.models import Archive, Endpoint, Job, JobFolder, Mailbox
 from migrator.db.store import Database
 from migrator.db.vault import Vault
 from migrator.settings import Settings
@@ -118,7 +118,7 @@ def test_a_cursor_of_somebodys_own_making_does_no_harm(viewer: Browser, shown: G
 
 
 def test_every_address_that_changes_something_refuses_a_form_from_elsewhere(
-    viewer: Browser, app: Flask, shown: Gallery, database: Database, queue: list[int]
+    keeper: Browser, app: Flask, stored: Gallery, database: Database, queue: list[int]
 ) -> None:
     """Without the token of this session, and with that of another one; with it the same request is understood."""
     other = Browser(app.test_client()).token()
@@ -126,19 +126,22 @@ def test_every_address_that_changes_something_refuses_a_form_from_elsewhere(
     for rule in app.url_map.iter_rules():
         if "POST" not in (rule.methods or set()) or rule.endpoint.startswith("api."):
             continue
-        path = re.sub(r"<[^>]*job_id>", str(shown.jobs["queued"]), rule.rule)
-        path = path.replace("<end>", "source").replace("<token>", shown.setup)
+        path = re.sub(r"<[^>]*job_id>", str(stored.jobs["queued"]), rule.rule)
+        path = re.sub(r"<[^>]*archive_id>", str(stored.archives["kept"]), path)
+        path = path.replace("<end>", "source").replace("<token>", stored.setup)
         assert "<" not in path
         for form in ({}, {"csrf_token": "guess"}, {"csrf_token": other}):
             for headers in ({}, {"HX-Request": "true"}, {"X-CSRFToken": other}):
-                answer = viewer.client.post(path, data=form, headers=headers)
+                answer = keeper.client.post(path, data=form, headers=headers)
                 assert answer.status_code == 400, (path, form, headers)
         tried.add(rule.endpoint)
-    assert len(tried) >= 12
+    assert len(tried) >= 20
     with database.reading() as session:
-        assert session.get_one(Job, shown.jobs["queued"]).state == "queued"
+        assert session.get_one(Job, stored.jobs["queued"]).state == "queued"
+        kept = session.get_one(Archive, stored.archives["kept"])
+        assert (kept.every_hours, kept.closed_at, kept.destroyed_at) == (24, None, None)
     assert queue == []
-    assert viewer.get("/jobs").status_code == 200, "still logged in"
+    assert keeper.get("/jobs").status_code == 200, "still logged in"
 
 
 # ---- where the database is strict ----------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from web.jobs.pages import JOB
 from web.paging import cursor
 from web.services import services
 from web.texts.failures import failure_text
+from web.texts.work import work
 
 PAGE: Final = 100
 CSV_PAGE: Final = 1_000
@@ -32,9 +33,12 @@ def failures(job_id: int) -> str:
     """One page of them."""
     job = page.wanted(job_id)
     found, following = queries.failures(services().db, job_id, limit=PAGE, cursor=cursor(request.args.get("cursor")))
-    names = names_of(job)
-    lines = [(failure, names.whole(failure.folder), failure_text(failure.reason)) for failure in found]
-    return render_template("jobs/failures.html", job=job, failures=lines, following=following)
+    names, from_archive = names_of(job), job.source.archive_id is not None
+    lines = [
+        (failure, names.whole(failure.folder), failure_text(failure.reason, from_archive=from_archive))
+        for failure in found
+    ]
+    return render_template("jobs/failures.html", job=job, failures=lines, following=following, left=work(job).left)
 
 
 @bp.get(f"/jobs/{JOB}/failures.csv")

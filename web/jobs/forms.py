@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from migrator.jobs.operations import NewEndpoint, NewJob
-from migrator.jobs.orders import usual_port
+from migrator.jobs.orders import ArchiveEnd, usual_port
 from migrator.jobs.states import JobKind
 from migrator.jobs.views import EndpointView, JobView
 from migrator.planning.mapping import MappingRules
+from web.jobs import keeping
+from web.jobs.keeping import KeepForm
 
 ENDS: Final = ("source", "target")
 SIZES: Final = (10, 25, 50, 100, 150)
@@ -66,6 +68,9 @@ class JobForm:
     max_mb: str = ""
     connections: str = ""
     rows: tuple[RowForm, ...] = ()
+    do: str = "copy"
+    """`copy` or `archive`: which parts of the form are wanted."""
+    keep: KeepForm = field(default_factory=KeepForm)
 
     def rules(self) -> MappingRules:
         """What a person decided on folders, as the planner takes it."""
@@ -95,6 +100,8 @@ def read(form: Mapping[str, str]) -> JobForm:
         max_mb=form.get("max_mb", ""),
         connections=form.get("connections", ""),
         rows=tuple(_rows(form)),
+        do="archive" if "archive" in (form.get("what"), form.get("do")) else "copy",
+        keep=keeping.read(form),
     )
 
 
@@ -102,6 +109,7 @@ def like(job: JobView) -> JobForm:
     """A form with what another job was told; passwords are typed again."""
     limit, connections = job.options.get("max_octets"), job.options.get("connections")
     return JobForm(
+        do="archive" if job.kind is JobKind.ARCHIVE else "copy",
         source=_end_of(job.source),
         target=_end_of(job.target),
         under=str(job.options.get("under", "")),
@@ -129,8 +137,10 @@ def endpoint(form: EndForm, password: str) -> NewEndpoint:
 
 
 def order(form: JobForm, sent: Mapping[str, str], created_by: str) -> NewJob:
-    """What is ordered: a copy, a rehearsal that writes nothing, or a comparison."""
-    what = sent.get("what", "copy")
+    """What is ordered: a copy, a rehearsal that writes nothing, a comparison, or a pass into an archive."""
+    what = sent.get("what", form.do)
+    if what == "archive":
+        return _archive(form, sent, created_by)
     return NewJob(
         kind=JobKind.VERIFY if what == "verify" else JobKind.COPY,
         source=endpoint(form.source, sent.get("source.password", "")),
@@ -138,6 +148,13 @@ def order(form: JobForm, sent: Mapping[str, str], created_by: str) -> NewJob:
         options={**form.options(), **({"dry_run": True} if what == "rehearse" else {})},
         created_by=created_by,
     )
+
+
+def _archive(form: JobForm, sent: Mapping[str, str], created_by: str) -> NewJob:
+    """A pass takes all folders: what is left behind is decided when it is played in."""
+    options = {name: value for name, value in form.options().items() if name == "connections"}
+    source = endpoint(form.source, sent.get("source.password", ""))
+    return NewJob(JobKind.ARCHIVE, source, ArchiveEnd(), options, created_by, keeping=form.keep.keeping())
 
 
 def order_of(source: NewEndpoint, target: NewEndpoint) -> NewJob:
@@ -156,6 +173,8 @@ def _end(form: Mapping[str, str], end: str) -> EndForm:
 
 
 def _end_of(view: EndpointView) -> EndForm:
+    if view.archive_id is not None:
+        return EndForm()
     return EndForm(
         user=view.user,
         host=view.host,

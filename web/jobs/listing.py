@@ -9,7 +9,7 @@ from typing import Any
 from flask import request, url_for
 
 from migrator.jobs import queries
-from migrator.jobs.states import JobState
+from migrator.jobs.states import JobKind, JobState
 from migrator.jobs.views import JobLine
 from web import formats
 from web.babel import gettext as _
@@ -18,7 +18,7 @@ from web.live import Piece, piece
 from web.paging import cursor
 from web.services import services
 from web.texts.jobs import GROUPS, STATES, Group, until_text
-from web.texts.work import achieved_text, failed_text
+from web.texts.work import achieved_text, failed_text, is_countless, work
 from web.typed import one_line
 
 PAGE = 50
@@ -119,12 +119,25 @@ def row(job: JobLine) -> Piece:
         is_row=True,
         job=job,
         text=STATES[job.state],
-        headline=failed_text(job, job.counts.failed) if job.state is JobState.INCOMPLETE else present.headline(job),
+        headline=_headline(job),
         achieved=achieved_text(job),
+        kind=str(work(job).kind) if job.kind is not JobKind.COPY else "",
+        countless=is_countless(job),
         note=_note(job),
         when=when,
         when_label=label,
     )
+
+
+def _headline(job: JobLine) -> str:
+    """What is wrong, in one line."""
+    if job.state is not JobState.INCOMPLETE:
+        return present.headline(job)
+    if job.kind is JobKind.CHECK:
+        return _("The archive is not whole")
+    if job.kind is JobKind.REMOVE:
+        return _("Not certain of all messages whether they are deleted")
+    return failed_text(job, job.counts.failed)
 
 
 def _note(job: JobLine) -> str:

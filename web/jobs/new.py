@@ -11,9 +11,11 @@ from werkzeug.wrappers import Response as AnyResponse
 from migrator.jobs import operations
 from migrator.jobs.orders import check as check_order
 from migrator.jobs.probe import ProbeReport
+from migrator.jobs.states import JobKind
+from migrator.planning.leaving import OFFERED_DAYS
 from web import formats
 from web.babel import gettext as _
-from web.jobs import bp, checked, forms, page
+from web.jobs import advised, bp, checked, forms, keeping, page, present
 from web.jobs.answers import Answer, answer_of, preview_lines
 from web.limits import CHECKS_PER_ADDRESS, limiter
 from web.security import current_user, is_fragment
@@ -32,6 +34,8 @@ class Draft:
     reports: dict[str, ProbeReport | None]
     answers: dict[str, Answer] = field(default_factory=dict)
     problems: Problems = field(default_factory=dict)
+    doors: str = ""
+    """What both doors of the old server have shown, signed."""
 
     def shown(self) -> dict[str, Any]:
         """What the templates need."""
@@ -47,16 +51,23 @@ class Draft:
             "lines": preview_lines(preview) if preview else [],
             "sizes": forms.SIZES,
             "connections": forms.CONNECTIONS,
+            "advised": advised.read(self.form.source, self.doors, request.form.get("source.pop3", "")),
+            "hours": keeping.HOURS,
+            "offered_days": OFFERED_DAYS,
         }
 
 
 @bp.get("/jobs/new")
-def new() -> str:
+def new() -> AnyResponse:
     """An empty form, or one like another job's."""
     number = request.args.get("like", "")
     known = number.isascii() and number.isdigit() and len(number) < 19
-    form = forms.like(page.wanted(int(number))) if known else forms.JobForm()
-    return _page(Draft(form, dict.fromkeys(forms.ENDS)))
+    job = page.wanted(int(number)) if known else None
+    if job is not None and job.kind not in (JobKind.COPY, JobKind.VERIFY, JobKind.ARCHIVE):
+        return redirect(url_for("archives.play_in", archive_id=present.archive_of(job)), 303)
+    do = "archive" if request.args.get("do") == "archive" else "copy"
+    form = forms.like(job) if job is not None else forms.JobForm(do=do)
+    return make_response(_page(Draft(form, dict.fromkeys(forms.ENDS))))
 
 
 @bp.post("/jobs/new")
@@ -89,7 +100,7 @@ def check(end: str) -> Response:
     if draft.problems:
         draft.reports[end] = None
         return _answered(draft, end)
-    report = services().probe(wanted, role=end, settings=services().settings)
+    report = _ask(end, wanted, draft)
     draft.reports[end] = report if report.ok else None
     other = draft.reports["target" if end == "source" else "source"]
     draft.answers[end] = answer_of(end, typed, report, other, formats.now())
@@ -104,13 +115,32 @@ def preview() -> Response:
     return make_response(render_template("jobs/new/preview.html", oob=False, **_draft().shown()))
 
 
+@bp.post("/jobs/new/advice")
+def advice() -> Response:
+    """The advice once more, after somebody answered the question about POP3; no server is asked."""
+    if not is_fragment():
+        return make_response(_page(_draft()))
+    return make_response(render_template("jobs/new/advice.html", **_draft().shown()))
+
+
 # ---- inside --------------------------------------------------------------------------------------------------------
 
 
 def _draft() -> Draft:
     form = forms.read(request.form)
     reports = {end: checked.read(getattr(form, end), request.form.get(f"{end}.checked", "")) for end in forms.ENDS}
-    return Draft(form, reports)
+    return Draft(form, reports, doors=request.form.get("source.doors", ""))
+
+
+def _ask(end: str, wanted: operations.NewEndpoint, draft: Draft) -> ProbeReport:
+    """Try this end; at the old one both doors, for the advice."""
+    here = services()
+    if end == "target":
+        return here.probe(wanted, role=end, settings=here.settings)
+    answer = advised.ANSWERS.get(request.form.get("source.pop3", ""))
+    found = here.advise(wanted, settings=here.settings, fetches_by_pop3=answer)
+    draft.doors = advised.sign(draft.form.source, found)
+    return found.given
 
 
 def _check_first(end: str, wanted: operations.NewEndpoint) -> Problems:

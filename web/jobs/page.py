@@ -12,13 +12,13 @@ from migrator.jobs.states import JobState
 from migrator.jobs.views import JobView
 from web import formats
 from web.babel import gettext as _
-from web.jobs import plots, present
+from web.jobs import plots, present, results
 from web.jobs.folders import folder_lines, names_of
 from web.live import Piece, piece
 from web.services import services
 from web.texts.failures import failure_text
 from web.texts.jobs import STATES, until_text
-from web.texts.work import failed_text, parts, promise, work
+from web.texts.work import failed_text, is_countless, parts, promise, route, work
 
 
 def wanted(job_id: int) -> JobView:
@@ -31,7 +31,7 @@ def wanted(job_id: int) -> JobView:
 
 def title(job: JobView) -> str:
     """What stands in the browser's tab: the percentage first, while it grows."""
-    begin = f"{formats.whole(job.percent)} % · " if job.state is JobState.RUNNING else ""
+    begin = f"{formats.whole(job.percent)} % · " if job.state is JobState.RUNNING and not is_countless(job) else ""
     return f"{begin}{work(job).kind}: {job.address}"
 
 
@@ -59,18 +59,22 @@ def pieces(job: JobView) -> dict[str, Piece]:
     return {
         "head": piece(
             "jobs/pieces/head.html", "head", job=job, text=text, actions=actions, waits=until_text(job),
-            work=work(job),
+            work=work(job), route=route(job), archive=present.archive_of(job),
         ),
         "error": piece("jobs/pieces/error.html", "error", job=job, **card),
         "progress": piece(
             "jobs/pieces/progress.html", "progress", job=job, bars=present.bars(job),
-            figures=present.figures(job, now), parts=parts(job), promise=promise(job),
+            figures=present.figures(job, now), parts=parts(job), promise=promise(job), countless=is_countless(job),
         ),
         "failures": failures_piece(job),
         "proof": piece("jobs/pieces/proof.html", "proof", **present.proof(job)),
+        "checked": piece("jobs/pieces/checked.html", "checked", **results.checked(job)),
+        "removed": piece("jobs/pieces/removed.html", "removed", **results.removed(job)),
         "folders": piece(
             "jobs/pieces/folders.html", "folders", lines=folders,
             done=sum(line.folder.state in ("done", "excluded") for line in folders),
+            countless=is_countless(job), from_archive=job.source.archive_id is not None,
+            into_archive=job.target.archive_id is not None,
         ),
         "notes": piece("jobs/pieces/notes.html", "notes", notes=present.notes(job)),
         "history": piece("jobs/pieces/history.html", "history", days=present.history(job)),
@@ -91,12 +95,13 @@ def failures_piece(job: JobView) -> Piece:
         "jobs/pieces/failures.html",
         "failures",
         job=job,
-        groups=[(group, failure_text(group.reason)) for group in job.failure_groups],
+        groups=[
+            (group, failure_text(group.reason, from_archive=job.source.archive_id is not None))
+            for group in job.failure_groups
+        ],
         title=failed_text(job, sum(group.count for group in job.failure_groups)),
         names=names_of(job),
-        note=_("The job continues; on the old server they lie unchanged.")
-        if goes_on
-        else _("At the old server they lie unchanged."),
+        note=f"{_('The job continues.')} {work(job).left}" if goes_on else work(job).left,
     )
 
 

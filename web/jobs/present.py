@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,11 +13,12 @@ from migrator.jobs.states import ENDED, JobEvent, JobKind, JobState, after
 from migrator.jobs.views import EndpointView, EventView, JobLine, JobView
 from web import formats
 from web.babel import gettext as _
+from web.babel import ngettext
 from web.jobs.folders import names_of
 from web.texts.errors import error_text, shown_host
 from web.texts.failures import DIFFERENCES, rule_text, target_reason, warning_line, warning_text
 from web.texts.jobs import BY_PEOPLE, ROLES, event_text
-from web.texts.work import COMPARED, is_rehearsal, parts, promise, work
+from web.texts.work import COMPARED, is_countless, is_rehearsal, parts, promise, work
 
 _EVENTS: Final = (JobEvent.PAUSE, JobEvent.RESUME, JobEvent.RETRY, JobEvent.CANCEL)
 _OVER: Final = frozenset({*ENDED, JobState.INCOMPLETE, JobState.FAILED})
@@ -70,6 +72,8 @@ def figures(job: JobView, now: datetime) -> list[tuple[str, str, str]]:
 
 def _amount(job: JobView) -> list[tuple[str, str, str]]:
     """Size and speed; where nothing is carried, only how much there is."""
+    if is_countless(job):
+        return []
     if job.kind is JobKind.VERIFY or is_rehearsal(job):
         octets = sum(folder.octets_found for folder in job.folders if folder.state != "excluded")
         return [(_("Size"), formats.size(octets), "")] if octets else []
@@ -88,6 +92,8 @@ def _time_left(job: JobLine, now: datetime) -> tuple[str, str, str]:
         if job.eta_seconds is not None:
             end = formats.clock(now + timedelta(seconds=job.eta_seconds))
             return label, _("%(about)s left", about=formats.about(job.eta_seconds)), _("until %(time)s", time=end)
+        if is_countless(job):
+            return label, _("not known yet"), ""
         return label, _("not known yet") if job.counts.found else _("is being counted"), ""
     if job.state is JobState.QUEUED:
         if job.waiting_until:
@@ -119,7 +125,7 @@ def error_card(job: JobView) -> dict[str, Any]:
         "title": str(text.title) % {"host": host},
         "body": text.body,
         "next": _next(job),
-        "safe": promise(job) if job.kind is JobKind.VERIFY or is_rehearsal(job) else text.safe,
+        "safe": text.safe if job.kind is JobKind.COPY and not is_rehearsal(job) else promise(job),
         "helps": text.helps if all_passwords(job) or "password" in text.helps else ("password",),
         "password_ends": password_ends(job),
         "can_retry": "retry" in actions(job),
@@ -197,7 +203,7 @@ def notes(job: JobView) -> list[tuple[str, str, list[str]]]:
 def proof(job: JobView) -> dict[str, Any]:
     """What a comparison found; empty where nothing was compared."""
     result = job.result or {}
-    if "proven" not in result:
+    if job.kind is not JobKind.VERIFY or "proven" not in result:
         return {"result": None}
     names = names_of(job)
     found = [
@@ -218,6 +224,8 @@ def connection_facts(job: JobView) -> list[tuple[str, str, str]]:
         (_("Old"), f"{job.source.host}:{job.source.port}", _end_note(job.source)),
         (_("New"), f"{job.target.host}:{job.target.port}", _end_note(job.target)),
     ]
+    rows = [row for row, end in zip(rows, (job.source, job.target), strict=True) if end.archive_id is None]
+    rows += _chosen(job)
     dropped = sum(folder.dropped_flags for folder in job.folders)
     if dropped:
         rows.append((_("Keywords"), _("%(count)s not taken over", count=formats.number(dropped)), ""))
@@ -226,8 +234,43 @@ def connection_facts(job: JobView) -> list[tuple[str, str, str]]:
         rows.append((_("Largest message"), formats.size(limit), ""))
     if job.options.get("under"):
         rows.append((_("Below the folder"), str(job.options["under"]), ""))
-    rows.append((_("Passwords"), *_password_fact(job)))
+    if not is_countless(job) or job.source.archive_id is None:
+        rows.append((_("Passwords"), *_password_fact(job)))
     return rows
+
+
+def person(actor: str) -> str:
+    """Who did it; what came by itself says so."""
+    return _("by itself") if actor == "schedule" else actor
+
+
+def archive_of(job: JobView) -> int | None:
+    """The archive that is an end of this job."""
+    return job.source.archive_id or job.target.archive_id
+
+
+def _chosen(job: JobView) -> list[tuple[str, str, str]]:
+    """What a job with an archive was told: point in time, folders, who wants things deleted."""
+    options, rows = job.options, []
+    if options.get("at"):
+        rows.append((_("Point in time"), formats.when(datetime.fromisoformat(str(options["at"]))), ""))
+    if options.get("include") and job.source.archive_id is not None:
+        rows.append((_("Folder"), plain_glob(str(options["include"][0])), ""))
+    if options.get("restore"):
+        rows.append((_("Deleted since"), _("is played in again"), ""))
+    if "after_days" in options:
+        rows.append((_("Deletion"), days_text(int(options["after_days"])), str(options.get("wish", ""))))
+    return rows
+
+
+def plain_glob(glob: str) -> str:
+    """A pattern as the name that it was made of."""
+    return re.sub(r"\[([*?[])\]", r"\1", glob)
+
+
+def days_text(days: int) -> str:
+    """So long after collection."""
+    return ngettext("after %(num)d day", "after %(num)d days", days) if days else _("at once")
 
 
 def _end_note(end: EndpointView) -> str:
@@ -241,7 +284,10 @@ def _end_note(end: EndpointView) -> str:
 
 def _password_fact(job: JobView) -> tuple[str, str]:
     if all_passwords(job):
-        return _("sealed"), _("wiped when the job has ended")
+        kept = job.kind in (JobKind.ARCHIVE, JobKind.REMOVE)
+        return _("sealed"), _("as long as passes come by themselves") if kept and job.state in ENDED else _(
+            "wiped when the job has ended"
+        )
     wiped = [end.credential_wiped_at for end in (job.source, job.target) if end.credential_wiped_at]
     return _("wiped"), formats.capital(formats.when(max(wiped))) if wiped else ""
 
@@ -273,7 +319,7 @@ def _lines(job: JobView, events: Any) -> list[HistoryLine]:
 def _line(job: JobView, event: EventView) -> HistoryLine:
     meaning, icon, text = event_text(event.name)
     text = str(work(job).events.get(event.name, text))
-    note = event.actor if event.name in BY_PEOPLE else ""
+    note = person(event.actor) if event.name in BY_PEOPLE else ""
     code = event.fields.get("error")
     if code:
         error = job.error if job.error and job.error.get("code") == code else {}

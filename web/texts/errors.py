@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from web.babel import LazyString
+from web.babel import LazyString, gettext
 from web.babel import lazy_gettext as _
 
 
@@ -227,6 +227,35 @@ TEXTS: Final[Mapping[str, ErrorText]] = {
         _("What lies on the old and on the new server is untouched."),
         meaning="failed",
     ),
+    "archive_no_room": ErrorText(
+        _("There is too little room for the archive"),
+        _("The place for archives is full. An operator makes room there or raises its quota; then try again."),
+        _("Nothing is lost: what was archived before is all there, and the mail lies unchanged on the old server."),
+    ),
+    "archive_destroyed": ErrorText(
+        _("The archive is destroyed"),
+        _(
+            "Its key was destroyed, and nobody can read it any more. As long as the old server answers, another pass "
+            "makes a new archive."
+        ),
+        _("What lies on the old and on the new server is untouched."),
+        helps=("renew",),
+        meaning="failed",
+    ),
+    "archive_busy": ErrorText(
+        _("A job works with this archive at the moment"),
+        _("Pause or cancel that job, or wait until it has ended."),
+        _("Nothing was changed in the archive."),
+        meaning="working",
+    ),
+    "archive_elsewhere": ErrorText(
+        _("The archive lies on another storage node"),
+        _(
+            "This web server cannot read its file. Use the web server of that node, or have an operator make the "
+            "directory of archives reachable here."
+        ),
+        _("The archive is whole and safe where it is."),
+    ),
     "archive_unusable": ErrorText(
         _("The archive cannot be used"),
         _("It is not there, or its key is missing or another one. An operator has to look after it."),
@@ -259,5 +288,6 @@ def error_text(code: str) -> ErrorText:
 
 
 def shown_host(error: Mapping[str, Any], source: str, target: str) -> str:
-    """The host that the error is about, or both."""
-    return {"source": source, "target": target}.get(str(error.get("end", "")), f"{source} / {target}")
+    """The host that the error is about, or both; an archive has none."""
+    both = " / ".join(host for host in (source, target) if host)
+    return {"source": source, "target": target}.get(str(error.get("end", ""))) or both or gettext("the archive")

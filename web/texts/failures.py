@@ -125,9 +125,43 @@ UNKNOWN_REASON: Final = FailureText(
 )
 
 
-def failure_text(reason: str) -> FailureText:
+_DAMAGED: Final = FailureText(
+    _("damaged in the archive"),
+    _("damaged"),
+    _("The archive holds only a part of these messages, or what it holds does not open any more."),
+    _("As long as the old server answers, another pass fetches them anew; then play in once more."),
+)
+_IN_ARCHIVE: Final[Mapping[str, FailureText]] = {
+    "empty_at_source": _DAMAGED,
+    "short_at_source": _DAMAGED,
+    "unreadable": _DAMAGED,
+}
+
+
+def failure_text(reason: str, *, from_archive: bool = False) -> FailureText:
     """The texts for a reason; one that is not known yet is said to be another one."""
-    return REASONS.get(reason, UNKNOWN_REASON)
+    said = _IN_ARCHIVE.get(reason) if from_archive else None
+    return said or REASONS.get(reason, UNKNOWN_REASON)
+
+
+STAYS: Final[Mapping[str, LazyString]] = {
+    "keep_all": _("the policy is to keep everything"),
+    "no_uidl": _("the server gives it no name that can be trusted"),
+    "uidl_not_unique": _("another message has the same name on the server"),
+    "not_archived": _("not in the archive yet"),
+    "pass_not_complete": _("archived by a pass that is not complete yet"),
+    "archive_differs": _("the archive holds it with another size"),
+    "too_young": _("its days are not over yet"),
+    "archive_unreadable": _("does not open in the archive"),
+    "refused": _("the server refused to delete it"),
+    "changed": _("changed on the server meanwhile"),
+}
+"""Why a message stays on a POP3 server although collected mail is deleted there."""
+
+
+def stays_text(reason: str) -> LazyString | str:
+    """Why it stays; one not known is shown as it is."""
+    return STAYS.get(reason, reason.replace("_", " "))
 
 
 # ---- rules that leave something behind -----------------------------------------------------------------------------

@@ -14,6 +14,20 @@ PROBLEMS: Final[Mapping[str, LazyString]] = {
     "too_long": _("This is too long."),
     "invalid": _("This does not fit."),
     "forbidden": _("Only public addresses and mail ports may be reached; an operator can allow a network."),
+    "not_found": _("There is no archive of this number."),
+    "not_pop3": _("Only over POP3 can mail be deleted at the old server."),
+    "closed": _("The transfer of this archive is closed: nothing comes by itself any more. Reopen it first."),
+    "too_early": _("The archive is kept longer than that anyway. Choose a later day."),
+    "other_account": _("This archive holds the mail of another account."),
+    "archive_destroyed": _("This archive is destroyed: nobody can read it any more."),
+    "archive_busy": _("A job works with this archive at the moment. Pause or cancel it, or wait until it has ended."),
+    "source.missing": _("No pass has been ordered for this archive yet, so the old server is not known."),
+    "keep.every_hours.invalid": _("A whole number from 1 to 744."),
+    "keep.leave_days.invalid": _("A whole number from 0 to 3650."),
+    "keep.leave_wish.missing": _("Write down who asked for it, and when: nothing is deleted without the wish."),
+    "reason.missing": _("Say why: the reason stands in the proof of destruction."),
+    "address_differs": _("This is not the address of this archive."),
+    "until.invalid": _("This is no date."),
     "same_account": _("Both ends are the same mailbox."),
     "host.invalid": _("This is no host name. It looks like imap.example.org."),
     "port.invalid": _("A port is a whole number from 1 to 65535."),
@@ -33,7 +47,7 @@ PROBLEMS: Final[Mapping[str, LazyString]] = {
 
 def problem_text(path: str, code: str, message: str) -> str:
     """The sentence for a field and code, or for the code alone, else the message of the core."""
-    known = PROBLEMS.get(f"{path.rpartition('.')[2]}.{code}") or PROBLEMS.get(code)
+    known = PROBLEMS.get(f"{path}.{code}") or PROBLEMS.get(f"{path.rpartition('.')[2]}.{code}") or PROBLEMS.get(code)
     return str(known) if known is not None else message
 
 
@@ -54,6 +68,11 @@ FIELDS: Final[Mapping[str, LazyString]] = {
     "target.address": _("New server: address"),
     "target.fingerprint": _("New server: fingerprint"),
     "target.ca_pem": _("New server: authority"),
+    "source.archive": _("Archive"),
+    "keep.every_hours": _("Hours between two passes"),
+    "keep.window": _("Between these hours"),
+    "keep.leave_days": _("Days after collection"),
+    "keep.leave_wish": _("Who asked for it, and when"),
     "options.max_octets": _("Largest message"),
     "options.under": _("Below a folder"),
     "options.map": _("Folders"),

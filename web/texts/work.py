@@ -1,9 +1,9 @@
-"""What a job does to messages, in words: a copy carries them, a comparison proves them, a rehearsal only counts."""
+"""What a job does to messages, in words: carries, compares, archives, plays in; a rehearsal only counts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any, Final
 
 from migrator.jobs.states import JobKind, JobState
@@ -11,94 +11,25 @@ from migrator.jobs.views import JobLine, JobView
 from web.babel import LazyString, lazy_pgettext, ngettext
 from web.babel import lazy_gettext as _
 from web.formats import number
+from web.texts import kinds
+from web.texts.jobs import STATES
+from web.texts.kinds import Work
 
-S = JobState
 Part = tuple[str, LazyString, int]
 """Meaning, word, number."""
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
-    """The words of one kind of job."""
+COUNTLESS: Final = frozenset({JobKind.CHECK, JobKind.REMOVE})
+"""Kinds of work that go through no folders: they have a result and no sum."""
 
-    kind: LazyString
-    route: LazyString
-    goal: LazyString
-    """Title of the plot of what is left."""
-    again: LazyString
-    cancelled: LazyString
-    retried: LazyString
-    cancel: LazyString
-    """What cancelling will do."""
-    promise: Mapping[JobState, LazyString]
-    events: Mapping[str, LazyString]
-    """Where the history says it differently."""
-
-
-_UNCHANGED: Final = _("Nothing was changed on the old server. Another run continues where this one stopped.")
-_COPY: Final = Work(
-    kind=_("Copy"),
-    route=_("%(source)s to %(target)s"),
-    goal=_("Still to carry"),
-    again=_("Copy once more"),
-    cancelled=_("The job is cancelled. What was carried stays on the new server."),
-    retried=_("The job is tried again: only what is missing is carried."),
-    cancel=_(
-        "The job ends for good and its passwords are wiped. What was carried stays on the new server; nothing is "
-        "changed at the old one."
-    ),
-    promise={
-        S.SUCCEEDED: _(
-            "Every message is carried, was there already or is skipped by a named rule. The old server was not changed."
-        ),
-        S.CANCELLED: _("What was carried stays on the new server. The old server was not changed."),
-        S.INCOMPLETE: _UNCHANGED,
-        S.FAILED: _UNCHANGED,
-        S.BLOCKED: _UNCHANGED,
-        S.RUNNING: _(
-            "Nothing is changed on the old server. Pausing and cancelling take a few seconds; the next run continues "
-            "there."
-        ),
-    },
-    events={},
-)
-_NOTHING_WRITTEN: Final = _("Messages were only read: neither server was changed.")
-_VERIFY: Final = Work(
-    kind=_("Verify"),
-    route=_("%(source)s against %(target)s"),
-    goal=_("Still to compare"),
-    again=_("Compare once more"),
-    cancelled=_("The comparison is cancelled. Neither server was changed."),
-    retried=_("Both servers are compared once more."),
-    cancel=_("The comparison ends for good and its passwords are wiped. Neither server was changed."),
-    promise={
-        S.SUCCEEDED: _("Nothing of the old server is missing on the new one. Neither server was changed."),
-        **dict.fromkeys((S.CANCELLED, S.INCOMPLETE, S.FAILED, S.BLOCKED), _NOTHING_WRITTEN),
-        S.RUNNING: _("Messages are only read: neither server is changed."),
-    },
-    events={
-        "succeed": _("Finished: nothing is missing on the new server"),
-        "fall_short": _("Finished, the servers differ"),
-        "folder_failed": _("A folder could not be compared"),
-    },
-)
-_REHEARSAL: Final = Work(
-    kind=_("Rehearsal"),
-    route=_COPY.route,
-    goal=_("Still to count"),
-    again=_COPY.again,
-    cancelled=_("The rehearsal is cancelled. Neither server was changed."),
-    retried=_("The rehearsal is tried again."),
-    cancel=_("The rehearsal ends for good and its passwords are wiped. Neither server was changed."),
-    promise={
-        **dict.fromkeys(
-            (S.SUCCEEDED, S.CANCELLED, S.INCOMPLETE, S.FAILED, S.BLOCKED),
-            _("This was a rehearsal: nothing was written on either server."),
-        ),
-        S.RUNNING: _("This is a rehearsal: nothing is written on either server."),
-    },
-    events={"succeed": _("Finished: this is what a copy would carry")},
-)
+_WORK: Final[Mapping[JobKind, Work]] = {
+    JobKind.COPY: kinds.COPY,
+    JobKind.VERIFY: kinds.VERIFY,
+    JobKind.ARCHIVE: kinds.ARCHIVE,
+    JobKind.PLAY_IN: kinds.PLAY_IN,
+    JobKind.CHECK: kinds.CHECK,
+    JobKind.REMOVE: kinds.REMOVE,
+}
 
 
 def is_rehearsal(job: Any) -> bool:
@@ -108,15 +39,27 @@ def is_rehearsal(job: Any) -> bool:
 
 def work(job: JobLine) -> Work:
     """The words for this job."""
-    if job.kind is JobKind.VERIFY:
-        return _VERIFY
-    return _REHEARSAL if is_rehearsal(job) else _COPY
+    if is_rehearsal(job) and job.kind is not JobKind.VERIFY:
+        return replace(kinds.REHEARSAL, route=_WORK[job.kind].route, again=_WORK[job.kind].again)
+    if job.kind is JobKind.VERIFY and not getattr(job, "source_host", "server"):
+        return kinds.VERIFY_ARCHIVE
+    return _WORK[job.kind]
+
+
+def route(job: JobLine) -> str:
+    """From where to where, in words; an archive has no host."""
+    return str(work(job).route) % {"source": job.source_host, "target": job.target_host}
+
+
+def is_countless(job: Any) -> bool:
+    """Whether it has no sum of messages."""
+    return job.kind in COUNTLESS
 
 
 def promise(job: JobLine) -> LazyString:
     """What holds for the mail, whatever happens."""
     said = work(job).promise
-    return said.get(job.state, said[S.RUNNING])
+    return said.get(job.state, said[JobState.RUNNING])
 
 
 COMPARED: Final[Mapping[str, LazyString]] = {
@@ -125,6 +68,13 @@ COMPARED: Final[Mapping[str, LazyString]] = {
     "counts": _("Only the numbers of messages were compared, not what is in them."),
 }
 """What a comparison without a difference has proven, by how closely it looked."""
+
+
+_CARRIED: Final[Mapping[JobKind, LazyString]] = {
+    JobKind.COPY: _("copied"),
+    JobKind.ARCHIVE: _("archived"),
+    JobKind.PLAY_IN: _("played in"),
+}
 
 
 def parts(job: JobView) -> list[Part]:
@@ -141,7 +91,10 @@ def parts(job: JobView) -> list[Part]:
         carry = sum(would.values()) if isinstance(would, dict) else 0
         return [("working", _("to be copied"), carry), there, ("idle", _("skipped"), counts.skipped - carry), rest]
     failed: Part = ("failed", lazy_pgettext("sum", "failed"), counts.failed)
-    return [("working", _("copied"), counts.copied), there, ("idle", _("skipped"), counts.skipped), failed, rest]
+    if job.kind is JobKind.ARCHIVE:
+        there = ("done", _("in the archive already"), counts.already_there)
+    carried: Part = ("working", _CARRIED.get(job.kind, _CARRIED[JobKind.COPY]), counts.copied)
+    return [carried, there, ("idle", _("skipped"), counts.skipped), failed, rest]
 
 
 def failed_text(job: JobLine, count: int) -> str:
@@ -159,5 +112,11 @@ def achieved_text(job: JobLine) -> str:
             "%(count)s message proven to be the same", "%(count)s messages proven to be the same", count,
             count=number(count),
         )  # fmt: skip
+    if is_countless(job):
+        return str(STATES[job.state].word)
     count = job.counts.copied
+    if job.kind is JobKind.ARCHIVE:
+        return ngettext("%(count)s message archived", "%(count)s messages archived", count, count=number(count))
+    if job.kind is JobKind.PLAY_IN:
+        return ngettext("%(count)s message played in", "%(count)s messages played in", count, count=number(count))
     return ngettext("%(count)s message carried", "%(count)s messages carried", count, count=number(count))
