@@ -124,6 +124,7 @@ class View:
     def __init__(self, archive: ArchiveFile, moment: Pass) -> None:
         self.archive = archive
         self.moment = moment
+        self._counts: dict[int, tuple[int, str]] = {}
         self._recorded: dict[int, FolderRecord] = {}
         if moment.record is not None:
             self._recorded = {folder.number: folder for folder in moment.record.folders}
@@ -148,11 +149,14 @@ class View:
         return self._present(folder)[0]
 
     def _present(self, folder: int) -> tuple[int, str]:
-        """How many entries there are, and their sum; after salvage, if that may bring more."""
+        """How many entries there are, and their sum; after salvage, if that may bring more. Counted once."""
+        if folder in self._counts:
+            return self._counts[folder]
         found = self.archive.again(lambda: self._counted(folder))
         known = self._recorded.get(folder)
         if known is not None and found != (known.kept, known.entries) and self.archive.salvage():
             found = self._counted(folder)
+        self._counts[folder] = found
         return found
 
     def _counted(self, folder: int) -> tuple[int, str]:
