@@ -9,6 +9,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from migrator.accounts import queries as accounts
 from migrator.errors import DatabaseUnavailable
 from migrator.jobs import queries
+from migrator.jobs.keeping import queries as archives
 from migrator.jobs.states import JobState
 from web import formats
 from web.security import is_local
@@ -59,4 +60,19 @@ def _measured() -> CollectorRegistry:
     workers.set(queries.workers_alive(services().db, formats.now()))
     needs = Gauge("postwagen_jobs_needing_a_person", "Jobs blocked, incomplete or failed", registry=registry)
     needs.set(sum(counts[state] for state in (JobState.BLOCKED, JobState.INCOMPLETE, JobState.FAILED)))
+    _measure_archives(registry)
     return registry
+
+
+def _measure_archives(registry: CollectorRegistry) -> None:
+    """By storage node: watch the room like that of any disk."""
+    names = {
+        "archives": Gauge("postwagen_archives", "Archives kept", ["node"], registry=registry),
+        "octets": Gauge("postwagen_archive_octets", "What archives take", ["node"], registry=registry),
+        "free_octets": Gauge("postwagen_archive_free_octets", "Room left where they lie", ["node"], registry=registry),
+    }
+    for node in archives.nodes(services().db, formats.now()):
+        for name, gauge in names.items():
+            value = getattr(node, name)
+            if value is not None:
+                gauge.labels(node.node).set(value)

@@ -13,7 +13,10 @@ from migrator.db.models import Worker
 from migrator.db.store import Database
 from migrator.db.vault import Vault
 from migrator.jobs import lease
+from migrator.jobs.orders import ArchiveEnd
+from migrator.jobs.states import JobKind
 from migrator.settings import Settings, load
+from tests import making
 from tests.web.gallery import Gallery
 from web import create_app
 
@@ -59,6 +62,19 @@ def test_metrics_are_for_this_machine(app: Flask, shown: Gallery) -> None:
     assert 'postwagen_jobs{state="running"} 2.0' in text
     assert "postwagen_workers_alive 1.0" in text
     assert "postwagen_jobs_needing_a_person 7.0" in text
+
+
+def test_metrics_tell_the_room_of_each_storage_node(
+    app: Flask, database: Database, vault: Vault, settings: Settings
+) -> None:
+    lease.show_worker(database, "a", datetime.now(UTC), node="north", free_octets=5 * 10**9)
+    making.job(
+        database, vault, settings, making.order(kind=JobKind.ARCHIVE, target=ArchiveEnd()), now=datetime.now(UTC)
+    )
+    text = app.test_client().get("/metrics").text
+    assert 'postwagen_archives{node="north"} 1.0' in text
+    assert 'postwagen_archive_octets{node="north"} 0.0' in text
+    assert 'postwagen_archive_free_octets{node="north"} 5e+09' in text
 
 
 @pytest.mark.parametrize(

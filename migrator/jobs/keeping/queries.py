@@ -11,11 +11,11 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from migrator.accounts import token_hash
-from migrator.db.models import Archive, ArchivePass, Endpoint, Job, JobFolder, StatusLink
+from migrator.db.models import Archive, ArchivePass, Endpoint, Job, JobFolder, StatusLink, Worker
 from migrator.db.store import Database
 from migrator.db.vault import Vault
-from migrator.jobs.keeping.rows import ArchiveDestroyed, NoSuchArchive, is_only_copy, key_context
-from migrator.jobs.keeping.views import ArchiveLine, ArchiveState, ArchiveView, PassView
+from migrator.jobs.keeping.rows import NODE_SILENCE, ArchiveDestroyed, NoSuchArchive, is_only_copy, key_context
+from migrator.jobs.keeping.views import ArchiveLine, ArchiveState, ArchiveView, NodeView, PassView
 from migrator.jobs.rows import counts, from_cursor, to_cursor
 from migrator.sessions.endpoint import Endpoint as End
 from migrator.sessions.endpoint import archive_end
@@ -116,6 +116,18 @@ def fetchable(db: Database, token: str, now: datetime) -> int | None:
             )
             .limit(1)
         )
+
+
+def nodes(db: Database, now: datetime) -> list[NodeView]:
+    """The storage nodes that have archives or living workers, by name."""
+    with db.reading() as session:
+        living = select(Worker.node, func.max(Worker.free_octets)).where(
+            Worker.seen_at > now - NODE_SILENCE, Worker.node != ""
+        )
+        free = dict(session.execute(living.group_by(Worker.node)).all())
+        held = select(Archive.node, func.count(), func.sum(Archive.octets)).where(Archive.file_removed_at.is_(None))
+        taken = {node: (count, int(octets)) for node, count, octets in session.execute(held.group_by(Archive.node))}
+    return [NodeView(node, *taken.get(node, (0, 0)), free.get(node)) for node in sorted(free.keys() | taken.keys())]
 
 
 # ---- inside --------------------------------------------------------------------------------------------------------

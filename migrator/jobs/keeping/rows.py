@@ -22,7 +22,7 @@ from migrator.settings import Settings
 _KEY_OCTETS: Final = 32
 _GOLDEN: Final = 0.6180339887
 """Spreads archives evenly over a window, however many there are."""
-_SILENCE: Final = timedelta(minutes=2)
+NODE_SILENCE: Final = timedelta(minutes=2)
 """A storage node whose workers have been silent for so long gets no new archive."""
 
 
@@ -203,7 +203,7 @@ def _roomiest(session: Session, settings: Settings, now: datetime) -> str:
     """The storage node with the most room among those whose workers live; else this machine."""
     found = session.scalar(
         select(Worker.node)
-        .where(Worker.seen_at > now - _SILENCE, Worker.free_octets.is_not(None), Worker.node != "")
+        .where(Worker.seen_at > now - NODE_SILENCE, Worker.free_octets.is_not(None), Worker.node != "")
         .order_by(Worker.free_octets.desc(), Worker.node)
         .limit(1)
     )

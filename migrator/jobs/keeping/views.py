@@ -33,6 +33,16 @@ class PassFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeView:
+    """A storage node: how many archives it has, what they take, and the room that is left (None: it is silent)."""
+
+    node: str
+    archives: int
+    octets: int
+    free_octets: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class PassView:
     """A point in time."""
 
