@@ -79,8 +79,8 @@ class Health:
 
     @property
     def is_whole(self) -> bool:
-        """Whether everything that was found is here, and can be read."""
-        return not (self.damaged or self.missing or self.structure)
+        """Whether a pass is complete, and everything that it found is here, and can be read."""
+        return self.moment is not None and not (self.damaged or self.missing or self.structure)
 
 
 def check(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import secrets
@@ -26,6 +27,9 @@ _CHECK = b"this is the key"
 _AWAY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN,
          sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOMEM)  # fmt: skip
 """SQLite's codes for a file that is not damaged but cannot be used now."""
+_AWAY_HINT = (
+    "See whether its directory is there and can be written, then run the same again: it goes on where it stopped."
+)
 Answer = TypeVar("Answer")
 
 SCHEMA = """
@@ -93,12 +97,19 @@ class ArchiveFile:
     # ---- opening -------------------------------------------------------------------------------------------------
 
     def _connect(self, writable: bool) -> sqlite3.Connection:
-        address = f"file:{_quoted(self.path)}?mode={'rw' if writable else 'ro'}"
-        sql = sqlite3.connect(address, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
-        sql.text_factory = bytes  # a damaged row may hold any type: what is no text must not stop its reader
         if writable:
+            sql = _opened(self.path, "mode=rw")
             sql.execute("PRAGMA journal_mode = WAL")
             sql.execute("PRAGMA synchronous = FULL")
+            return sql
+        sql = _opened(self.path, "mode=ro")
+        try:
+            sql.execute("PRAGMA schema_version").fetchone()
+        except sqlite3.OperationalError:  # on a read-only disk: readers need files of their own beside it
+            sql.close()
+            if _octets_in(self.path.with_name(self.path.name + "-wal")):
+                raise
+            sql = _opened(self.path, "immutable=1")
         return sql
 
     def _check_key(self) -> None:
@@ -193,12 +204,37 @@ class ArchiveFile:
             if code == sqlite3.SQLITE_FULL:
                 raise DiskFull(f"The disk under the archive {self.path} is full.", detail=str(error)) from error
             if code in _AWAY:
-                raise DatabaseUnavailable(f"The archive {self.path} cannot be used.", detail=str(error)) from error
+                raise DatabaseUnavailable(
+                    f"The archive {self.path} cannot be used.", hint=_AWAY_HINT, detail=str(error)
+                ) from error
             raise ArchiveDamaged(f"The archive {self.path} is damaged.", detail=str(error)) from error
 
 
+def _opened(path: Path, mode: str) -> sqlite3.Connection:
+    address = f"file:{_quoted(path)}?{mode}"
+    sql = sqlite3.connect(address, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
+    sql.text_factory = bytes  # a damaged row may hold any type: what is no text must not stop its reader
+    return sql
+
+
+def _octets_in(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def _make(path: Path, key: bytes) -> None:
-    """Whole or not at all: made beside it, then put in place in one step."""
+    """Whole or not at all: made beside it, then put in place in one step. The caller has locked it."""
+    try:
+        _make_beside(path, key)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(f"The disk under the archive {path} is full.", detail=str(error.strerror)) from error
+        raise ArchiveUnusable(f"The archive {path} cannot be made: {error.strerror}.") from None
+
+
+def _make_beside(path: Path, key: bytes) -> None:
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(descriptor)
     try:
@@ -210,8 +246,13 @@ def _make(path: Path, key: bytes) -> None:
             sql.execute(f"PRAGMA user_version = {VERSION}")
             sql.executescript(SCHEMA)
             sql.executemany("INSERT INTO meta VALUES (?, ?)", [("archive_id", archive_id), ("check", check)])
-        with contextlib.suppress(FileExistsError):
+        try:
             path.hardlink_to(name)
+        except FileExistsError:
+            pass
+        except OSError:  # a file system without links
+            if not path.exists():
+                Path(name).rename(path)
     finally:
         Path(name).unlink(missing_ok=True)
 

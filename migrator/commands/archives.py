@@ -21,7 +21,7 @@ def archive_target(text: str, key_file: Path | None) -> Endpoint:
 
     path = _path(text)
     key_path = key_file or beside(path)
-    new = not path.exists() and not key_path.exists()
+    new = not _is_there(path) and not _is_there(key_path)
     key = base64.b64encode(make_key(key_path) if new else read_key(key_path)).decode()
     return archive_end(path, lambda: key)
 
@@ -38,7 +38,7 @@ def opened_archive(text: str, key_file: Path | None) -> ArchiveFile:
     from migrator.archive.file import ArchiveFile
 
     path = _path(text)
-    if not path.exists():
+    if not _is_there(path):
         raise ArchiveUnusable(f"There is no archive {path}.", hint="`postwagen archive SOURCE ARCHIVE` makes one.")
     return ArchiveFile(path, _key(path, key_file), writable=False)
 
@@ -47,6 +47,13 @@ def _key(path: Path, key_file: Path | None) -> bytes:
     from migrator.archive.keyfile import beside, read_key
 
     return read_key(key_file or beside(path))
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:  # a name that is too long, a directory that we may not look into
+        raise ArchiveUnusable(f"{path} cannot be looked for: {error.strerror}.") from None
 
 
 def _path(text: str) -> Path:

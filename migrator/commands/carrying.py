@@ -37,7 +37,7 @@ class Moment(click.ParamType[str]):
         """ISO 8601, in UTC."""
         try:
             return datetime.fromisoformat(str(value)).astimezone(UTC).isoformat()
-        except ValueError:
+        except (ValueError, OverflowError):
             self.fail(f"{value} is no time; write it like 2026-11-22T18:00+01:00.", param, ctx)
 
 

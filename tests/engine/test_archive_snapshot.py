@@ -173,6 +173,13 @@ def test_a_pass_that_finds_nothing_new_costs_less_than_64_kib(chest: Chest, monk
     assert chest.path.stat().st_size - before < 64 * 1024
 
 
+def test_an_archive_without_a_complete_pass_is_not_called_whole(chest: Chest) -> None:
+    file = ArchiveFile(chest.path, KEY, writable=True, create=True)
+    ArchiveTarget(file)
+    file.close()
+    assert not health(chest).is_whole
+
+
 def test_a_check_looks_at_the_pass_of_a_time(chest: Chest) -> None:
     pass_into(chest, max_octets=4000)
     with ArchiveFile(chest.path, KEY, writable=False) as file:
