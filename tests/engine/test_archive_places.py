@@ -1,0 +1,60 @@
+"""An archive where files cannot be made as usual: read-only media, file systems without links, full disks."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from migrator.archive.check import check
+from migrator.archive.file import ArchiveFile
+from migrator.errors import ArchiveUnusable, DiskFull
+from tests.engine.test_archiving import KEY, Chest, shown
+from tests.engine.world import World, days, mail
+
+
+@pytest.fixture
+def chest(world: World, tmp_path: Path) -> Chest:
+    for number in range(5):
+        world.old.put("INBOX", mail(f"m{number}"), instant=days(number))
+    return Chest(world, tmp_path)
+
+
+def nothing_can_be_made_beside(chest: Chest) -> None:
+    """As on a read-only disk: SQLite finds no place for the file that readers share."""
+    for name in ("anna.pwa-shm", "anna.pwa-wal"):
+        chest.path.with_name(name).unlink(missing_ok=True)
+    chest.path.with_name("anna.pwa-shm").mkdir()
+
+
+def test_an_archive_on_a_read_only_disk_is_checked_and_played_in(chest: Chest) -> None:
+    chest.archive()
+    nothing_can_be_made_beside(chest)
+    with ArchiveFile(chest.path, KEY, writable=False) as file:
+        assert check(file).is_whole
+    assert chest.view() == shown(chest.world.old)
+
+
+def test_a_file_system_without_links_takes_archives(chest: Chest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(_self: Path, _target: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(Path, "hardlink_to", no_links)
+    chest.archive()
+    assert chest.view() == shown(chest.world.old)
+    assert sorted(path.name for path in chest.path.parent.glob(".anna*")) == []
+
+
+@pytest.mark.parametrize(("number", "error"), [(errno.ENOSPC, DiskFull), (errno.EACCES, ArchiveUnusable)])
+def test_an_archive_that_cannot_be_made_is_told_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, error: type[Exception]
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(tempfile, "mkstemp", fails)
+    with pytest.raises(error, match=r"anna\.pwa"):
+        ArchiveFile(tmp_path / "anna.pwa", KEY, writable=True, create=True)
