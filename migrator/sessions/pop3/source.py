@@ -20,8 +20,9 @@ LONGEST_UIDL = 200
 class Pop3Source:
     """Fulfils `ports.Source`.
 
-    A message's key is its UIDL. Where the server gives none, or the same to several messages, it is the digest of the
-    octets: those messages are read once for the survey (traps.md, O; quirks.md, 62).
+    A message's key is its UIDL. Where the server gives none, the same to several messages, or just the message's number
+    (which another message has tomorrow), it is the digest of the octets: those messages are read once for the survey
+    (traps.md, O; quirks.md, 62).
     """
 
     def __init__(self, session: Pop3Session) -> None:
@@ -78,7 +79,7 @@ class Pop3Source:
         if sizes is None:
             raise refused(self._session.command(b"STAT"), "listing messages")
         named = self._session.listing(b"UIDL") or {}
-        names = {number: _name(uidl) for number, uidl in named.items() if uidl}
+        names = {number: _name(uidl) for number, uidl in named.items() if uidl not in (b"", b"%d" % number)}
         often = Counter(names.values())
         unsure = [number for number in sizes if often.get(names.get(number, ""), 0) != 1]
         names |= self._digests([(number, _octets(sizes[number])) for number in unsure])

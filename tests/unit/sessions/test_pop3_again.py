@@ -7,7 +7,7 @@ import pytest
 from migrator.engine.wrappers import Reopening, RetryingSource
 from migrator.errors import ConnectionLost
 from migrator.mail.messages import MessageKey
-from migrator.ports import Letter, Source, Want
+from migrator.ports import Letter, Page, Source, Want
 from migrator.sessions.endpoint import parse_url
 from migrator.sessions.memory import FakeClock, FakeStop
 from migrator.sessions.pop3.session import Pop3Session
@@ -78,6 +78,23 @@ def test_a_message_that_uidl_leaves_out_is_known_by_its_octets(monkeypatch: pyte
         source = Pop3Source(session)
         assert source.folders()[0].messages == 2
     assert [command for command in server.commands if command.startswith(b"RETR")] == [b"RETR 1"]
+
+
+def test_a_uidl_that_is_only_the_messages_number_is_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When mail is deleted all others get other numbers: new mail would be taken for mail that was read long ago."""
+    before = ScriptedPop3([b"a\r\n", b"b\r\n", b"c\r\n"], uidls=[b"1", b"2", b"u3"])
+    with talking_to(before, monkeypatch) as session:
+        first = _keys(Pop3Source(session))
+    after = ScriptedPop3([b"b\r\n", b"new\r\n", b"c\r\n"], uidls=[b"1", b"2", b"u3"])
+    with talking_to(after, monkeypatch) as session:
+        second = _keys(Pop3Source(session))
+    assert second[0] == first[1], "the same message, under another number"
+    assert second[1] not in first
+    assert second[2] == first[2] == "u3"
+
+
+def _keys(source: Pop3Source) -> list[str]:
+    return [row.key.name for item in source.survey("INBOX") if isinstance(item, Page) for row in item.rows]
 
 
 @pytest.mark.parametrize(
