@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import IO, Final, cast
 
 import zstandard
@@ -13,11 +13,14 @@ import zstandard
 from migrator.archive.file import ArchiveFile
 from migrator.archive.sealing import SALT_OCTETS, BlobSeal
 from migrator.errors import ArchiveDamaged
+from migrator.ports import Letter
 
 CHUNK_OCTETS: Final = 1024 * 1024
 """So much compressed text is sealed at once: SQLite and we bind whole values."""
 READ_OCTETS: Final = 256 * 1024
 LEVEL: Final = 3
+_PACKER: Final = zstandard.ZstdCompressor(level=LEVEL)
+"""Its tables are made once; only the thread that writes may use it."""
 
 
 def digest_of(chunks: Iterable[bytes]) -> bytes:
@@ -28,22 +31,15 @@ def digest_of(chunks: Iterable[bytes]) -> bytes:
     return made.digest()
 
 
-def put(archive: ArchiveFile, sql: sqlite3.Connection, digest: bytes, chunks: Callable[[], Iterator[bytes]]) -> int:
-    """The blob's id; written where these octets are new. Inside the caller's transaction."""
-    address = archive.seal.address("blob", digest)
-    known = sql.execute("SELECT id FROM blob WHERE address = ?", (address,)).fetchone()
-    if known is not None:
-        return int(known[0])
+def put(archive: ArchiveFile, sql: sqlite3.Connection, blob: int, address: bytes, letter: Letter) -> None:
+    """A blob that is not there yet, under this row and address. Inside the caller's transaction."""
     salt = secrets.token_bytes(SALT_OCTETS)
-    blob = sql.execute("INSERT INTO blob (address, salt, chunks) VALUES (?, ?, 0)", (address, salt)).lastrowid
-    assert blob is not None
     seal = archive.seal.blob(address, salt)
     count = 0
-    for count, (piece, last) in enumerate(_with_last(_compressed(chunks())), 1):
+    for count, (piece, last) in enumerate(_with_last(_compressed(letter)), 1):
         sealed = seal.seal(piece, count - 1, last=last)
         sql.execute("INSERT INTO chunk (blob, position, sealed) VALUES (?, ?, ?)", (blob, count - 1, sealed))
-    sql.execute("UPDATE blob SET chunks = ? WHERE id = ?", (count, blob))
-    return int(blob)
+    sql.execute("INSERT INTO blob (id, address, salt, chunks) VALUES (?, ?, ?, ?)", (blob, address, salt, count))
 
 
 def read(archive: ArchiveFile, blob: int) -> Iterator[bytes]:
@@ -89,11 +85,15 @@ class _Pieces:
         return octets
 
 
-def _compressed(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """One zstandard frame (RFC 8878), cut into pieces of CHUNK_OCTETS."""
-    packer = zstandard.ZstdCompressor(level=LEVEL).compressobj()
+def _compressed(letter: Letter) -> Iterator[bytes]:
+    """One Zstandard frame (RFC 8878), cut into pieces of CHUNK_OCTETS."""
+    if letter.size <= CHUNK_OCTETS:
+        packed = _PACKER.compress(b"".join(letter.chunks()))
+        yield from (packed[at : at + CHUNK_OCTETS] for at in range(0, len(packed), CHUNK_OCTETS))
+        return
+    packer = _PACKER.compressobj(size=letter.size)
     held = bytearray()
-    for chunk in chunks:
+    for chunk in letter.chunks():
         held += packer.compress(chunk)
         while len(held) > CHUNK_OCTETS:
             yield bytes(held[:CHUNK_OCTETS])

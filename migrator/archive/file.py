@@ -21,8 +21,8 @@ from migrator.errors import ArchiveDamaged, ArchiveUnusable, DatabaseUnavailable
 APPLICATION_ID = 0x50574131
 """`PWA1`: what kind of file this is (SQLite's header)."""
 VERSION = 1
-PAGE_OCTETS = 1024
-"""Small pages: a message's last page is half empty on average."""
+PAGE_OCTETS = 4096
+"""A message's last page is half empty on average; smaller pages save 1 % and cost twice the time to write."""
 _CHECK = b"this is the key"
 _AWAY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN,
          sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOMEM)  # fmt: skip
@@ -101,6 +101,7 @@ class ArchiveFile:
             sql = _opened(self.path, "mode=rw")
             sql.execute("PRAGMA journal_mode = WAL")
             sql.execute("PRAGMA synchronous = FULL")
+            sql.execute("PRAGMA wal_autocheckpoint = 256")  # 1 MB: what the file holds is soon seen in its size
             return sql
         sql = _opened(self.path, "mode=ro")
         try:

@@ -10,8 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from migrator.archive import blobs, entries, record
-from migrator.archive.entries import Origin
+from migrator.archive import entries, record, storing
 from migrator.archive.file import ArchiveFile
 from migrator.archive.held import removed_by_us
 from migrator.archive.reading import letter_of
@@ -184,7 +183,9 @@ class ArchiveTarget:
                 self.fits(sum(parcel.letter.size for parcel in batch.parcels))
                 with self._archive.writing() as sql:
                     folder = self._folder(batch.folder.name)
-                    stored = [Stored(parcel, self._store(sql, folder, parcel)) for parcel in batch.parcels]
+                    rows = self._store(sql, folder, batch.parcels)
+                    keys = (MessageKey(self._archive.validity, row) for row in rows)
+                    stored = [Stored(parcel, key) for parcel, key in zip(batch.parcels, keys, strict=True)]
                     if not may_commit():
                         raise Stopped("Stopped before the batch was committed.")
             except Stopped:
@@ -192,32 +193,27 @@ class ArchiveTarget:
                 raise
             yield from stored
 
-    def _store(self, sql: sqlite3.Connection, folder: int, parcel: Parcel) -> MessageKey:
-        letter = parcel.letter
-        digest = blobs.digest_of(letter.chunks())
-        blob = blobs.put(self._archive, sql, digest, letter.chunks)
-        blob_address = self._seal.address("blob", digest)
-        address = entries.address_of_origin(self._seal, letter.want.key)
-        known = sql.execute(
-            "SELECT id, blob FROM message WHERE folder = ? AND origin = ?", (folder, address)
-        ).fetchone()
-        if known is not None and known[1] != blob:  # the old server gave this key to other octets
-            other = self._seal.address("superseded", address + str(known[0]).encode())[:16]
-            self._move_aside(sql, folder, known[0], address, other)
-            known = None
-        if known is None:
-            sealed = entries.seal_origin(
-                self._seal, folder, address, blob_address, Origin(letter.want.key, letter.size, parcel.instant)
-            )
-            message = sql.execute(
-                "INSERT INTO message (folder, origin, blob, sealed) VALUES (?, ?, ?, ?)",
-                (folder, address, blob, sealed),
-            ).lastrowid
-        else:
-            message = known[0]
-        assert message is not None
-        self._place(sql, int(message), frozenset(parcel.flags))
-        return MessageKey(self._archive.validity, int(message))
+    def _store(self, sql: sqlite3.Connection, folder: int, parcels: Sequence[Parcel]) -> list[int]:
+        """The messages' rows, in order."""
+        origins = [entries.address_of_origin(self._seal, parcel.letter.want.key) for parcel in parcels]
+        if len(set(origins)) < len(origins):  # one key twice: the second one is judged by what the first one left
+            return [row for parcel in parcels for row in self._store(sql, folder, [parcel])]
+        held = storing.blobs_of(self._archive, sql, [parcel.letter for parcel in parcels])
+        known = storing.known_messages(sql, folder, origins)
+        new = []
+        for parcel, origin, (address, blob) in zip(parcels, origins, held, strict=True):
+            message, other = known.get(origin, (0, 0))
+            if message and other == blob:
+                self._place(sql, message, frozenset(parcel.flags))
+                continue
+            if message:  # the old server gave this key to other octets
+                aside = self._seal.address("superseded", origin + str(message).encode())[:16]
+                self._move_aside(sql, folder, message, origin, aside)
+            new.append((origin, address, blob, parcel))
+        made = iter(storing.add_messages(self._archive, sql, folder, self.number, new))
+        kept = {origin: message for origin, (message, _) in known.items()}
+        fresh = {item[0] for item in new}
+        return [next(made) if origin in fresh else kept[origin] for origin in origins]
 
     def _move_aside(self, sql: sqlite3.Connection, folder: int, message: int, address: bytes, other: bytes) -> None:
         """A message whose origin means another one now; it stays restorable, and has ended."""

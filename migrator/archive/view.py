@@ -72,7 +72,7 @@ class Found:
 def passes(archive: ArchiveFile) -> list[Pass]:
     """All of them, the oldest first; the last one may not be complete."""
     rows = archive.again(lambda: list(archive.rows("SELECT id, began, ended, sealed FROM pass ORDER BY id")))
-    found = [_pass(archive, *row) for row in rows]
+    found = [_pass(archive, *row) for row in rows if isinstance(row[0], int)]
     last = found[-1].number if found else 0
     count, soonest, latest = archive.again(lambda: archive.one(_LATER, (last,)))
     if count > 1 or (count == 1 and soonest == last + 1):  # one row alone may be wrong about its pass

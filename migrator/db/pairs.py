@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, unquote
 
-from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from migrator.db.models import Failure, Folder, JobFolder, LedgerEntry, Skipped
@@ -41,6 +41,19 @@ REASON = 40
 """So long a reason may be (PostgreSQL refuses longer ones)."""
 
 
+_STANDS = {stand.value: stand for stand in Stand}
+_HOWS = {"": None, **{how.value: how for how in How}}
+_TABLE = cast("Table", LedgerEntry.__table__)
+_COLUMNS = tuple(_TABLE.columns)
+"""Read as plain rows: a page of a survey is 2,000 entries, and objects that can be changed cost ten times as much."""
+_CONFIRMED = ("stand", "how", "note", "target_validity", "target_uid", "job_id")
+_CONFIRM = (
+    update(_TABLE)
+    .where(_TABLE.c.id == bindparam("entry"))
+    .values({name: bindparam(f"new_{name}", type_=_TABLE.c[name].type) for name in _CONFIRMED})
+)
+
+
 class SqlPairLedger:
     """Fulfils `ports.PairLedger`: one source folder and the target folder that it goes to."""
 
@@ -69,8 +82,9 @@ class SqlPairLedger:
         with self._db.reading() as session:
             for start in range(0, len(keys), KEYS_AT_ONCE):
                 some = keys[start : start + KEYS_AT_ONCE]
-                for row in session.scalars(select(LedgerEntry).where(self._is_origin(LedgerEntry, some))):
-                    found[_origin_of(row)] = self._entry(row)
+                for row in session.execute(select(*_COLUMNS).where(self._is_origin(LedgerEntry, some))):
+                    entry = self._entry(row)
+                    found[entry.origin] = entry
                 refused = select(Failure).where(Failure.job_id == self._ledger.job_id, self._is_origin(Failure, some))
                 for failure in session.scalars(refused):
                     found[_origin_of(failure)] = _refused(failure)
@@ -143,7 +157,7 @@ class SqlPairLedger:
         if not_validity is not None:
             where.append(LedgerEntry.target_validity != not_validity)
         with self._db.reading() as session:
-            rows = session.scalars(select(LedgerEntry).where(*where).order_by(LedgerEntry.id).limit(PAGE))
+            rows = session.execute(select(*_COLUMNS).where(*where).order_by(LedgerEntry.id).limit(PAGE))
             return [self._entry(row) for row in rows]
 
     def _all(self, *where: ColumnElement[bool]) -> Sequence[Entry]:
@@ -153,31 +167,32 @@ class SqlPairLedger:
         after = 0
         while True:
             with self._db.reading() as session:
-                rows = session.scalars(
-                    select(LedgerEntry).where(*where, LedgerEntry.id > after).order_by(LedgerEntry.id).limit(PAGE)
-                ).all()
+                rows = session.execute(
+                    select(*_COLUMNS).where(*where, LedgerEntry.id > after).order_by(LedgerEntry.id).limit(PAGE)
+                )
                 page = [self._entry(row) for row in rows]
             if not page:
                 return
             after = page[-1].id
             yield page
 
-    def _entry(self, row: LedgerEntry) -> Entry:
+    def _entry(self, row: Any) -> Entry:
+        """`row` has the `_COLUMNS`."""
         return Entry(
             id=row.id,
             origin=_origin_of(row),
-            stand=Stand(row.stand),
+            stand=_STANDS[row.stand],
             prints=Prints(row.digest, row.soft, row.header, row.message_id, row.size, row.delicate),
             instant=row.instant,
             flags=_unpacked(row.flags),
             floor=row.floor,
             target_key=self._key(row),
-            how=How(row.how) if row.how else None,
+            how=_HOWS[row.how],
             this_job=row.job_id == self._ledger.job_id,
             note=row.note,
         )
 
-    def _key(self, row: LedgerEntry) -> MessageKey | None:
+    def _key(self, row: Any) -> MessageKey | None:
         """Its key at the target; None where it lies in another folder than today's mapping says."""
         if row.target_uid is None or row.target_folder_id != self._target:
             return None
@@ -222,17 +237,17 @@ class SqlPairLedger:
     def _confirm(self, session: Session, confirmed: Sequence[Confirmation]) -> None:
         if not confirmed:
             return
-        session.execute(
-            update(LedgerEntry),
+        session.connection().execute(
+            _CONFIRM,
             [
                 {
-                    "id": item.entry,
-                    "stand": Stand.CONFIRMED.value,
-                    "how": item.how.value,
-                    "note": item.note,
-                    "target_validity": item.target_key.validity if item.target_key else None,
-                    "target_uid": item.target_key.uid if item.target_key else None,
-                    "job_id": self._ledger.job_id,
+                    "entry": item.entry,
+                    "new_stand": Stand.CONFIRMED.value,
+                    "new_how": item.how.value,
+                    "new_note": item.note,
+                    "new_target_validity": item.target_key.validity if item.target_key else None,
+                    "new_target_uid": item.target_key.uid if item.target_key else None,
+                    "new_job_id": self._ledger.job_id,
                 }
                 for item in confirmed
             ],
@@ -241,8 +256,14 @@ class SqlPairLedger:
     def _intend(self, session: Session, intended: Sequence[Intent]) -> Sequence[int]:
         if not intended:
             return []
+        rows = [self._columns(item) for item in intended]
+        if self._db.is_sqlite:  # nobody else writes now: these are the numbers that it would give, all in one statement
+            first = (session.scalar(select(func.max(LedgerEntry.id))) or 0) + 1
+            numbered = [{**row, "id": number} for number, row in enumerate(rows, first)]
+            session.connection().execute(insert(_TABLE), numbered)
+            return range(first, first + len(rows))
         made = insert(LedgerEntry).returning(LedgerEntry.id, sort_by_parameter_order=True)
-        return list(session.scalars(made, [self._columns(item) for item in intended]))
+        return list(session.scalars(made, rows))
 
     def _adopt(self, session: Session, adopted: Sequence[Adopted]) -> None:
         if not adopted:
@@ -265,7 +286,12 @@ class SqlPairLedger:
             **_origin_columns(item.origin),
             "target_folder_id": self._target,
             "stand": Stand.INTENDED.value,
-            **{field.name: getattr(item.prints, field.name) for field in fields(Prints)},
+            "digest": item.prints.digest,
+            "soft": item.prints.soft,
+            "header": item.prints.header,
+            "message_id": item.prints.message_id,
+            "size": item.prints.size,
+            "delicate": item.prints.delicate,
             "instant": item.instant,
             "flags": _packed(item.flags),
             "floor": item.floor,
@@ -349,20 +375,30 @@ class SqlPairLedger:
         row.state = "done" if done else "working"
 
 
+def _insert(session: Session, table: Any) -> Any:
+    """The dialect's own INSERT; only the dialect in use is imported."""
+    if session.get_bind().dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as insert_of_dialect
+    else:
+        from sqlalchemy.dialects.sqlite import insert as insert_of_dialect  # type: ignore[assignment]
+    return insert_of_dialect(table)
+
+
 def _insert_new(session: Session, table: Any, rows: Sequence[dict[str, Any]]) -> None:
     """Insert what is not there yet; the same message refused or skipped twice by one job is one row."""
     if not rows:
         return
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     for row in rows:
-        session.execute(dialect.insert(table).values(**row).on_conflict_do_nothing())
+        session.execute(_insert(session, table).values(**row).on_conflict_do_nothing())
 
 
+@functools.lru_cache(1024)
 def _packed(flags: frozenset[str]) -> str:
     """Flags in one column: a blank between them, and none inside."""
     return " ".join(sorted(quote(flag, safe=_PLAIN) for flag in flags))
 
 
+@functools.lru_cache(1024)
 def _unpacked(text: str) -> frozenset[str]:
     return frozenset(unquote(word) for word in text.split())
 
@@ -371,7 +407,7 @@ def _origin_columns(key: MessageKey) -> dict[str, Any]:
     return {"origin_validity": key.validity, "origin_uid": key.uid, "origin_name": key.name}
 
 
-def _origin_of(row: LedgerEntry | Failure) -> MessageKey:
+def _origin_of(row: Any) -> MessageKey:
     return MessageKey(row.origin_validity, row.origin_uid, row.origin_name)
 
 

@@ -110,7 +110,7 @@ def _records(page: Page, name: str, level: Level, read: object, folder: FolderRe
     for answer in read():  # type: ignore[operator]
         row = rows[answer.want.key]
         if isinstance(answer, Letter):
-            prints = take_prints(answer.head, answer.chunks())
+            prints = answer.prints or take_prints(answer.head, answer.chunks())
             answer.close()
             exact = prints.digest if level is Level.DIGESTS else prints.header
             soft = prints.soft if level is Level.DIGESTS else prints.message_id

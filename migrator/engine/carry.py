@@ -144,8 +144,9 @@ class FolderCarry:
         self._step(mark=Mark(0, self._folder.validity, complete=True))
 
     def _look_after(self) -> None:
-        """What the target said OK to and does not list is not called copied."""
-        if not self._appended and self._ledger.mark().looked >= self._folder.uidnext:
+        """What the target said OK to and does not list is not called copied. (`History` has compared every key.)"""
+        looked = not self._appended and self._ledger.mark().looked >= self._folder.uidnext
+        if looked or self._ends.target.traits.keeps_history:
             return
         now, unseen = look_after(self._ends, self._pair, self._folder, self._ledger)
         ours = self._ledger.entries([entry.origin for entry in unseen])

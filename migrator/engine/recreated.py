@@ -38,7 +38,8 @@ def heal_source(ends: Ends, pair: FolderPair, ledger: PairLedger, validity: int)
     all_read = True
     for answer in ends.source.read([Want(pair.source.name, row.key, row.size) for row in rows]):
         if isinstance(answer, Letter):
-            found.append((answer.want.key, take_prints(answer.head, answer.chunks()), instants[answer.want.key]))
+            prints = answer.prints or take_prints(answer.head, answer.chunks())
+            found.append((answer.want.key, prints, instants[answer.want.key]))
             answer.close()
         else:
             all_read = all_read and answer.absence is Absence.GONE

@@ -78,8 +78,11 @@ def readable(octets: bytes) -> str:
 
 def header_block(head: bytes) -> bytes:
     """The octets before the first empty line (or all that is there)."""
-    ends = [at for at in (head.find(mark) for mark in _ENDS) if at >= 0]
-    return head[: min(ends)] if ends else head
+    end = len(head)
+    for mark in _ENDS:
+        at = head.find(mark, 0, end)
+        end = at if at >= 0 else end
+    return head[:end]
 
 
 def find_message_id(header: bytes) -> bytes:

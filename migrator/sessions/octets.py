@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 from migrator.errors import ConnectionLost, Stopped
 from migrator.mail.messages import readable
@@ -34,6 +34,7 @@ class Octets:
         self.timeout = timeout
         self._wants_stop = wants_stop
         self.dropped = False
+        self._arrival = memoryview(bytearray(RECEIVE))
 
     def replace_socket(self, sock: socket.socket) -> None:
         """After STARTTLS. Octets that came before the handshake are refused: they are not protected."""
@@ -42,13 +43,18 @@ class Octets:
             raise ConnectionLost("The server sent data before the TLS handshake; the connection was dropped.")
 
     def _fill(self) -> None:
+        count = self._receive(self._arrival)
+        self._buffer += self._arrival[:count]
+
+    def _receive(self, place: memoryview) -> int:
+        """What comes next, put there; at least one octet."""
         waited = 0.0
         while True:
             if self._wants_stop():
                 raise Stopped("Stopped while waiting for the server.")
             try:
-                self._sock.settimeout(POLL_SECONDS)
-                data = self._sock.recv(RECEIVE)
+                self._in_short_waits()
+                count = self._sock.recv_into(place)
             except TimeoutError:
                 waited += POLL_SECONDS
                 if waited >= self.timeout:
@@ -56,10 +62,14 @@ class Octets:
                 continue
             except (OSError, ssl.SSLError) as error:
                 raise ConnectionLost("The connection broke.", detail=str(error)) from error
-            if not data:
+            if not count:
                 raise ConnectionLost("The server closed the connection.")
-            self._buffer += data
-            return
+            return count
+
+    def _in_short_waits(self) -> None:
+        """Others (a handshake, imaplib) may have set another time; setting it is a system call."""
+        if self._sock.gettimeout() != POLL_SECONDS:
+            self._sock.settimeout(POLL_SECONDS)
 
     def readline(self) -> bytes:
         """One line with its end."""
@@ -73,15 +83,13 @@ class Octets:
         del self._buffer[: at + 1]
         return line
 
-    def read_pieces(self, size: int) -> Iterator[bytes]:
-        """Exactly `size` octets, in pieces as they arrive."""
-        while size:
-            if not self._buffer:
-                self._fill()
-            piece = bytes(self._buffer[:size])
-            del self._buffer[: len(piece)]
-            size -= len(piece)
-            yield piece
+    def read_into(self, place: memoryview) -> None:
+        """Exactly as many octets as fit there."""
+        at = min(len(place), len(self._buffer))
+        place[:at] = self._buffer[:at]
+        del self._buffer[:at]
+        while at < len(place):
+            at += self._receive(place[at:])
 
     def some(self) -> bytes:
         """What is there already, or what comes next; at least one octet."""
@@ -97,7 +105,12 @@ class Octets:
 
     def read(self, size: int) -> bytes:
         """Exactly `size` octets."""
-        return b"".join(self.read_pieces(size))
+        octets = bytearray()
+        while len(octets) < size:  # in pieces: an absurd size takes no memory before its octets are there
+            piece = bytearray(min(size - len(octets), RECEIVE))
+            self.read_into(memoryview(piece))
+            octets += piece
+        return bytes(octets)
 
     def send(self, data: bytes) -> None:
         """Send all of it, in pieces, so that a stop is noticed; a stalled peer ends in ConnectionLost."""
@@ -107,7 +120,7 @@ class Octets:
             if self._wants_stop():
                 raise Stopped("Stopped while sending.")
             try:
-                self._sock.settimeout(POLL_SECONDS)
+                self._in_short_waits()
                 sent = self._sock.send(view[:RECEIVE])
             except TimeoutError:
                 waited += POLL_SECONDS

@@ -56,8 +56,10 @@ class Spool:
             self._file.write(data)
 
     def chunks(self) -> Iterator[bytes]:
-        """All octets from the beginning, in pieces."""
+        """All octets from the beginning, in pieces; small ones in one."""
         if self._file is None:
+            if len(self._parts) > 1:
+                self._parts = [b"".join(self._parts)]
             yield from self._parts
             return
         with _disk_told():

@@ -92,7 +92,7 @@ def test_a_disk_that_is_full_in_the_middle_costs_nothing(chest: Chest) -> None:
     chest.path.unlink()
     chest.world.mailbox = 2
     with pytest.raises(DiskFull):
-        archive(chest, pages=1000)
+        archive(chest, pages=250)
     with pytest.raises(ArchiveUnusable, match="No pass"):
         chest.source()
     archive(chest)

@@ -6,6 +6,7 @@ the server tells, also while messages are read between two pages, moves the wind
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
@@ -83,9 +84,15 @@ def _row(uid: int, items: dict[str, Any], validity: int) -> Row:
     return Row(
         key=MessageKey(validity, uid),
         size=min(max(0, number_of(size)), LARGEST) if isinstance(size, bytes) else 0,
-        flags=normalised(flags_of(items.get("FLAGS"))),
+        flags=_normal(tuple(flags_of(items.get("FLAGS")))),
         instant=instant_of(items.get("INTERNALDATE")),
     )
+
+
+@functools.lru_cache(1024)
+def _normal(flags: tuple[str, ...]) -> frozenset[str]:
+    """Few sets of flags stand at many messages; so they are made, and kept, once."""
+    return normalised(flags)
 
 
 def _ask_singly(session: ImapSession, page: list[Row], first: int, last: int, validity: int) -> list[Row]:

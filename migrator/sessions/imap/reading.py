@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
+from migrator.errors import PostwagenError
 from migrator.mail.messages import HEAD_OCTETS
 from migrator.ports import Absence, Letter, Unread, Want
 from migrator.sessions.imap import translate
 from migrator.sessions.imap.replies import Fetched, fetched, set_argument
 from migrator.sessions.imap.session import ImapSession
-from migrator.sessions.imap.wire import Answer
+from migrator.sessions.imap.wire import Answer, Part
 from migrator.sessions.spool import Spool
 
 GROUP_OCTETS = 8 * 1024 * 1024
@@ -21,13 +23,28 @@ Opener = Callable[[str], int]
 
 
 def read_letters(session: ImapSession, wants: Iterable[Want], opener: Opener) -> Iterator[Letter | Unread]:
-    """One answer per want. Groups are cut by folder, octets and number, so that a stop is never far."""
-    for group in _groups(wants):
-        validity = opener(group[0].folder)
-        if any(want.key.validity != validity for want in group):
-            yield from (Unread(want, Absence.LATER, "UIDVALIDITY has changed") for want in group)
-            continue
-        yield from _read_group(session, group)
+    """One answer per want. Groups are cut by folder, octets and number, so that a stop is never far.
+
+    While one group is read, the next one is asked for already: the server never waits for us.
+    """
+    reading: _Reading | None = None
+    try:
+        for group in _groups(wants):
+            if reading is not None and reading.folder != group[0].folder:
+                yield from reading.rest()
+                reading = None
+            if reading is None:
+                reading = _Reading(session, group[0].folder, opener(group[0].folder))
+            if any(want.key.validity != reading.validity for want in group):
+                yield from (Unread(want, Absence.LATER, "UIDVALIDITY has changed") for want in group)
+            else:
+                yield from reading.ask(group)
+        if reading is not None:
+            yield from reading.rest()
+    except GeneratorExit:
+        if reading is not None:
+            reading.forget()
+        raise
 
 
 def _groups(wants: Iterable[Want]) -> Iterator[list[Want]]:
@@ -44,38 +61,80 @@ def _groups(wants: Iterable[Want]) -> Iterator[list[Want]]:
         yield group
 
 
-def _read_group(session: ImapSession, group: list[Want]) -> Iterator[Letter | Unread]:
-    missing = {want.key.uid: want for want in group}
-    yield from _fetch(session, missing)
-    for want in list(missing.values()):  # left out of the answer (quirks.md, 4): once more, alone
-        alone = {want.key.uid: want}
-        yield from _fetch(session, alone)
-        if alone:
-            yield _absent(session, want)
+class _Reading:
+    """The messages of one open folder: the answers to one command are read while the next one is on its way."""
 
+    def __init__(self, session: ImapSession, folder: str, validity: int) -> None:
+        self._session = session
+        self.folder = folder
+        self.validity = validity
+        self._asked: deque[tuple[bytes, Generator[list[Part], None, Answer], dict[int, Want]]] = deque()
+        """For each command on its way: its tag, its responses, and what is still missing of it."""
+        self._left_out: list[Want] = []
 
-def _fetch(session: ImapSession, missing: dict[int, Want]) -> Iterator[Letter | Unread]:
-    """Deliver what the server sends of `missing`, and take it out of there."""
-    run = session.wire.finish(session.wire.start(b"UID FETCH %s (UID BODY.PEEK[])" % set_argument(sorted(missing))))
-    while True:
+    def ask(self, group: Sequence[Want]) -> Iterator[Letter | Unread]:
+        """Ask for these, and deliver what was asked for before."""
+        self._begin({want.key.uid: want for want in group})
+        while len(self._asked) > 1:
+            yield from self._deliver_group()
+
+    def rest(self) -> Iterator[Letter | Unread]:
+        """Everything that is still due. What an answer left out (quirks.md, 4) is asked for once more, alone."""
+        while self._asked:
+            yield from self._deliver_group()
+        for want in self._left_out:
+            alone = {want.key.uid: want}
+            self._begin(alone)
+            yield from self._deliver()
+            if alone:
+                yield _absent(self._session, want)
+
+    def forget(self) -> None:
+        """Read what is on its way and throw it away: it must not be taken for the answer to something else."""
+        wire = self._session.wire
         try:
-            parts = next(run)
-        except StopIteration as end:
-            answer: Answer = end.value
-            break
-        got = fetched(parts)
-        want = missing.get(got.uid or 0) if got else None
-        if got is None or want is None or "BODY[]" not in got.items:
-            if got is not None:
-                got.close()
-            continue
-        letter = _letter(got, want)
-        if letter is not None:
-            del missing[want.key.uid]
-            yield letter
-    busy = translate.busy(answer.text) if answer.status != "OK" else None
-    if busy:
-        raise busy
+            for tag, run, _ in self._asked:
+                while tag in wire.waiting and not wire.dropped:  # else another command has read it already
+                    for part in next(run, ()):
+                        if isinstance(part, Spool):
+                            part.close()
+        except PostwagenError:
+            wire.drop()
+
+    def _begin(self, missing: dict[int, Want]) -> None:
+        command = b"UID FETCH %s (UID BODY.PEEK[])" % set_argument(sorted(missing))
+        wire = self._session.wire
+        tag = wire.start(command)
+        self._asked.append((tag, wire.finish(tag), missing))
+
+    def _deliver_group(self) -> Iterator[Letter | Unread]:
+        missing = self._asked[0][2]
+        yield from self._deliver()
+        self._left_out.extend(missing.values())
+
+    def _deliver(self) -> Iterator[Letter | Unread]:
+        """What the server sends of the oldest command; it is taken out of `missing`."""
+        _, run, missing = self._asked[0]
+        while True:
+            try:
+                parts = next(run)
+            except StopIteration as end:
+                answer: Answer = end.value
+                break
+            got = fetched(parts)
+            want = missing.get(got.uid or 0) if got else None
+            if got is None or want is None or "BODY[]" not in got.items:
+                if got is not None:
+                    got.close()
+                continue
+            letter = _letter(got, want)
+            if letter is not None:
+                del missing[want.key.uid]
+                yield letter
+        self._asked.popleft()
+        busy = translate.busy(answer.text) if answer.status != "OK" else None
+        if busy:
+            raise busy
 
 
 def _letter(got: Fetched, want: Want) -> Letter | Unread | None:

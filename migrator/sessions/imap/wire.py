@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from migrator.errors import ConnectionLost
 from migrator.mail.messages import HEAD_OCTETS, readable
 from migrator.sessions.octets import Octets
-from migrator.sessions.spool import Spool
+from migrator.sessions.spool import IN_MEMORY, Spool
 
 LITERAL_LIMIT = 2**32 - 1
 """IMAP's numbers have 32 bits (RFC 9051, 9); whoever announces more is out of step, or wants to fill our disk."""
@@ -51,6 +51,10 @@ class Wire(Octets):
     def __init__(self, sock: socket.socket, *, timeout: float, wants_stop: Callable[[], bool]) -> None:
         super().__init__(sock, timeout=timeout, wants_stop=wants_stop)
         self._tag = 0
+        self._piece = memoryview(bytearray(IN_MEMORY))
+        """Where a literal arrives; the same place each time."""
+        self.waiting: set[bytes] = set()
+        """Tags of commands whose answer has not come yet."""
         self.expunged: list[int] = []
         """Sequence numbers that the server said are gone, in order; whoever counts messages takes them out."""
 
@@ -60,6 +64,7 @@ class Wire(Octets):
         """Send `tag command` without CRLF; returns the tag. `command` comes from `encode` only."""
         self._tag += 1
         tag = b"W%d" % self._tag
+        self.waiting.add(tag)
         self.send(tag + b" " + command)
         return tag
 
@@ -81,20 +86,26 @@ class Wire(Octets):
             size = int(found.group(1))
             if size > LITERAL_LIMIT:
                 raise ConnectionLost(f"The server announced {size} octets at once, more than IMAP allows.")
-            spool = Spool(size, HEAD_OCTETS)
-            try:
-                for piece in self.read_pieces(size):
-                    spool.write(piece, HEAD_OCTETS)
-            except BaseException:
-                spool.close()
-                self.drop()  # the rest of a mail would be read as answers
-                raise
-            parts.append(spool)
+            parts.append(self._literal(size))
             line = self.readline()
             parts.append(line)
             if line[:1] not in (b" ", b")", b"\r", b"\n", b"\0"):
                 raise ConnectionLost("The server sent more of a message than it had announced.")
         return parts
+
+    def _literal(self, size: int) -> Spool:
+        """So many octets. In pieces, so that an absurd size takes no memory before its octets are there."""
+        spool = Spool(size, HEAD_OCTETS)
+        try:
+            while spool.size < size:
+                piece = self._piece[: min(size - spool.size, IN_MEMORY)]
+                self.read_into(piece)
+                spool.write(bytes(piece), HEAD_OCTETS)
+        except BaseException:
+            spool.close()
+            self.drop()  # the rest of a mail would be read as answers
+            raise
+        return spool
 
     def finish(self, tag: bytes) -> Generator[list[Part], None, Answer]:
         """Untagged responses until the tagged one; the generator's return value is the Answer.
@@ -104,6 +115,8 @@ class Wire(Octets):
         while True:
             parts = self.response()
             first = parts[0]
+            if isinstance(first, bytes) and first[:1] != b"*":
+                self.waiting.discard(first.partition(b" ")[0])  # of a command that nobody waits for any more, too
             if isinstance(first, bytes) and first.startswith(tag + b" "):
                 return answer_of(first[len(tag) + 1 :])
             if isinstance(first, bytes) and first[:6].upper().startswith(b"* BYE"):
@@ -131,6 +144,7 @@ class Wire(Octets):
             if first.startswith(b"+"):
                 return None
             if first.startswith(tag + b" "):
+                self.waiting.discard(tag)
                 return answer_of(first[len(tag) + 1 :])
             if first[:6].upper().startswith(b"* BYE"):
                 raise ConnectionLost("The server ended the connection.", detail=readable(first[6:]))

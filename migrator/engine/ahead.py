@@ -1,0 +1,135 @@
+"""Reading ahead: the source is read, and its messages' prints are taken, while the target is being filled.
+
+A wrapper of the port (`RetryingSource` stands below it). One thread for each run of reading; what it holds ready is
+bounded in octets, and it ends with the run, however that ends.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from migrator.mail.folders import FolderInfo
+from migrator.mail.messages import take_prints
+from migrator.ports import Letter, Opened, Page, Source, Traits, Unread, Want
+
+AHEAD_OCTETS = 2 * 1024 * 1024
+"""So much is held ready at most, and one message more; large messages lie on the disk anyhow (`sessions.spool`)."""
+
+Answer = Letter | Unread
+
+
+class ReadingAhead:
+    """A Source whose `read` runs ahead. Until a run of reading has ended, nothing else may be asked of it."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    @property
+    def traits(self) -> Traits:
+        """Of the source."""
+        return self._source.traits
+
+    def folders(self) -> Sequence[FolderInfo]:
+        """All folders."""
+        return self._source.folders()
+
+    def survey(self, folder: str) -> Iterator[Opened | Page]:
+        """The folder's rows."""
+        return self._source.survey(folder)
+
+    def read(self, wants: Iterable[Want]) -> Iterator[Answer]:
+        """The source's answers in its order, each letter with its prints. An error comes when its turn has come."""
+        asked = list(wants)
+        if not asked:
+            return
+        store = _Store()
+        thread = threading.Thread(target=_fill, args=(self._source, asked, store), name="reading-ahead", daemon=True)
+        thread.start()
+        try:
+            yield from store.taken()
+        finally:
+            store.close()
+            thread.join()
+
+    def close(self) -> None:
+        """Log out."""
+        self._source.close()
+
+
+class _Store:
+    """What was read and not yet taken: one thread puts, one takes."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._ready: deque[Answer] = deque()
+        self._octets = 0
+        self._error: BaseException | None = None
+        self._ended = self._closed = False
+
+    def put(self, answer: Answer) -> bool:
+        """Wait for room, and put it there. False: nobody wants any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._octets < AHEAD_OCTETS)
+            if not self._closed:
+                self._ready.append(answer)
+                self._octets += answer.want.size
+                self._changed.notify_all()
+                return True
+        _forget(answer)
+        return False
+
+    def end(self, error: BaseException | None) -> None:
+        """Nothing more comes, because of this error or because that was all."""
+        with self._changed:
+            self._ended, self._error = True, error
+            self._changed.notify_all()
+
+    def taken(self) -> Iterator[Answer]:
+        """One after the other; raises the reader's error behind the last one."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._ready or self._ended)
+                if not self._ready:
+                    if self._error is not None:
+                        raise self._error
+                    return
+                answer = self._ready.popleft()
+                self._octets -= answer.want.size
+                self._changed.notify_all()
+            yield answer
+
+    def close(self) -> None:
+        """Nobody wants any more: the reader stops at its next message."""
+        with self._changed:
+            self._closed = True
+            while self._ready:
+                _forget(self._ready.popleft())
+            self._changed.notify_all()
+
+
+def _fill(source: Source, wants: Sequence[Want], store: _Store) -> None:
+    """The thread. Closes the source's run of reading itself, so that the connection is left in order."""
+    error: BaseException | None = None
+    answers = iter(source.read(wants))
+    try:
+        for answer in answers:
+            if isinstance(answer, Letter):
+                answer = replace(answer, prints=take_prints(answer.head, answer.chunks()))  # noqa: PLW2901 - the same
+            if not store.put(answer):
+                break
+    except BaseException as caught:  # noqa: BLE001 - raised again where the answers are taken
+        error = caught
+    try:
+        close = getattr(answers, "close", None)
+        if close is not None:
+            close()
+    finally:
+        store.end(error)
+
+
+def _forget(answer: Answer) -> None:
+    if isinstance(answer, Letter):
+        answer.close()
