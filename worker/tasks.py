@@ -14,6 +14,7 @@ import structlog
 
 from migrator.db.store import Database
 from migrator.db.vault import Vault
+from migrator.errors import ArchiveUnusable
 from migrator.jobs import lease, operations, queries
 from migrator.jobs.keeping import operations as keeping
 from migrator.settings import Settings, load
@@ -90,8 +91,11 @@ def keep() -> int:
     """
     here = place()
     left = keeping.tick(here.db, here.settings, datetime.now(UTC))
+    room = {node: ENOUGH - waiting(node) for node in {node for _, node in left}}  # a node may be away for days
     for archive_id, node in left:
-        send(archive_id, node, task=CLEAR)
+        if room[node] > 0:
+            room[node] -= 1
+            send(archive_id, node, task=CLEAR)
     return len(left)
 
 
@@ -103,8 +107,11 @@ def clear(archive_id: int) -> None:
     here = place()
     remove = functools.partial(archives.remove_file, here.settings.archive_dir)
     sign = functools.partial(archives.signed, here.vault)
-    if keeping.clear(here.db, archive_id, here.settings.node, remove, sign, datetime.now(UTC)):
-        log.info("archive_removed", archive=archive_id)
+    try:
+        if keeping.clear(here.db, archive_id, here.settings.node, remove, sign, datetime.now(UTC)):
+            log.info("archive_removed", archive=archive_id)
+    except ArchiveUnusable as error:  # it is asked again
+        log.warning("archive_not_removed", archive=archive_id, detail=error.message)
 
 
 @app.task(name=TIDY)

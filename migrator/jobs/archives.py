@@ -104,9 +104,18 @@ def facts(end: Endpoint) -> tuple[int, list[PassFacts]]:
 
 
 def remove_file(directory: Path, name: str) -> None:
-    """Remove an archive's file and what lies beside it; nothing where it is gone already."""
-    for file in (name, f"{name}-wal", f"{name}-shm", f"{name}.lock"):
-        (directory / file).unlink(missing_ok=True)
+    """Remove an archive's file and what lies beside it; nothing where it is gone already.
+
+    Raises ArchiveUnusable where that cannot be done: also where the directory is not there, as when its disk is not
+    mounted, for then the file lies somewhere else.
+    """
+    if not directory.is_dir():
+        raise ArchiveUnusable(f"The directory {directory} of archives is not there.", hint="Is its disk mounted?")
+    try:
+        for file in (name, f"{name}-wal", f"{name}-shm", f"{name}.lock"):
+            (directory / file).unlink(missing_ok=True)
+    except OSError as error:
+        raise ArchiveUnusable(f"The archive {directory / name} cannot be removed: {error.strerror}.") from None
 
 
 def manifest(end: Endpoint, vault: Vault, at: datetime | None) -> Iterator[bytes]:

@@ -17,6 +17,7 @@ from migrator.db.vault import Vault
 from migrator.errors import UsageError
 from migrator.jobs import lease, making
 from migrator.jobs.keeping import rows as archives
+from migrator.jobs.keeping.operations import withdraw_removals
 from migrator.jobs.making import credential_context
 from migrator.jobs.orders import (
     Invalid,
@@ -85,6 +86,7 @@ def create(db: Database, vault: Vault, new: NewJob, *, settings: Settings, now: 
         archive = making.archive_of(session, vault, settings, new, moment)
         ends = [making.end(session, vault, end, archive) for end in (new.source, new.target) if end is not None]
         if archive is not None and new.keeping != Keeping():
+            withdraw_removals(session, archive, new.created_by, moment)
             archives.keep(session, archive, new.keeping, ends[0], new.created_by, settings, moment)
         return making.add_job(
             session,

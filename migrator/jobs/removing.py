@@ -38,10 +38,10 @@ def remove(
 
     `archive_file` is open for writing (reading, with `dry_run`), so that no pass runs meanwhile. `wish`: who asked for
     it, and when; kept in the archive. Always `listed = removed + would_remove + unknown + all of kept`. What is unknown
-    counts as not deleted and is looked at again by the next run. Raises UsageError, ConnectError and its kin, Stopped:
-    then nothing was deleted.
+    counts as not deleted and is looked at again by the next run. `noted` are all that any run was about to delete.
+    Raises UsageError, ConnectError and its kin, Stopped: then nothing was deleted.
     """
-    from migrator.archive.held import Holdings
+    from migrator.archive.held import Holdings, removed_by_us
 
     _refuse(source_end, archive_file, policy, wish)
     rows, warnings = _look(source_end, stop, may_reach)
@@ -59,6 +59,7 @@ def remove(
         "would_remove": len(decision.remove) if dry_run else 0,
         "kept": {reason: count for reason, count in reasons.items() if count},
         "unknown": len(done.unknown),
+        "noted": len(removed_by_us(archive_file)),
         "warnings": list(warnings),
         "wish": wish,
     }

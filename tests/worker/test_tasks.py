@@ -62,6 +62,19 @@ def test_a_sweep_adds_nothing_to_a_queue_that_is_long_enough(
     assert row(database, lost).dispatched_at is not None
 
 
+def test_while_a_storage_node_is_away_its_queue_does_not_grow_without_end(
+    make: Make, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queues: dict[str, list[int]] = {"away": [1] * (tasks.ENOUGH - 2), "here": []}
+    left = [(number, "away") for number in range(500)] + [(500, "here")]
+    monkeypatch.setattr(tasks.keeping, "tick", lambda *_: left)
+    monkeypatch.setattr(tasks, "waiting", lambda node: len(queues[node]))
+    monkeypatch.setattr(tasks, "send", lambda number, node, *, task: queues[node].append(number) or True)
+    for _ in range(3):
+        assert tasks.keep() == 501
+    assert (len(queues["away"]), queues["here"]) == (tasks.ENOUGH, [500] * 3)
+
+
 def test_tidy_wipes_what_has_been_at_rest_for_too_long(
     make: Make, database: Database, settings: Settings, vault: Vault, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,6 +36,7 @@ __all__ = [
     "record_passes",
     "reopen",
     "tick",
+    "withdraw_removals",
 ]
 
 _BY_ITSELF: Final = "schedule"
@@ -54,10 +55,10 @@ class ArchiveBusy(UsageError):
 
 
 def record_passes(db: Database, lease: Lease, file_octets: int, passes: list[PassFacts]) -> None:
-    """Keep the points in time that the file has and the database does not know yet. Raises Fenced."""
+    """Keep the points in time that the file has, and no others: an older file may have been put back. Raises Fenced."""
     with db.writing() as session:
         archive = _held(session, lease)
-        known = set(session.scalars(select(ArchivePass.number).where(ArchivePass.archive_id == archive.id)))
+        known = _known(session, archive, passes)
         archive.octets = file_octets
         for one in passes:
             if one.number not in known:
@@ -69,6 +70,18 @@ def record_passes(db: Database, lease: Lease, file_octets: int, passes: list[Pas
                 )  # fmt: skip
         if archive.leave_days is not None and archive.source_id is not None:
             archive.next_removal_at = passes[-1].ended if passes else None
+
+
+def _known(session: Session, archive: Archive, passes: list[PassFacts]) -> set[int]:
+    """The numbers of those that the database has as the file has them; others are forgotten."""
+    there, known = {(one.number, one.ended) for one in passes}, set[int]()
+    for row in session.scalars(select(ArchivePass).where(ArchivePass.archive_id == archive.id)):
+        if (row.number, row.ended_at) in there:
+            known.add(row.number)
+        else:
+            session.delete(row)
+    session.flush()
+    return known
 
 
 def record_check(db: Database, lease: Lease, found: Mapping[str, Any], now: datetime) -> None:
@@ -112,11 +125,10 @@ def keep(
     with db.writing() as session:
         archive = rows.living(session, archive_id)
         check_keeping(wanted, by_pop3=archive.account.startswith("pop3:"))
+        withdraw_removals(session, archive, actor, moment)
         if wanted == Keeping():
             rows.stop_keeping(session, archive)
             return
-        if archive.closed_at is not None:
-            raise Invalid([("every_hours", "closed", "The transfer of this archive is closed.")])
         last = rows.last_pass(session, archive)
         assert last is not None  # an archive is made with its first pass
         source = session.get_one(Endpoint, archive.source_id or last.source_id)
@@ -152,6 +164,7 @@ def close(
             message = f"It is kept until {earliest:%Y-%m-%d} at least."
             raise Invalid([("until", "too_early", message)])
         archive.expires_at = until or earliest
+        withdraw_removals(session, archive, _BY_ITSELF, moment)
         rows.stop_keeping(session, archive)
         return archive.expires_at
 
@@ -186,6 +199,21 @@ def _destroy(session: Session, archive: Archive, actor: str, reason: str, now: d
     archive.destroyed_at, archive.destroyed_by, archive.destroyed_reason = now, actor, reason
 
 
+def withdraw_removals(session: Session, archive: Archive, actor: str, now: datetime) -> None:
+    """Removals that were ordered by themselves do not outlive the wish that they were ordered for.
+
+    One that runs is asked to stop. What a person ordered once is left alone.
+    """
+    for job in rows.unfinished(session, archive.id):
+        if job.kind != JobKind.REMOVE or job.created_by != _BY_ITSELF:
+            continue
+        if leases.is_alive(job, now):
+            job.wish = "cancel"
+            continue
+        ended = {**leases.LEFT, "fence": job.fence + 1, "finished_at": now}
+        leases.move(session, job, JobEvent.CANCEL, now, fence=job.fence, actor=actor, values=ended)
+
+
 # ---- what comes by itself ------------------------------------------------------------------------------------------
 
 
@@ -196,8 +224,8 @@ def tick(db: Database, settings: Settings, now: datetime) -> list[tuple[int, str
     twice: what was done is not done again.
     """
     due = or_(Archive.next_pass_at <= now, Archive.next_removal_at <= now, Archive.expires_at <= now)
-    with db.reading() as session:
-        wanted = session.scalars(select(Archive.id).where(Archive.destroyed_at.is_(None), due).limit(500)).all()
+    with db.reading() as session:  # all of them: some stay due as long as something stands in their way
+        wanted = session.scalars(select(Archive.id).where(Archive.destroyed_at.is_(None), due)).all()
     for archive_id in wanted:
         with db.writing() as session:
             archive = rows.locked(session, archive_id)
@@ -207,7 +235,7 @@ def tick(db: Database, settings: Settings, now: datetime) -> list[tuple[int, str
         left = select(Archive.id, Archive.node).where(
             Archive.destroyed_at.is_not(None), Archive.file_removed_at.is_(None)
         )
-        return [(archive_id, node) for archive_id, node in session.execute(left.limit(500))]
+        return [(archive_id, node) for archive_id, node in session.execute(left.order_by(Archive.id))]
 
 
 def _advance(session: Session, archive: Archive, settings: Settings, now: datetime) -> None:
@@ -257,18 +285,28 @@ def clear(
 ) -> bool:
     """On the storage node `node`: remove a destroyed archive's file, and leave the proof. False: nothing to do here.
 
-    `remove` is given the file's name, and does nothing where it is gone already; `sign` adds key and signature.
+    `remove` is given the file's name, and does nothing where it is gone already; what it raises is raised, and the
+    archive waits for the next time. `sign` adds key and signature.
     """
     with db.reading() as session:
         archive = session.get(Archive, archive_id)
     if archive is None or archive.destroyed_at is None or archive.node != node or archive.file_removed_at is not None:
         return False
-    remove(archive.file)
+    if archive.octets or _was_begun(db, archive_id):
+        remove(archive.file)
     with db.writing() as session:
         archive = rows.locked(session, archive_id)
         archive.file_removed_at = now
         archive.proof = sign(_proof(session, archive))
     return True
+
+
+def _was_begun(db: Database, archive_id: int) -> bool:
+    """Whether any worker ever took a job of this archive: before that it has no file."""
+    with db.reading() as session:
+        ends = select(Endpoint.id).where(Endpoint.archive_id == archive_id)
+        begun = select(Job.id).where(Job.started_at.is_not(None), Job.source_id.in_(ends) | Job.target_id.in_(ends))
+        return session.scalar(begun.limit(1)) is not None
 
 
 def _proof(session: Session, archive: Archive) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Select, func, select, update
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 from migrator.db.models import Archive, ArchivePass, Endpoint, Job, Worker
 from migrator.db.vault import Vault
 from migrator.errors import UsageError
-from migrator.jobs.orders import Keeping
+from migrator.jobs.orders import Invalid, Keeping
 from migrator.jobs.states import ENDED, JobKind, JobState
 from migrator.planning.passes import Rhythm, next_pass
 from migrator.settings import Settings
@@ -99,7 +100,12 @@ def route(archive: Archive) -> str:
 def keep(
     session: Session, archive: Archive, wanted: Keeping, source_id: int, by: str, settings: Settings, now: datetime
 ) -> None:
-    """Let passes, or removals at the old server, come by themselves; the password of this old end stays for them."""
+    """Let passes, or removals at the old server, come by themselves; the password of this old end stays for them.
+
+    Raises Invalid where the archive's transfer is closed.
+    """
+    if archive.closed_at is not None:
+        raise Invalid([("every_hours", "closed", "The transfer of this archive is closed.")])
     _release(session, archive, unless=source_id)
     archive.source_id = source_id
     archive.every_hours = wanted.every_hours
@@ -167,14 +173,31 @@ def is_only_copy(session: Session, archive: Archive) -> bool:
     Such an archive never expires by itself: it may hold the only copy.
     """
     ends = select(Endpoint.id).where(Endpoint.archive_id == archive.id)
-    removals = select(Job.result).where(Job.kind == JobKind.REMOVE, Job.target_id.in_(ends))
-    if not any(result and (result.get("removed") or result.get("unknown")) for result in session.scalars(removals)):
+    removals = select(Job.result, Job.started_at).where(Job.kind == JobKind.REMOVE, Job.target_id.in_(ends))
+    if not _may_have_deleted([(result, began) for result, began in session.execute(removals.order_by(Job.id))]):
         return False
     last = select(func.max(ArchivePass.ended_at)).where(ArchivePass.archive_id == archive.id).scalar_subquery()
     played = select(Job.options).where(
         Job.kind == JobKind.PLAY_IN, Job.source_id.in_(ends), Job.state == JobState.SUCCEEDED, Job.finished_at >= last
     )
     return all(_PARTLY & options.keys() for options in session.scalars(played))
+
+
+def _may_have_deleted(removals: Sequence[tuple[dict[str, Any] | None, datetime | None]]) -> bool:
+    """Of an archive's removals, the oldest first: result, and when a worker first took it.
+
+    One that was begun and left no result may have deleted anything, unless a later one found nothing noted in the
+    archive, where all that was ever asked for stands (`archive.held`).
+    """
+    unknown = False
+    for result, began in removals:
+        if result is None:
+            unknown = unknown or began is not None
+        elif result.get("noted") or result.get("removed") or result.get("unknown"):
+            return True
+        elif "noted" in result:
+            unknown = False
+    return unknown
 
 
 _PARTLY: Final = frozenset({"at", "messages", "include", "exclude", "max_octets", "dry_run"})

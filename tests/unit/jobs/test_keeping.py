@@ -6,6 +6,7 @@ import base64
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,12 @@ from sqlalchemy import select, text, update
 from migrator.db.models import Archive, Endpoint, Job
 from migrator.db.store import Database
 from migrator.db.vault import Vault
-from migrator.errors import Fenced
+from migrator.errors import ArchiveUnusable, Fenced
 from migrator.jobs import archives as files
 from migrator.jobs import assignment, lease, operations, queries
 from migrator.jobs.keeping import operations as keeping
 from migrator.jobs.keeping import queries as kept
+from migrator.jobs.keeping import rows
 from migrator.jobs.keeping.views import ArchiveState, PassFacts
 from migrator.jobs.lease import Lease
 from migrator.jobs.operations import CredentialsWiped, Invalid
@@ -289,6 +291,72 @@ def test_a_removal_waits_while_a_pass_is_due(db: Database, make: Make, settings:
     assert (len(waiting(db, JobKind.ARCHIVE)), waiting(db, JobKind.REMOVE)) == (1, [])
 
 
+def removal_waits(db: Database, make: Make, settings: Settings) -> int:
+    """A removal that was ordered by itself, for the wish that was recorded."""
+    done(db, make(by_pop3(keeping=WISH)))
+    keeping.tick(db, settings, NOW)
+    (removal,) = waiting(db, JobKind.REMOVE)
+    return removal
+
+
+@pytest.mark.parametrize("how", ["withdrawn", "another wish", "another order", "closed"])
+def test_a_wish_that_was_withdrawn_deletes_nothing_any_more(
+    db: Database, make: Make, vault: Vault, settings: Settings, how: str
+) -> None:
+    removal = removal_waits(db, make, settings)
+    other = replace(WISH, leave_days=30)
+    if how == "withdrawn":
+        keeping.keep(db, vault, 1, Keeping(), settings=settings, actor="berta", now=NOW)
+    elif how == "another wish":
+        keeping.keep(db, vault, 1, other, settings=settings, actor="berta", now=NOW)
+    elif how == "another order":
+        make(by_pop3(keeping=other))
+    else:
+        keeping.close(db, 1, settings=settings, now=NOW)
+    assert row(db, removal).state == JobState.CANCELLED
+    keeping.tick(db, settings, NOW)
+    left = [row(db, one).options["after_days"] for one in waiting(db, JobKind.REMOVE)]
+    assert left == ([30] if how == "another wish" else [])
+
+
+def test_a_removal_that_runs_is_asked_to_stop_when_the_wish_is_withdrawn(
+    db: Database, make: Make, vault: Vault, settings: Settings
+) -> None:
+    removal = removal_waits(db, make, settings)
+    held = taken(db, removal)
+    keeping.keep(db, vault, 1, Keeping(), settings=settings, actor="berta", now=NOW)
+    assert lease.renew(db, held, 20, NOW) == "cancel"
+
+
+def test_what_a_person_ordered_once_is_not_taken_back_with_the_rhythm(
+    db: Database, make: Make, vault: Vault, settings: Settings
+) -> None:
+    done(db, make(by_pop3(keeping=WISH)))
+    wanted = {"after_days": 0, "wish": "Anna, by letter"}
+    ordered = make(by_pop3(kind=JobKind.REMOVE, target=ArchiveEnd(1), options=wanted))
+    keeping.keep(db, vault, 1, Keeping(), settings=settings, actor="berta", now=NOW)
+    assert row(db, ordered).state == JobState.QUEUED
+
+
+def test_archives_that_stand_still_never_stand_in_the_way_of_others(
+    db: Database, make: Make, settings: Settings
+) -> None:
+    first = make(by_pop3())
+    with db.writing() as session:
+        for number in range(2, 503):  # a removal is due, and has to wait for a pass that is blocked
+            still = {"address": "b", "node": "main", "file": f"{number}.pwa", "created_at": NOW, "next_removal_at": NOW}
+            archive = Archive(account=f"pop3://b{number}", **still)
+            session.add(archive)
+            session.flush()
+            end = rows.end_of(session, archive)
+            blocked = {"kind": JobKind.ARCHIVE, "state": JobState.BLOCKED, "created_at": NOW}
+            session.add(Job(mailbox_id=row(db, first).mailbox_id, source_id=end.id, target_id=end.id, **blocked))
+    done(db, make(archiving(source=endpoint("old", "zoe@example.org", protocol="pop3", port=995))))
+    keeping.close(db, 503, settings=settings, now=NOW)
+    keeping.tick(db, settings, NOW + 91 * DAY)
+    assert the(db, 503).destroyed_at is not None
+
+
 # ---- what was found ------------------------------------------------------------------------------------------------
 
 
@@ -363,6 +431,52 @@ def test_what_may_be_the_only_copy_does_not_expire_until_all_of_it_was_played_in
     assert not kept.archive(db, 1).is_only_copy  # type: ignore[union-attr]
     keeping.tick(db, settings, late)
     assert the(db).destroyed_at == late
+
+
+def test_a_removal_that_was_repeated_or_cut_off_leaves_its_mark_on_the_archive(
+    db: Database, make: Make, settings: Settings
+) -> None:
+    removal = removal_waits(db, make, settings)
+    held = taken(db, removal)
+    assert kept.archive(db, 1).is_only_copy, "nobody knows yet what it has deleted"  # type: ignore[union-attr]
+    lease.fire(db, held, JobEvent.FALL_SHORT, NOW, result={"removed": 3, "unknown": 1, "noted": 4})
+    operations.retry(db, removal, actor="staff", now=NOW)
+    lease.fire(db, taken(db, removal), JobEvent.SUCCEED, NOW, result={"removed": 0, "unknown": 0, "noted": 4})
+    assert kept.archive(db, 1).is_only_copy  # type: ignore[union-attr]
+
+
+def test_a_removal_that_could_not_log_in_counts_until_a_later_one_says_that_nothing_was_deleted(
+    db: Database, make: Make, settings: Settings
+) -> None:
+    removal = removal_waits(db, make, settings)
+    lease.fire(db, taken(db, removal), JobEvent.BLOCK, NOW, error={"code": "login_refused"})
+    operations.cancel(db, removal, actor="staff", now=NOW)
+    assert kept.archive(db, 1).is_only_copy  # type: ignore[union-attr]
+    keeping.tick(db, settings, NOW + DAY)
+    (later,) = waiting(db, JobKind.REMOVE)
+    lease.fire(db, taken(db, later, NOW + DAY), JobEvent.SUCCEED, NOW, result={"removed": 0, "unknown": 0, "noted": 0})
+    assert not kept.archive(db, 1).is_only_copy  # type: ignore[union-attr]
+
+
+def test_a_closed_archive_gets_no_passes_by_themselves_by_way_of_an_order(
+    db: Database, make: Make, settings: Settings
+) -> None:
+    done(db, make(archiving()))
+    keeping.close(db, 1, settings=settings, now=NOW)
+    with pytest.raises(Invalid):
+        make(archiving(keeping=NIGHTLY))
+    keeping.reopen(db, 1)
+    make(archiving(keeping=NIGHTLY))
+    assert the(db).next_pass_at is not None
+
+
+def test_points_in_time_that_the_file_has_no_more_are_not_shown(db: Database, make: Make) -> None:
+    """An older copy of the file was put back."""
+    done(db, make(archiving()), passes=3)
+    done(db, make(archiving()), NOW + DAY, passes=2)
+    found = kept.archive(db, 1)
+    assert found is not None
+    assert [(point.number, point.ended_at) for point in found.points] == [(2, NOW + DAY), (1, NOW + DAY)]
 
 
 def test_a_transfer_that_goes_on_after_all_takes_its_archive_out_of_danger(
@@ -459,6 +573,24 @@ def test_the_file_is_removed_by_its_node_only_and_leaves_a_signed_dated_proof(
 
 
 # ---- the customer --------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_called_removed_while_the_disk_of_the_archives_is_not_there(
+    db: Database, make: Make, vault: Vault, tmp_path: Path
+) -> None:
+    done(db, make(archiving()))
+    make(archiving("bert@example.org"))
+    for number in (1, 2):
+        keeping.destroy(db, number, actor="berta", reason="asked for", now=NOW)
+
+    def clear(number: int) -> bool:
+        remove = partial(files.remove_file, tmp_path / "not mounted")
+        return keeping.clear(db, number, "main", remove, partial(files.signed, vault), NOW)
+
+    with pytest.raises(ArchiveUnusable, match="is not there"):
+        clear(1)
+    assert (the(db).file_removed_at, the(db).proof) == (None, None)
+    assert clear(2), "it never had a file"
 
 
 def test_a_customer_fetches_by_a_link_that_is_open_and_only_where_staff_allow_it(db: Database, make: Make) -> None:

@@ -101,7 +101,7 @@ def test_at_once_means_all_that_was_collected_and_nothing_else(chest: Chest, dro
     done = chest.remove()
     assert done == {
         "listed": 4, "removed": 3, "would_remove": 0, "kept": {"not_archived": 1}, "unknown": 0, "warnings": [],
-        "wish": WISH,
+        "noted": 3, "wish": WISH,
     }  # fmt: skip
     assert drop.uidls == [b"u4-x"]
     assert drop.connections[0].commands[-2:] == [b"RSET", b"QUIT"], "looking leaves no trace"
