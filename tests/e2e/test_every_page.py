@@ -19,7 +19,9 @@ from tests.web.gallery import PASSWORD, STAFF
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 WIDTHS = (320, 360, 768, 1440)
-NOT_FOUND = ("link gone", "set-up gone", "not found")
+NOT_FOUND = ("link gone", "set-up gone", "not found", "archive not there")
+UNFOLD = "for (const one of document.querySelectorAll('main details')) one.open = true"
+"""What is folded is read too."""
 SCHEMES = ("light", "dark")
 MEASURE = Path(__file__).with_name("measure.js").read_text(encoding="utf-8")
 
@@ -48,6 +50,11 @@ def addresses(exhibition: Exhibition) -> dict[str, str]:
     pages |= {"failures": f"/jobs/{shown.jobs['running']}/failures", "not found": "/nothing"}
     pages |= {"no failures": f"/jobs/{shown.jobs['queued']}/failures", "set-up gone": "/setup/never-was-one"}
     pages |= {f"job {name}": f"/jobs/{number}" for name, number in shown.jobs.items()}
+    kept = f"/archives/{shown.archives['kept']}"
+    pages |= {"archives": "/archives", "no archive found": "/archives?q=nobody", "form archive": "/jobs/new?do=archive"}
+    pages |= {"play in": f"{kept}/play-in", "play in folder": f"{kept}/play-in?folder=Angebote"}
+    pages |= {"destroy": f"{kept}/destroy", "all points": f"{kept}?points=all", "archive not there": "/archives/999"}
+    pages |= {f"archive {name}": f"/archives/{number}" for name, number in shown.archives.items()}
     return pages | {f"customer {name}": f"/status/{token}" for name, token in shown.status.items()}
 
 
@@ -65,6 +72,8 @@ def test_no_page_overflows_or_is_hard_to_read_at_any_width_in_light_or_dark(
         assert page.locator("html").get_attribute("lang") == locale[:2]
         assert page.locator("h1, h2").first.is_visible(), name
         page.evaluate(MEASURE)
+        if name.startswith(("archive", "form", "play in")):
+            page.evaluate(UNFOLD)
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 900})
             faults += [f"{name} at {width}: {fault}" for fault in page.evaluate("measure.overflow()")]
@@ -83,8 +92,9 @@ def test_whoever_uses_the_keyboard_always_sees_where_they_are(
     exhibition: Exhibition, open_context: OpenContext, width: int
 ) -> None:
     page = log_in(open_context(exhibition.url, viewport={"width": width, "height": 700}, reduced_motion="reduce"))
-    blocked = exhibition.shown.jobs["blocked"]
-    for path in ("/jobs", "/jobs/new", f"/jobs/{blocked}", f"/setup/{exhibition.shown.setup}"):
+    blocked, kept = exhibition.shown.jobs["blocked"], f"/archives/{exhibition.shown.archives['kept']}"
+    paths = ("/jobs", "/jobs/new", f"/jobs/{blocked}", f"/setup/{exhibition.shown.setup}")
+    for path in (*paths, "/archives", kept, f"{kept}/play-in", f"{kept}/destroy", "/jobs/new?do=archive"):
         page.goto(path)
         page.evaluate(MEASURE)
         seen: list[str] = []
@@ -117,6 +127,74 @@ def test_without_javascript_pages_show_their_numbers_and_forms_are_sent(
     page.goto(f"/status/{exhibition.shown.status['running']}")
     expect(page.locator("#status")).to_contain_text(" of 43,118 messages")
     submit_a_job(page)
+    archive_and_play_in(page, exhibition.shown.archives["pop3"])
+
+
+def archive_and_play_in(page: Page, archive: int) -> None:
+    """Order a pass, answer the question about POP3, change the schedule, play in, close: no script is needed."""
+    page.goto("/jobs/new")
+    page.get_by_text("Archive mailbox", exact=True).click()
+    expect(page.get_by_role("group", name="New server")).to_be_hidden()
+    end = page.get_by_role("group", name="Old server")
+    end.get_by_label("User name").fill("a@example.org")
+    end.get_by_label("Server", exact=True).fill("imap.old.example")
+    end.get_by_label("Password", exact=True).fill("right")
+    end.get_by_role("button", name="Test the connection").click()
+    expect(page.get_by_text("Advice: Archive before the domain moves")).to_be_visible()
+    page.get_by_label("yes", exact=True).check()
+    page.get_by_role("button", name="Use this answer").click()
+    expect(page.get_by_text("behaves strangely")).to_be_visible()
+    page.get_by_role("group", name="Old server").get_by_label("Password", exact=True).fill("right")
+    page.get_by_role("button", name="Start archiving").click()
+    expect(page.locator("#head")).to_contain_text("imap.old.example into the archive")
+    page.goto(f"/archives/{archive}")
+    page.locator("#itself summary").click()
+    page.get_by_label("nightly, beginning").check()
+    page.locator("#itself").get_by_role("button", name="Save").click()
+    expect(page.get_by_text("every 24 hours, between 00:00 and 05:00")).to_be_visible()
+    page.get_by_role("link", name="Play in …", exact=True).first.click()
+    target = page.get_by_role("group", name="New server")
+    target.get_by_label("Server", exact=True).fill("mail.new.example")
+    target.get_by_label("Password", exact=True).fill("right")
+    page.get_by_role("button", name="Play in", exact=True).click()
+    expect(page.locator("#head")).to_contain_text("from the archive to mail.new.example")
+    page.goto(f"/archives/{archive}")
+    page.get_by_role("button", name="Close the transfer").click()
+    expect(page.get_by_text("The transfer is closed. The archive is destroyed on").first).to_be_visible()
+
+
+def test_the_form_for_a_pass_is_live(exhibition: Exhibition, open_context: OpenContext) -> None:
+    """The answer about POP3 changes the notes in place; what is typed stays; what is wrong stands at its field."""
+    page = log_in(open_context(exhibition.url, locale="de-DE", viewport={"width": 1280, "height": 900}))
+    page.goto("/archives")
+    page.get_by_role("link", name="Postfach archivieren").click()
+    page.locator("#source-user").fill("a@example.org")
+    page.locator("#source-host").fill("imap.old.example")
+    page.locator("#source-password").fill("richtig")
+    page.get_by_role("button", name="Verbindung prüfen").first.click()
+    expect(page.get_by_text("Empfehlung: Vor dem Domainumzug archivieren")).to_be_visible()
+    expect(page.get_by_text("verhält sich seltsam")).to_have_count(0)
+    page.get_by_label("ja", exact=True).check()
+    expect(page.get_by_text("verhält sich seltsam")).to_be_visible()
+    expect(page.locator("#source-password")).to_have_value("richtig")
+    page.get_by_text("Kopieren", exact=True).click()
+    expect(page.locator("#target-host")).to_be_visible()
+    page.get_by_text("Archivieren", exact=True).click()
+    expect(page.locator("#target-host")).to_be_hidden()
+    expect(page.get_by_role("button", name="Kopieren starten")).to_be_hidden()
+    expect(page.locator("#source-password")).to_have_value("richtig")
+    page.get_by_role("button", name="Archivierung starten").click()
+    expect(page.locator("#head")).to_contain_text("imap.old.example ins Archiv")
+
+
+def test_the_proof_of_destruction_prints_on_a4(exhibition: Exhibition, open_context: OpenContext) -> None:
+    page = log_in(open_context(exhibition.url, viewport={"width": 660, "height": 900}))
+    page.goto(f"/archives/{exhibition.shown.archives['destroyed']}")
+    page.emulate_media(media="print")
+    expect(page.locator("#proof")).to_contain_text("Art. 17 DSGVO")
+    expect(page.locator(".top .search, .top nav, .btn, .crumbs").locator("visible=true")).to_have_count(0)
+    page.evaluate(MEASURE)
+    assert page.evaluate("measure.overflow()") == []
 
 
 def submit_a_job(page: Page) -> None:

@@ -33,7 +33,7 @@ def _row(archive: ArchiveLine) -> dict[str, Any]:
         "text": STATES[archive.state],
         "check": check_text(archive),
         "server": account_words(archive.account)[1],
-        "next": next_pass(archive),
+        "next": next_pass(archive) if archive.next_pass_at is not None else "–",
         "ends": ends(archive),
     }
 

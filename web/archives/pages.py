@@ -50,6 +50,7 @@ def whole_page(
         "folders": present.folder_choices(archive),
         "keep": keep or keeping.of(archive),
         "leaving": present.leaving(archive),
+        "wish": keeping.recorded(archive.leave_wish),
         "ending": ending.prospects(archive),
     }
     return render_template(

@@ -24,7 +24,7 @@ from web.jobs.forms import EndForm, as_glob
 from web.limits import CHECKS_PER_ADDRESS, limiter
 from web.security import is_fragment
 from web.services import services
-from web.texts.forms import FIELDS
+from web.texts.forms import FIELDS, problem_text
 
 _SEPARATORS = "./\\"
 
@@ -84,6 +84,8 @@ def play_in(archive_id: int) -> AnyResponse:
 def order(archive_id: int) -> AnyResponse:
     """Give the order: to the job's page, or back to the form with everything that is wrong."""
     archive, typed = present.wanted(archive_id), _read(request.form)
+    if typed.place == "under" and not typed.under:
+        return _refused(archive, typed, {"options.under": problem_text("options.under", "missing", "")})
     try:
         there = actions.order(_new(archive, typed))
     except Invalid as error:
@@ -153,6 +155,7 @@ def _context(
         "problems": problems,
         "answers": answers,
         "fields": FIELDS,
+        "parts": ("target",),
         "kept": {"target": ""},
         "end": "target",
         "check_address": url_for("archives.test", archive_id=archive.id),

@@ -21,6 +21,7 @@ from web.services import services
 from web.texts.archives import account_words
 from web.texts.jobs import STATES, StateText
 from web.texts.work import work
+from web.typed import one_line
 
 FIRST_POINTS: Final = 12
 Fact = tuple[str, str, str]
@@ -135,7 +136,7 @@ class JobWords:
 
 def jobs(archive: ArchiveView) -> list[JobWords]:
     """The newest ones: two queries, however many there are; a job under another address is named by its number."""
-    found, _following = job_queries.jobs(services().db, formats.now(), search=archive.address, limit=100)
+    found, _following = job_queries.jobs(services().db, formats.now(), search=one_line(archive.address), limit=100)
     known = {job.id: job for job in found}
     lines = []
     for number in archive.jobs:

@@ -46,6 +46,7 @@ class Draft:
             "answers": self.answers,
             "problems": self.problems,
             "fields": FIELDS,
+            "parts": (*forms.ENDS, "keep"),
             "kept": {**kept, **{end: answer.kept for end, answer in self.answers.items()}},
             "preview": preview,
             "lines": preview_lines(preview) if preview else [],

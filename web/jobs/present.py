@@ -22,6 +22,8 @@ from web.texts.work import COMPARED, is_countless, is_rehearsal, parts, promise,
 
 _EVENTS: Final = (JobEvent.PAUSE, JobEvent.RESUME, JobEvent.RETRY, JobEvent.CANCEL)
 _OVER: Final = frozenset({*ENDED, JobState.INCOMPLETE, JobState.FAILED})
+_AT_THE_OLD_SERVER: Final = frozenset({JobKind.COPY, JobKind.ARCHIVE})
+"""Kinds of work whose mail lies on the old server, as the texts of errors say."""
 _MOST_DIFFERENCES: Final = 100
 _LIVE: Final = {JobState.RUNNING: 2, JobState.QUEUED: 4, JobState.PAUSED: 20, JobState.BLOCKED: 20}
 
@@ -125,7 +127,7 @@ def error_card(job: JobView) -> dict[str, Any]:
         "title": str(text.title) % {"host": host},
         "body": text.body,
         "next": _next(job),
-        "safe": text.safe if job.kind is JobKind.COPY and not is_rehearsal(job) else promise(job),
+        "safe": text.safe if job.kind in _AT_THE_OLD_SERVER and not is_rehearsal(job) else promise(job),
         "helps": text.helps if all_passwords(job) or "password" in text.helps else ("password",),
         "password_ends": password_ends(job),
         "can_retry": "retry" in actions(job),

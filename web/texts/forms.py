@@ -68,7 +68,6 @@ FIELDS: Final[Mapping[str, LazyString]] = {
     "target.address": _("New server: address"),
     "target.fingerprint": _("New server: fingerprint"),
     "target.ca_pem": _("New server: authority"),
-    "source.archive": _("Archive"),
     "keep.every_hours": _("Hours between two passes"),
     "keep.window": _("Between these hours"),
     "keep.leave_days": _("Days after collection"),
