@@ -1,6 +1,6 @@
 """One batch of messages into an archive, inside the caller's transaction: what is there is looked up in one go.
 
-Nobody else writes (the file's lock), so new rows get the numbers that SQLite itself would give them.
+Nobody else writes (the file's lock), so new rows get their numbers here.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def add_messages(
 
     No two may have the same origin.
     """
-    seal, first = archive.seal, _one(sql, "SELECT coalesce(max(id), 0) + 1 FROM message")
+    seal, first = archive.seal, next_row(sql)
     messages, placements = [], []
     for message, (origin, address, blob, parcel) in enumerate(new, first):
         letter = parcel.letter
@@ -60,6 +60,15 @@ def add_messages(
     sql.executemany("INSERT INTO message (id, folder, origin, blob, sealed) VALUES (?, ?, ?, ?, ?)", messages)
     sql.executemany("INSERT INTO placement (message, from_pass, sealed) VALUES (?, ?, ?)", placements)
     return [row[0] for row in messages]
+
+
+def next_row(sql: sqlite3.Connection) -> int:
+    """The row of the next message: higher than that of any message or placement, so that an older file has a lower one.
+
+    (But for placements of the pass that goes on, which may vanish again.)
+    """
+    highest = "(SELECT coalesce(max(id), 0) FROM message), (SELECT coalesce(max(id), 0) FROM placement)"
+    return _one(sql, f"SELECT max({highest}) + 1")
 
 
 def _digest(letter: Letter) -> bytes:

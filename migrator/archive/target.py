@@ -120,16 +120,16 @@ class ArchiveTarget:
         return self.look(name)
 
     def look(self, name: str) -> FolderRef:
-        """The folder as it stands now. Raises FolderRefused."""
+        """The folder as it stands now; UIDNEXT counts up with every change of flags too. Raises FolderRefused."""
         folder = self._folder(name)
-        highest = self._archive.one("SELECT coalesce(max(id), 0) FROM message")[0]
+        following = storing.next_row(self._archive.sql)
         count = self._archive.one(
             "SELECT count(*) FROM message JOIN placement ON placement.message = message.id "
             "WHERE folder = ? AND gone_pass IS NULL",
             (folder,),
         )[0]
         return FolderRef(
-            name, self._archive.validity, highest + 1, count, any_keyword=True, system_flags=_SYSTEM, keeps_labels=True
+            name, self._archive.validity, following, count, any_keyword=True, system_flags=_SYSTEM, keeps_labels=True
         )  # fmt: skip
 
     def _folder(self, name: str) -> int:

@@ -141,7 +141,7 @@ class FolderCarry:
         self._settle_keyless()
         self._look_after()
         read_back(self._ends, self._pair, self._folder, self._ledger)
-        self._step(mark=Mark(0, self._folder.validity, complete=True))
+        self._step(mark=self._history.mark(self._folder))
 
     def _look_after(self) -> None:
         """What the target said OK to and does not list is not called copied. (`History` has compared every key.)"""

@@ -3,18 +3,41 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import cast
 
+from migrator.errors import FolderRefused
 from migrator.mail.folders import FolderInfo, FolderRef
 from migrator.mail.messages import MessageKey, Row, key_octets, sum_of
-from migrator.ports import Absence, Historian, Missing, PairLedger, Sight, Target
+from migrator.ports import Absence, FolderPair, Historian, Ledger, Mark, Missing, PairLedger, Sight, Target
+
+
+def forget_newer(target: Target, ledger: Ledger, pairs: Sequence[FolderPair]) -> None:
+    """An older archive was put back: what the ledger says of folders that it saw in a newer one counts for nothing.
+
+    Their messages are read again, and stored with the flags that they have now. Before anything is appended.
+    """
+    name_of, following = target.traits.namespace.to_name, 0
+    for pair in pairs:
+        name = name_of(pair.target_path)
+        try:
+            following = following or target.look(name).uidnext
+        except FolderRefused:  # not made yet: whatever the ledger thinks to be in it is missed by `conclude`
+            continue
+        theirs = ledger.pair(pair, name)
+        mark, after = theirs.mark(), 0
+        while mark.looked > following and (page := theirs.carried(after=after)):
+            after = page[-1].id
+            theirs.step(released=[entry.id for entry in page])
+        if mark.looked > following:
+            theirs.step(mark=Mark(0, mark.target_validity, looked=following))
 
 
 class History:
     """Of one survey of one folder. Where the target keeps none, nothing is collected."""
 
     def __init__(self, target: Target) -> None:
+        self._target = target
         self._keeper = cast("Historian", target) if target.traits.keeps_history else None
         self._present = array("Q")
         """Keys at the target of all that the source has."""
@@ -57,3 +80,8 @@ class History:
             gone = [entry.id for entry in page if entry.target_key is not None and entry.target_key.uid in lacking]
             ledger.step(released=gone)
         return not lacking
+
+    def mark(self, folder: FolderRef) -> Mark:
+        """What the ledger keeps of the folder when all is done."""
+        now = self._target.look(folder.name).uidnext if self._keeper is not None else 0
+        return Mark(0, folder.validity, complete=True, looked=now)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from migrator.engine.carry import FolderCarry, InDoubt
+from migrator.engine.history import forget_newer
 from migrator.engine.quiet import Quiet
 from migrator.engine.settle import settle_folder
 from migrator.errors import ConnectionLost, FolderRefused, PostwagenError, Radius, ServerBusy, Stopped
@@ -82,6 +83,7 @@ def run(ends: Ends, options: Options) -> Outcome:
         ends.ledger.fail_folder(info.name, error.as_dict())
     if ends.target.traits.keeps_history:
         cast("Historian", ends.target).describe([pair.source for pair in mapping.pairs])
+        forget_newer(ends.target, ends.ledger, mapping.pairs)
     quiet = Quiet(ends.clock, ends.stop, options.quiet_seconds)
     _settle_astray(ends, mapping, quiet)
     _Round(ends, options, mapping, quiet, outcome).carry_all()

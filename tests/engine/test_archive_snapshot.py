@@ -151,6 +151,31 @@ def test_an_older_archive_that_was_put_back_is_filled_again(chest: Chest) -> Non
     assert numbers(chest)["INBOX"] == (6, 6, 0)
 
 
+@pytest.mark.parametrize("and_new_mail", [False, True])
+def test_flags_that_an_older_archive_does_not_know_yet_are_written_again(chest: Chest, and_new_mail: bool) -> None:
+    pass_into(chest)
+    older = chest.path.read_bytes()
+    chest.world.old.folder("Kunden").messages[2].flags = frozenset({"\\Flagged"})
+    pass_into(chest)
+    chest.path.write_bytes(older)
+    if and_new_mail:  # in a folder that is looked at first
+        chest.world.old.put("INBOX", mail("later"), instant=days(21))
+    for _ in range(2):
+        pass_into(chest)
+        there = {name: [flags for _, flags, _ in found] for name, found in chest.view().items()}
+        assert sum("\\Flagged" in flags for flags in there["Kunden"]) == 1
+        assert len(there["INBOX"]) == 4 + and_new_mail
+
+
+def test_of_an_archive_that_was_not_put_back_nothing_is_read_twice(chest: Chest) -> None:
+    pass_into(chest)
+    chest.world.old.folder("Kunden").messages[2].flags = frozenset({"\\Flagged"})
+    pass_into(chest)
+    chest.world.old.put("INBOX", mail("later"), instant=days(21))
+    pass_into(chest)
+    assert (chest.world.total("copied"), chest.world.total("already_there")) == (1, 6)
+
+
 def test_mail_that_comes_back_under_its_old_key_is_in_the_archive_again(chest: Chest) -> None:
     pass_into(chest)
     kept = chest.world.old.folder("INBOX").messages.pop(2)
