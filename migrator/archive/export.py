@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.header import Header
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Protocol
 
@@ -20,6 +21,7 @@ from migrator.archive.naming import Places, harmless
 from migrator.archive.shelf import Directory, Drain, Shelf, Zip
 from migrator.archive.source import ArchiveSource
 from migrator.errors import DiskFull, UsageError
+from migrator.mail.flags import keywords, labels_of
 from migrator.mail.folders import FolderInfo
 from migrator.mail.messages import Row
 from migrator.ports import Letter, Page, Want
@@ -170,7 +172,7 @@ class _Maildir:
         yield from _copied(self._shelf, self._place / "cur" / name, row, letter)
 
     def _words(self, row: Row) -> Iterator[str]:
-        for word in sorted(flag for flag in row.flags if not flag.startswith("\\")):
+        for word in keywords(row.flags):
             if word not in self._keywords and len(self._keywords) < 26:
                 self._keywords.append(word)
             if word in self._keywords:
@@ -185,7 +187,7 @@ class _Maildir:
 
 
 class _Mbox:
-    """One file per folder, mboxrd; flags in Status, X-Status and X-Keywords."""
+    """One file per folder, mboxrd; flags in Status, X-Status and X-Keywords, labels as Gmail's own export has them."""
 
     def __init__(self, shelf: Shelf, place: PurePosixPath, stack: ExitStack) -> None:
         self._file = stack.enter_context(shelf.open(place.with_name(place.name + ".mbox"), None, None))
@@ -195,8 +197,9 @@ class _Mbox:
         self._file.write(f"From MAILER-DAEMON {at:%a %b %e %H:%M:%S %Y}\n".encode())
         status = "RO" if "\\Seen" in row.flags else "O"
         more = "".join(sign for flag, sign in _X_STATUS.items() if flag in row.flags)
-        words = " ".join(sorted(flag for flag in row.flags if not flag.startswith("\\")))
-        for name, value in (("Status", status), ("X-Status", more), ("X-Keywords", words)):
+        words, labels = " ".join(keywords(row.flags)), _encoded(", ".join(labels_of(row.flags)))
+        named = (("Status", status), ("X-Status", more), ("X-Keywords", words), ("X-Gmail-Labels", labels))
+        for name, value in named:
             if value:
                 self._file.write(f"{name}: {value}\n".encode())
         ends = b""
@@ -208,6 +211,12 @@ class _Mbox:
 
     def finish(self) -> Iterator[None]:
         yield from ()
+
+
+def _encoded(text: str) -> str:
+    """A header's value on one line (RFC 2047)."""
+    plain = "".join(char if char.isprintable() else " " for char in text)
+    return plain if plain.isascii() else Header(plain, "utf-8", maxlinelen=10**6).encode()
 
 
 def _quoted(letter: Letter) -> Iterator[bytes]:

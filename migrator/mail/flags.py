@@ -38,6 +38,16 @@ def normalised(flags: Iterable[str]) -> frozenset[str]:
     return frozenset(kept)
 
 
+def keywords(flags: Iterable[str]) -> list[str]:
+    """Those that are neither system flags nor labels, sorted."""
+    return sorted(flag for flag in flags if not flag.startswith(("\\", LABEL)))
+
+
+def labels_of(flags: Iterable[str]) -> list[str]:
+    """The names of the labels, sorted."""
+    return sorted(flag.removeprefix(LABEL) for flag in flags if flag.startswith(LABEL))
+
+
 @dataclass(frozen=True, slots=True)
 class FittingFlags:
     """What of a message's flags a target folder takes, and what it drops."""

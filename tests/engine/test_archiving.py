@@ -138,6 +138,30 @@ def test_what_we_deleted_at_the_server_by_wish_stays_in_every_later_point_in_tim
         assert check(file).is_whole
 
 
+def test_labels_are_kept_point_in_time_by_point_in_time_and_never_played_in_as_keywords(chest: Chest) -> None:
+    old = chest.world.old
+    old.folders["INBOX"].messages[1] = dataclasses.replace(
+        old.folders["INBOX"].messages[1], flags=frozenset({"\\Seen", "label Kunden/Bücher"})
+    )
+    chest.archive()
+    old.folders["INBOX"].messages[1] = dataclasses.replace(
+        old.folders["INBOX"].messages[1], flags=frozenset({"\\Seen", "label Ablage"})
+    )
+    chest.archive()
+    labels = [
+        {flag for _, flags, _ in chest.view(number)["INBOX"] for flag in flags if flag.startswith("label ")}
+        for number in (1, 2)
+    ]
+    assert labels == [{"label Kunden/Bücher"}, {"label Ablage"}]
+    chest.world.source_of = lambda _: chest.source()
+    chest.world.next_job()
+    chest.world.run()
+    assert not any(
+        "label" in flag for item in chest.world.new.folders["INBOX"].messages.values() for flag in item.flags
+    )
+    assert chest.world.total("dropped_flags") == 0
+
+
 def test_a_pass_over_unchanged_mail_writes_no_row_but_its_own(chest: Chest) -> None:
     chest.archive()
     with ArchiveFile(chest.path, KEY, writable=False) as file:

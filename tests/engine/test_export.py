@@ -11,6 +11,7 @@ import sqlite3
 import tempfile
 import tracemalloc
 import zipfile
+from email.header import decode_header, make_header
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -230,3 +231,18 @@ def test_no_name_leads_out_of_the_directory_or_the_zip_file(paths: list[tuple[st
         assert not item.startswith("/")
         assert ".." not in PurePosixPath(item).parts
         assert "\\" not in item
+
+
+def test_labels_stand_where_gmails_own_export_has_them_and_break_no_format(world: World, tmp_path: Path) -> None:
+    made = Chest(world, tmp_path)
+    world.old.put("INBOX", mail("a"), "Wichtig", "label Bücher, neu", "label \\Inbox", instant=days(1))
+    made.archive()
+    write(made, tmp_path / "mbox", "mbox")
+    (message,) = mailbox.mbox(tmp_path / "mbox" / "INBOX.mbox")
+    shown = str(make_header(decode_header(message["X-Gmail-Labels"])))
+    assert (shown, message["X-Keywords"]) == ("Bücher, neu, \\Inbox", "Wichtig")
+    write(made, tmp_path / "maildir", "maildir")
+    assert (tmp_path / "maildir" / "INBOX" / "dovecot-keywords").read_text() == "0 Wichtig\n"
+    write(made, tmp_path / "eml", "eml")
+    (index,) = json.loads((tmp_path / "eml" / "INBOX" / "index.json").read_text())
+    assert index["flags"] == ["Wichtig", "label Bücher, neu", "label \\Inbox"]

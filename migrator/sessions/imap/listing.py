@@ -16,7 +16,7 @@ from migrator.mail.flags import normalised
 from migrator.mail.messages import MessageKey, Row
 from migrator.ports import Page
 from migrator.sessions.imap import translate
-from migrator.sessions.imap.replies import fetched, flags_of, instant_of, number_of
+from migrator.sessions.imap.replies import fetched, flags_of, gmail_labels, instant_of, number_of
 from migrator.sessions.imap.session import ImapSession
 from migrator.sessions.imap.wire import Answer
 
@@ -59,7 +59,8 @@ def rows(session: ImapSession, validity: int, *, floor: int = 1) -> Iterator[Pag
 def _window(session: ImapSession, command: bytes, validity: int) -> list[Row]:
     """One FETCH; a message may be told in several responses. NO for what another client deleted is no failure."""
     found: dict[int, dict[str, Any]] = defaultdict(dict)
-    run = session.wire.finish(session.wire.start(command + b" (UID FLAGS INTERNALDATE RFC822.SIZE)"))
+    more = b" X-GM-LABELS" if "X-GM-EXT-1" in session.capabilities else b""
+    run = session.wire.finish(session.wire.start(command + b" (UID FLAGS INTERNALDATE RFC822.SIZE%b)" % more))
     while True:
         try:
             parts = next(run)
@@ -84,7 +85,7 @@ def _row(uid: int, items: dict[str, Any], validity: int) -> Row:
     return Row(
         key=MessageKey(validity, uid),
         size=min(max(0, number_of(size)), LARGEST) if isinstance(size, bytes) else 0,
-        flags=_normal(tuple(flags_of(items.get("FLAGS")))),
+        flags=_normal(tuple(flags_of(items.get("FLAGS")))) | gmail_labels(items.get("X-GM-LABELS")),
         instant=instant_of(items.get("INTERNALDATE")),
     )
 

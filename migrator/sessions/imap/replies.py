@@ -20,7 +20,7 @@ from imapclient.imap_utf7 import decode as utf7_decode
 from imapclient.imap_utf7 import encode as utf7_encode
 
 from migrator.errors import ConnectionLost, Defect, FolderRefused
-from migrator.mail.flags import SYSTEM_FLAGS, is_keyword
+from migrator.mail.flags import LABEL, SYSTEM_FLAGS, is_keyword
 from migrator.mail.folders import Role
 from migrator.sessions.imap.wire import Part
 from migrator.sessions.spool import Spool
@@ -190,6 +190,13 @@ def flags_of(value: Token) -> list[str]:
     if not isinstance(value, list):
         return []
     return [flag.decode("ascii") for flag in value if isinstance(flag, bytes) and flag.isascii()]
+
+
+def gmail_labels(value: Token) -> frozenset[str]:
+    """Gmail's labels (X-GM-LABELS) as they stand among flags; its own begin with a backslash, like `\\Inbox`."""
+    if not isinstance(value, list):
+        return frozenset()
+    return frozenset(LABEL + folder_name(label) for label in value if isinstance(label, bytes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,3 +201,22 @@ def test_a_folder_is_subscribed_only_when_that_is_wanted(monkeypatch: Patch, sub
     with talking_to(server, monkeypatch) as session:
         ImapTarget(session).ensure_folder(("INBOX",), None, subscribe=subscribe)
     assert ("SUBSCRIBE" in server.verbs()) is subscribe
+
+
+def test_gmails_labels_stand_among_the_flags_and_are_asked_for_only_there(monkeypatch: Patch) -> None:
+    told = (
+        b'* 1 FETCH (X-GM-LABELS ("\\\\Inbox" Kunden "B&APw-cher lesen") UID 1 RFC822.SIZE 9 FLAGS (\\Seen) '
+        b'INTERNALDATE "22-Nov-2026 12:00:00 +0000")\r\n* 2 FETCH (X-GM-LABELS () UID 2 RFC822.SIZE 9 FLAGS () '
+        b'INTERNALDATE "22-Nov-2026 12:00:00 +0000")\r\n'
+    )
+    gmail = ScriptedServer(FETCH=told, CAPABILITY=b"* CAPABILITY IMAP4rev1 AUTH=PLAIN X-GM-EXT-1\r\n")
+    gmail.says["EXAMINE"] = b"* 2 EXISTS\r\n* OK [UIDVALIDITY 77] x\r\n%t OK done\r\n"
+    with talking_to(gmail, monkeypatch) as session:
+        pages = [page for page in ImapSource(session).survey("INBOX") if isinstance(page, Page)]
+    flags = [found.flags for page in pages for found in page.rows]
+    assert flags == [{"\\Seen", "label \\Inbox", "label Kunden", "label Bücher lesen"}, frozenset()]
+    assert any(b"X-GM-LABELS" in command for command in gmail.commands)
+    other = ScriptedServer(FETCH=row(1, 1) + row(2, 2) + row(3, 3))
+    with talking_to(other, monkeypatch) as session:
+        assert len(list(ImapSource(session).survey("INBOX"))) == 2
+    assert not any(b"X-GM-LABELS" in command for command in other.commands)
