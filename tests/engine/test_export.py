@@ -238,7 +238,8 @@ def test_labels_stand_where_gmails_own_export_has_them_and_break_no_format(world
     world.old.put("INBOX", mail("a"), "Wichtig", "label Bücher, neu", "label \\Inbox", instant=days(1))
     made.archive()
     write(made, tmp_path / "mbox", "mbox")
-    (message,) = mailbox.mbox(tmp_path / "mbox" / "INBOX.mbox")
+    with contextlib.closing(mailbox.mbox(tmp_path / "mbox" / "INBOX.mbox")) as box:
+        (message,) = box
     shown = str(make_header(decode_header(message["X-Gmail-Labels"])))
     assert (shown, message["X-Keywords"]) == ("Bücher, neu, \\Inbox", "Wichtig")
     write(made, tmp_path / "maildir", "maildir")
