@@ -46,7 +46,7 @@ def _texts(code: int) -> tuple[str, str, str]:
     known = {
         404: (
             _("This page does not exist"),
-            _("The address may contain a typing error, or the job is gone."),
+            _("The address may contain a typing error, or what it led to is gone."),
             "search",
         ),
         405: (_("That is not possible here"), _("This address only answers to a form."), "search"),

@@ -67,7 +67,7 @@ def _folders(archive: ArchiveView) -> str:
 def _password(archive: ArchiveView) -> tuple[str, str]:
     if archive.credential_kept:
         return _("sealed"), _("of the old server, as long as passes come by themselves")
-    return _("wiped"), _("of the old server: nothing comes by itself") if archive.every_hours is None else ""
+    return _("not kept"), _("of the old server: nothing comes by itself") if archive.every_hours is None else ""
 
 
 def rhythm(archive: ArchiveView) -> str:

@@ -166,7 +166,7 @@ _WORDS: Final[Mapping[JobKind, Words]] = {
         there=lazy_gettext("were saved already"),
         failed=lazy_gettext("not saved yet"),
         fact=lazy_gettext(
-            "Nothing is changed at your old provider: everything stays there, and you read and write as usual."
+            "Saving changes nothing at your old provider, and you read and write as usual."
         ),
         doing=lazy_gettext("Your e-mails are saved in a sealed archive"),
         done=lazy_gettext("Your e-mails have been saved in a sealed archive"),
@@ -323,6 +323,8 @@ def soon(view: StatusView) -> str:
             return _("%(about)s left", about=formats.about(view.eta_seconds))
         known = view.counts.found or is_countless(view)
         return _("We are working on it") if known else _("Your messages are being counted")
+    if view.kind is JobKind.CHECK and view.state is S.INCOMPLETE:
+        return _("The check has ended")
     if view.waiting_until:
         return _("continues at %(time)s", time=formats.clock(view.waiting_until))
     return {
