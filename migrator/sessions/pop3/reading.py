@@ -23,20 +23,39 @@ Numbered = tuple[int, Want]
 
 
 def read_letters(session: Pop3Session, wants: Iterable[Numbered]) -> Iterator[Letter | Unread]:
-    """One answer per want, in order. Left in the middle, the connection is dropped: answers are still on their way."""
+    """One answer per want, in order. Left in the middle, the connection is dropped: answers are still on their way.
+
+    RSET comes with each window, and not only at the end: Dovecot marks what was read since the last one when a
+    connection breaks, as it does when we are killed.
+    """
     asked: deque[Numbered] = deque()
     pipeline = "PIPELINING" in session.capabilities
+    alone = 0
     try:
         for group in _windows(wants, WINDOW_MESSAGES if pipeline else 1):
-            session.octets.send(b"".join(b"RETR %d\r\n" % number for number, _ in group))
+            session.octets.send(b"".join(b"RETR %d\r\n" % number for number, _ in group) + pipeline * b"RSET\r\n")
             asked.extend(group)
+            alone += 1
             while asked:
                 answer = _answer(session, asked[0][1])
+                if len(asked) == 1 and not session.octets.dropped:
+                    alone = _forget_marks(session, alone, pipeline)
                 asked.popleft()
                 yield answer
     finally:
         if asked:
             session.octets.drop()
+
+
+def _forget_marks(session: Pop3Session, alone: int, pipeline: bool) -> int:
+    """Hear RSET's answer; where nothing may be sent ahead, say it now and then. How many were read since the last."""
+    if pipeline:
+        session.reply()
+    elif alone >= WINDOW_MESSAGES:
+        session.command(b"RSET")
+    else:
+        return alone
+    return 0
 
 
 def _windows(wants: Iterable[Numbered], most: int) -> Iterator[list[Numbered]]:
