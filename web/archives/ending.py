@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
-from typing import Any
+from datetime import datetime, time
 
 from flask import flash, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -12,19 +11,12 @@ from migrator.jobs.keeping import operations
 from migrator.jobs.keeping.views import ArchiveView
 from migrator.jobs.orders import Invalid
 from web import formats
-from web.archives import ARCHIVE, actions, bp, present
+from web.archives import ARCHIVE, actions, bp, pages, present
 from web.babel import get_timezone
 from web.babel import gettext as _
 from web.services import services
 from web.texts.forms import problem_text
 from web.typed import one_line
-
-
-def prospects(archive: ArchiveView) -> dict[str, Any]:
-    """When it would expire, or does, and the first day until which it can be kept longer."""
-    days = services().settings.keep_archives_days
-    earliest = (archive.closed_at or formats.now()) + timedelta(days=days)
-    return {"days": days, "earliest": archive.expires_at or earliest, "first": formats.local(earliest).date()}
 
 
 @bp.post(f"/archives/{ARCHIVE}/close")
@@ -34,8 +26,6 @@ def close(archive_id: int) -> AnyResponse:
     try:
         expires = operations.close(here.db, archive_id, settings=here.settings, until=_end_of_day(typed))
     except Invalid as error:
-        from web.archives import pages
-
         return make_response(pages.whole_page(archive, problems=actions.problems_of(error), until=typed), 422)
     except (operations.ArchiveDestroyed, operations.NoSuchArchive) as error:
         flash(problem_text("", error.code, error.message), "failed")

@@ -8,7 +8,7 @@ from flask import Response, render_template, request
 
 from migrator.jobs.keeping.views import ArchiveView
 from migrator.planning.leaving import OFFERED_DAYS
-from web.archives import ARCHIVE, bp, ending, listing, present
+from web.archives import ARCHIVE, bp, listing, present
 from web.downloads import attached, json_text
 from web.jobs import keeping
 from web.jobs.keeping import KeepForm
@@ -51,7 +51,7 @@ def whole_page(
         "keep": keep or keeping.of(archive),
         "leaving": present.leaving(archive),
         "wish": keeping.recorded(archive.leave_wish),
-        "ending": ending.prospects(archive),
+        "ending": present.prospects(archive),
     }
     return render_template(
         "archives/show.html",

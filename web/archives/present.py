@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from flask import abort, url_for
@@ -92,6 +92,13 @@ def leaving(archive: ArchiveView) -> str:
         "is deleted on the old server %(num)d days after collection",
         archive.leave_days,
     )
+
+
+def prospects(archive: ArchiveView) -> dict[str, Any]:
+    """When it would expire, or does, and the first day until which it can be kept longer."""
+    days = services().settings.keep_archives_days
+    earliest = (archive.closed_at or formats.now()) + timedelta(days=days)
+    return {"days": days, "earliest": archive.expires_at or earliest, "first": formats.local(earliest).date()}
 
 
 # ---- points in time, folders, jobs ---------------------------------------------------------------------------------
