@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from migrator.archive.file import ArchiveFile
     from migrator.archive.source import ArchiveSource
     from migrator.archive.target import ArchiveTarget
+    from migrator.archive.view import Pass
     from migrator.db.vault import Vault
 
 
@@ -71,16 +72,41 @@ def open_target(end: Endpoint, account: str, limits: Limits) -> ArchiveTarget:
 
 
 def open_source(end: Endpoint, at: datetime | None) -> ArchiveSource:
-    """The archive as its latest complete pass saw the mailbox, or the latest one that had ended by `at`."""
+    """The archive as its latest complete pass saw the mailbox, or the latest one that had ended by `at`.
+
+    Raises ArchiveUnusable, also where the file is an older copy and nobody said `at`.
+    """
     from migrator.archive.file import ArchiveFile
-    from migrator.archive.source import ArchiveSource, pass_at
+    from migrator.archive.source import ArchiveSource
 
     file = ArchiveFile(Path(end.path), key_of(end), writable=False)
     try:
-        return ArchiveSource(file, pass_at(file, at), Namespace())
+        return ArchiveSource(file, _chosen(file, end, at), Namespace())
     except BaseException:
         file.close()
         raise
+
+
+def _chosen(file: ArchiveFile, end: Endpoint, at: datetime | None) -> Pass:
+    from migrator.archive.view import pass_at
+
+    refuse_older(file, end, at)
+    return pass_at(file, at)
+
+
+def refuse_older(file: ArchiveFile, end: Endpoint, at: datetime | None) -> None:
+    """Raises ArchiveUnusable where the latest pass is wanted (no `at`), and this is an older copy without it."""
+    from migrator.archive.view import pass_at
+
+    if at is not None or not end.latest:
+        return
+    found = pass_at(file, None)
+    if found.number < end.latest:
+        raise ArchiveUnusable(
+            f"The archive {file.path} is an older copy: it ends with pass {found.number}, and pass {end.latest} "
+            "was completed.",
+            hint="Put the newest copy back, or have another pass fill this one; its own points in time can be chosen.",
+        )
 
 
 def opened(end: Endpoint, *, writable: bool = False) -> ArchiveFile:
@@ -121,11 +147,10 @@ def remove_file(directory: Path, name: str) -> None:
 def manifest(end: Endpoint, vault: Vault, at: datetime | None) -> Iterator[bytes]:
     """The signed manifest of a pass, line by line. Opened at once: raises ArchiveUnusable before the first line."""
     from migrator.archive.manifest import PURPOSE, Signer, lines
-    from migrator.archive.view import pass_at
 
     file = opened(end)
     try:
-        told = lines(file, pass_at(file, at), Signer(vault.key_for(PURPOSE)))
+        told = lines(file, _chosen(file, end, at), Signer(vault.key_for(PURPOSE)))
     except BaseException:
         file.close()
         raise

@@ -13,7 +13,7 @@ from migrator.db.models import Archive, Job, JobFolder
 from migrator.db.models import Endpoint as EndpointRow
 from migrator.db.store import Database
 from migrator.db.vault import Vault
-from migrator.jobs.keeping.rows import ArchiveDestroyed, key_context
+from migrator.jobs.keeping.rows import ArchiveDestroyed, key_context, latest_pass
 from migrator.jobs.lease import mailbox_is_busy
 from migrator.jobs.making import credential_context
 from migrator.jobs.operations import CredentialsWiped, NotFound
@@ -47,7 +47,8 @@ def _end(session: Session, db: Database, vault: Vault, end_id: int, archives: Pa
     row = session.get_one(EndpointRow, end_id)
     if row.archive_id is not None:
         archive = session.get_one(Archive, row.archive_id)
-        return archive_end(archives / archive.file, _key(db, vault, archive.id), is_filled=archive.octets > 0)
+        key, latest = _key(db, vault, archive.id), latest_pass(session, archive.id)
+        return archive_end(archives / archive.file, key, is_filled=archive.octets > 0, latest=latest)
     if row.credential is None:
         raise CredentialsWiped("The passwords of this job were wiped.")
     return _endpoint(row, _password(db, vault, end_id))

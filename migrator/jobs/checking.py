@@ -20,6 +20,7 @@ def check(end: Endpoint, at: datetime | None, stop: StopSignal) -> dict[str, Any
     from migrator.archive.check import check as look
 
     with archives.opened(end) as file:
+        archives.refuse_older(file, end, at)
         health = look(file, at, wants_stop=stop.wanted)
     return {
         "found": health.found,

@@ -50,6 +50,8 @@ class Endpoint:
     """For `archive`: the file. `user` is then the account that lies in it, and the credential its key in base64."""
     is_filled: bool = False
     """For `archive`: a pass was completed, so that a file that is not there is lost, not new."""
+    latest: int = 0
+    """For `archive`: the latest complete pass that we know of; a file without it is an older copy. 0: nobody knows."""
     fingerprint: str | None = None
     """SHA-256 of the one certificate that is accepted, 64 hexadecimal digits."""
 
@@ -77,9 +79,12 @@ def fingerprint_digits(text: str) -> str:
     return found.group(1)
 
 
-def archive_end(path: Path, credential: Credential, account: str = "", *, is_filled: bool = False) -> Endpoint:
+def archive_end(
+    path: Path, credential: Credential, account: str = "", *, is_filled: bool = False, latest: int = 0
+) -> Endpoint:
     """One mailbox's archive as an end; `account`: whose mail lies in it, where that is known."""
-    return Endpoint("archive", "", 0, "none", account, credential, path=str(path.absolute()), is_filled=is_filled)
+    where = str(path.absolute())
+    return Endpoint("archive", "", 0, "none", account, credential, path=where, is_filled=is_filled, latest=latest)
 
 
 def parse_url(url: str, credential: Credential) -> Endpoint:

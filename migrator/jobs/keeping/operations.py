@@ -74,9 +74,10 @@ def record_passes(db: Database, lease: Lease, file_octets: int, passes: list[Pas
 
 def _known(session: Session, archive: Archive, passes: list[PassFacts]) -> set[int]:
     """The numbers of those that the database has as the file has them; others are forgotten."""
-    there, known = {(one.number, one.ended) for one in passes}, set[int]()
+    there, known = {one.number: one.ended for one in passes}, set[int]()
     for row in session.scalars(select(ArchivePass).where(ArchivePass.archive_id == archive.id)):
-        if (row.number, row.ended_at) in there:
+        damaged = row.number not in there and row.number < max(there, default=0)
+        if damaged or there.get(row.number) == row.ended_at:
             known.add(row.number)
         else:
             session.delete(row)

@@ -14,7 +14,14 @@ from migrator.accounts import token_hash
 from migrator.db.models import Archive, ArchivePass, Endpoint, Job, JobFolder, StatusLink, Worker
 from migrator.db.store import Database
 from migrator.db.vault import Vault
-from migrator.jobs.keeping.rows import NODE_SILENCE, ArchiveDestroyed, NoSuchArchive, is_only_copy, key_context
+from migrator.jobs.keeping.rows import (
+    NODE_SILENCE,
+    ArchiveDestroyed,
+    NoSuchArchive,
+    is_only_copy,
+    key_context,
+    latest_pass,
+)
 from migrator.jobs.keeping.views import ArchiveLine, ArchiveState, ArchiveView, NodeView, PassView
 from migrator.jobs.rows import counts, from_cursor, to_cursor
 from migrator.sessions.endpoint import Endpoint as End
@@ -90,12 +97,14 @@ def opening(db: Database, vault: Vault, archive_id: int, directory: Path) -> End
     """
     with db.reading() as session:
         row = session.get(Archive, archive_id)
+        latest = latest_pass(session, archive_id)
     if row is None:
         raise NoSuchArchive(f"There is no archive {archive_id}.")
     sealed = row.sealed_key
     if sealed is None:
         raise ArchiveDestroyed(f"The archive {archive_id} was destroyed.")
-    return archive_end(directory / row.file, lambda: vault.unseal(sealed, key_context(archive_id)), row.account)
+    key = lambda: vault.unseal(sealed, key_context(archive_id))  # noqa: E731 - a supplier
+    return archive_end(directory / row.file, key, row.account, latest=latest)
 
 
 def fetchable(db: Database, token: str, now: datetime) -> int | None:

@@ -147,6 +147,11 @@ def last_pass(session: Session, archive: Archive) -> Job | None:
     return session.scalar(found.order_by(Job.id.desc()).limit(1))
 
 
+def latest_pass(session: Session, archive_id: int) -> int:
+    """The number of the latest complete pass that was recorded; 0: none."""
+    return session.scalar(select(func.max(ArchivePass.number)).where(ArchivePass.archive_id == archive_id)) or 0
+
+
 def _release(session: Session, archive: Archive, *, unless: int | None = None) -> None:
     if archive.source_id is None or archive.source_id == unless:
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from migrator.db.store import Database
 from migrator.db.vault import Vault
 from migrator.errors import ArchiveUnusable, Fenced
 from migrator.jobs import archives as files
-from migrator.jobs import assignment, lease, operations, queries
+from migrator.jobs import assignment, checking, fetching, lease, operations, queries
 from migrator.jobs.keeping import operations as keeping
 from migrator.jobs.keeping import queries as kept
 from migrator.jobs.keeping import rows
@@ -26,6 +26,7 @@ from migrator.jobs.lease import Lease
 from migrator.jobs.operations import CredentialsWiped, Invalid
 from migrator.jobs.orders import ArchiveEnd, Keeping
 from migrator.jobs.states import JobEvent, JobKind, JobState
+from migrator.sessions.memory import FakeStop
 from migrator.settings import Settings
 from tests.making import NOW, OLD_PASSWORD, endpoint, job, order, row
 
@@ -477,6 +478,36 @@ def test_points_in_time_that_the_file_has_no_more_are_not_shown(db: Database, ma
     found = kept.archive(db, 1)
     assert found is not None
     assert [(point.number, point.ended_at) for point in found.points] == [(2, NOW + DAY), (1, NOW + DAY)]
+
+
+def test_an_older_copy_of_the_file_is_not_played_in_checked_or_fetched_as_if_it_were_the_latest(
+    db: Database, make: Make, vault: Vault, settings: Settings
+) -> None:
+    first = make(archiving())
+    end = assignment.work(db, vault, first, settings.archive_dir).target
+
+    def one_pass() -> None:
+        target = files.open_target(end, "imap://anna", files.Limits())
+        target.finish({})
+        target.close()
+
+    one_pass()
+    older = Path(end.path).read_bytes()
+    one_pass()
+    done(db, first, passes=2)
+    played = make(order(kind=JobKind.PLAY_IN, source=ArchiveEnd(1)))
+    now = assignment.work(db, vault, played, settings.archive_dir).source
+    files.open_source(now, None).close()
+    Path(end.path).write_bytes(older)
+    with pytest.raises(ArchiveUnusable, match="older copy"):
+        files.open_source(now, None)
+    with pytest.raises(ArchiveUnusable, match="older copy"):
+        checking.check(now, None, FakeStop())
+    with pytest.raises(ArchiveUnusable, match="older copy"):
+        fetching.zip_of(db, vault, settings, 1, kind="eml")
+    with pytest.raises(ArchiveUnusable, match="older copy"):
+        fetching.manifest_of(db, vault, settings, 1)
+    files.open_source(now, datetime.now(UTC)).close()
 
 
 def test_a_transfer_that_goes_on_after_all_takes_its_archive_out_of_danger(
