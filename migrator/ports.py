@@ -258,8 +258,11 @@ class Historian(Protocol):
         ledger is younger than this target. Then nothing was ended; carry those messages again, and conclude again.
         """
 
+    def fail(self, info: FolderInfo, error: str) -> bool:
+        """The folder could not be looked at: it stands in this pass as earlier ones left it. False: it is not known."""
+
     def finish(self, summary: dict[str, Any]) -> None:
-        """The pass is complete."""
+        """The pass is complete: everything was looked at that can be."""
 
 
 # ---- deleting what was collected (POP3 only) -----------------------------------------------------------------------

@@ -49,6 +49,16 @@ class Lacking:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """A folder that the pass could not look at: what is here of it is what earlier passes saw."""
+
+    folder: str
+    messages: int
+    """So many more the source announced."""
+    error: str
+
+
 @dataclass(slots=True)
 class Health:
     """What a check found."""
@@ -66,6 +76,8 @@ class Health:
     """What the pass did not keep of what it found."""
     left_out: list[LeftOut] = field(default_factory=list)
     """Folders that a rule left behind."""
+    unseen: list[Unseen] = field(default_factory=list)
+    """Folders that this pass could not look at."""
     kept: int = 0
     """All that any pass has seen."""
     blobs: int = 0
@@ -80,7 +92,7 @@ class Health:
     @property
     def is_whole(self) -> bool:
         """Whether a pass is complete, and everything that it found is here, and can be read."""
-        return self.moment is not None and not (self.damaged or self.missing or self.structure)
+        return self.moment is not None and not (self.damaged or self.missing or self.unseen or self.structure)
 
 
 def check(
@@ -179,6 +191,9 @@ def _look(archive: ArchiveFile, moment: Pass, read: _Blobs, health: Health) -> N
             Lacking(folder.info.name, str(item.key), item.size, item.reason)
             for folder in moment.record.folders
             for item in folder.missing
+        ]
+        health.unseen = [
+            Unseen(folder.info.name, folder.unseen, folder.error) for folder in moment.record.folders if folder.error
         ]
 
 

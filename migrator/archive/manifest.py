@@ -105,6 +105,9 @@ def _entries(archive: ArchiveFile, moment: Pass) -> Iterator[tuple[str, dict[str
         for item in folder.missing:
             lacking = {"key": str(item.key), "size": item.size, "reason": item.reason}
             yield "missing", {"missing": {"folder": folder.info.name, **lacking}}
+        if folder.error:
+            unseen = {"folder": folder.info.name, "messages": folder.unseen, "reason": folder.error}
+            yield "missing", {"missing": unseen}
     for values in damaged:
         yield "damaged", values
 

@@ -13,7 +13,7 @@ from migrator.ports import Missing, Sight
 
 @dataclass(frozen=True, slots=True)
 class FolderRecord:
-    """One folder. `found` = `kept` + the number of `missing`; `keys` are those found, `entries` those kept."""
+    """One folder. `found` = `kept` + the number of `missing` + `unseen`; `keys`: those found, `entries`: those kept."""
 
     number: int
     """The folder's row in the archive."""
@@ -27,6 +27,10 @@ class FolderRecord:
     entries: str
     """The same over row and blob address of what was kept: another sum, and something has vanished."""
     missing: tuple[Missing, ...] = ()
+    error: str = ""
+    """Why the folder could not be looked at in this pass; what is kept of it is what earlier ones saw."""
+    unseen: int = 0
+    """So many messages the source announced beyond those that are kept, where nobody could look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class PassRecord:
     @property
     def missing(self) -> int:
         """Messages that the pass did not keep."""
-        return sum(len(folder.missing) for folder in self.folders)
+        return sum(len(folder.missing) + folder.unseen for folder in self.folders)
 
 
 def mark(message: int, blob: bytes | None) -> bytes:
@@ -75,6 +79,13 @@ def of_sight(number: int, sight: Sight, kept: int, entries: int) -> FolderRecord
     )
 
 
+def of_failure(number: int, info: FolderInfo, kept: int, entries: int, error: str) -> FolderRecord:
+    """A folder that could not be looked at: as earlier passes left it."""
+    bare = FolderInfo(info.name, info.path, info.role, subscribed=info.subscribed)
+    unseen = max(0, (info.messages or 0) - kept)
+    return FolderRecord(number, bare, kept + unseen, "", 0, kept, f"{entries:032x}", (), error, unseen)
+
+
 def to_json(folder: FolderRecord) -> dict[str, Any]:
     """As it stands in a pass (docs/archive-format.md)."""
     info = folder.info
@@ -83,6 +94,7 @@ def to_json(folder: FolderRecord) -> dict[str, Any]:
         "subscribed": info.subscribed, "found": folder.found, "keys": folder.keys, "octets": folder.octets,
         "kept": folder.kept, "entries": folder.entries,
         "missing": [[m.key.validity, m.key.uid, m.key.name, m.size, m.reason] for m in folder.missing],
+        **({"error": folder.error, "unseen": folder.unseen} if folder.error else {}),
     }  # fmt: skip
 
 
@@ -101,5 +113,6 @@ def _folder(item: Mapping[str, Any]) -> FolderRecord:
         Missing(MessageKey(validity, uid, name), size, reason) for validity, uid, name, size, reason in item["missing"]
     )
     return FolderRecord(
-        item["id"], info, item["found"], item["keys"], item["octets"], item["kept"], item["entries"], missing
-    )
+        item["id"], info, item["found"], item["keys"], item["octets"], item["kept"], item["entries"], missing,
+        item.get("error", ""), item.get("unseen", 0),
+    )  # fmt: skip

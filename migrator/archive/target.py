@@ -282,6 +282,18 @@ class ArchiveTarget:
             sight = replace(sight, found=sight.found + 1, octets=sight.octets + origin.size, keys=keys)
         return sight
 
+    def fail(self, info: FolderInfo, error: str) -> bool:
+        """This folder could not be looked at: it stands in this pass as earlier ones left it. False: none has it."""
+        address = entries.address_of_folder(self._seal, SEPARATOR.join(info.path))
+        found = self._archive.one("SELECT id FROM folder WHERE address = ? AND gone_pass IS NULL", (address,))
+        if found is None:
+            return False
+        count = total = 0
+        for message, blob in self._archive.rows(_OPEN_IN, (found[0],)):
+            count, total = count + 1, sum_of((record.mark(message, blob),), total)
+        self._seen[found[0]] = record.of_failure(found[0], info, count, total, error)
+        return True
+
     def finish(self, summary: dict[str, Any]) -> None:
         """The pass is complete: from now on it is the latest point in time. `summary` is kept with what it saw."""
         ended, seen = _now(), PassRecord(tuple(self._seen[number] for number in sorted(self._seen)))

@@ -64,6 +64,7 @@ def _json(health: Health) -> dict[str, Any]:
         "messages": health.messages, "whole": health.whole, "kept": health.kept, "octets": health.octets,
         "passes": [ended.isoformat() for ended in health.passes],
         "missing": [asdict(item) for item in health.missing], "left_out": [asdict(item) for item in health.left_out],
+        "unseen": [asdict(item) for item in health.unseen],
         "damaged": [asdict(item) for item in health.damaged], "structure": health.structure, "error": None,
     }  # fmt: skip
 
@@ -83,13 +84,16 @@ def _show(health: Health) -> None:
     _name("Missing", [f"{item.folder} {item.key} ({item.size} octets): {item.reason}" for item in health.missing])
     for folder in health.left_out:
         click.echo(f"Left out: {folder.folder} ({folder.rule})")
+    for unseen in health.unseen:
+        more = f", {unseen.messages:,} messages more were announced" if unseen.messages else ""
+        click.echo(f"Not looked at: {unseen.folder} ({unseen.error}){more}; here is what earlier passes saw of it.")
     _name("Damaged", [f"{item.folder or '?'} {item.key or '?'}: {item.detail}" for item in health.damaged])
     if health.structure:
         click.echo(f"The file itself is damaged; what could be read was read all the same. ({health.structure})")
 
 
 def _missing(health: Health) -> str:
-    lacking = len(health.missing)
+    lacking = len(health.missing) + sum(item.messages for item in health.unseen)
     return f"; {lacking:,} missing, named below" if lacking else ""
 
 

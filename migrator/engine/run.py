@@ -53,9 +53,10 @@ class Ends:
 class Outcome:
     """How a run ended that was not stopped and did not fail as a whole."""
 
-    failed_folders: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    failed_folders: list[tuple[FolderInfo, dict[str, str]]] = field(default_factory=list)
     left_out: Sequence[tuple[FolderInfo, str]] = ()
     """Folders that a rule left behind."""
+    carried_folders: int = 0
 
 
 def plan(ends: Ends, options: Options) -> MappingPlan:
@@ -79,7 +80,7 @@ def run(ends: Ends, options: Options) -> Outcome:
     outcome.left_out = mapping.left_out
     for info, why in mapping.collisions:
         error = FolderRefused(f"The folder {info.name} {why}.", code="folder_collision")
-        outcome.failed_folders.append((info.name, error.as_dict()))
+        outcome.failed_folders.append((info, error.as_dict()))
         ends.ledger.fail_folder(info.name, error.as_dict())
     if ends.target.traits.keeps_history:
         cast("Historian", ends.target).describe([pair.source for pair in mapping.pairs])
@@ -141,6 +142,7 @@ class _Round:
                     raise  # two in a row: it is not the folder
                 self._suspect = pair, error
             else:
+                self._outcome.carried_folders += 1
                 self._clear_suspect()
         if self._suspect is not None:
             raise self._suspect[1]
@@ -168,7 +170,7 @@ class _Round:
         ends.observer.note(Event("folder_done", {"folder": pair.source.name}))
 
     def _fail(self, pair: FolderPair, error: PostwagenError) -> None:
-        self._outcome.failed_folders.append((pair.source.name, error.as_dict()))
+        self._outcome.failed_folders.append((pair.source, error.as_dict()))
         self._ends.ledger.fail_folder(pair.source.name, error.as_dict())
         self._ends.observer.note(Event("folder_failed", {"folder": pair.source.name, "code": error.instance_code}))
 

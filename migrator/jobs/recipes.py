@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
@@ -15,7 +15,7 @@ from migrator.engine.rehearse import rehearse
 from migrator.engine.restore import release_deleted
 from migrator.engine.run import Ends, Options, run
 from migrator.engine.wrappers import Reopening, RetryingSource, RetryingTarget
-from migrator.errors import UsageError
+from migrator.errors import FolderRefused, UsageError
 from migrator.jobs import archives
 from migrator.jobs.states import JobKind
 from migrator.planning.mapping import MappingRules, plan_mapping
@@ -140,15 +140,23 @@ def _verify(ends: Ends, options: Options, raw: Mapping[str, Any]) -> Result:
 
 
 def _archive(ends: Ends, options: Options, raw: Mapping[str, Any]) -> Result:
-    """One pass. Folders are not mapped now but when it is played in; nothing in an archive is anybody else's."""
+    """One pass. Folders are not mapped now but when it is played in; nothing in an archive is anybody else's.
+
+    A folder that cannot be looked at stands in it as earlier passes left it, named; the others do not wait for it.
+    """
     rules = replace(options.rules, by_hand=(), under="", verbatim=True)
     target = cast("ArchiveTarget", ends.target)
     if target.octets_before() is None:
         _measure(ends, target, rules)
     outcome = run(ends, replace(options, rules=rules, recreated="replay", quiet_seconds=0.0))
-    if not outcome.failed_folders:
-        left = [{"folder": info.name, "messages": info.messages, "rule": rule} for info, rule in outcome.left_out]
-        target.finish({"left_out": left})
+    left = [
+        *outcome.left_out,
+        *((info, f"failed: {error['code']}") for info, error in outcome.failed_folders
+          if not target.fail(info, error["message"])),
+    ]  # fmt: skip
+    if outcome.carried_folders or not outcome.failed_folders:
+        named = [{"folder": info.name, "messages": info.messages, "rule": rule} for info, rule in left]
+        target.finish({"left_out": named})
     return {"failed_folders": len(outcome.failed_folders), "pass": target.number}
 
 
@@ -156,8 +164,12 @@ def _measure(ends: Ends, target: ArchiveTarget, rules: MappingRules) -> None:
     """Before the first pass, where the source announces no sizes: would it fit at all? Raises NoRoom."""
     mapping = plan_mapping(ends.source.folders(), (), target.traits.namespace, rules)
     names = [pair.source.name for pair in mapping.pairs if pair.source.octets is None]
-    pages = (page for name in names for page in ends.source.survey(name) if isinstance(page, Page))
-    target.fits(sum(row.size for page in pages for row in page.rows))
+    octets = 0
+    for name in names:
+        with suppress(FolderRefused):  # said when it is carried
+            pages = (page for page in ends.source.survey(name) if isinstance(page, Page))
+            octets += sum(row.size for page in pages for row in page.rows)
+    target.fits(octets)
 
 
 def _check(work: Work, world: World) -> Result:

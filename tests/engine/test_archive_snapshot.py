@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,14 @@ from migrator.archive.record import PassRecord
 from migrator.archive.source import passes
 from migrator.archive.target import ArchiveTarget
 from migrator.db.models import Failure, Skipped
+from migrator.engine.run import Options
+from migrator.errors import ArchiveUnusable, FolderRefused
+from migrator.jobs.recipes import RECIPES
+from migrator.jobs.states import JobKind
 from migrator.planning import batches
 from migrator.planning.mapping import MappingRules
+from migrator.ports import Opened, Page
+from migrator.sessions.memory import MemorySource
 from tests.engine.test_archiving import KEY, Chest, _ledger, _put_back, shown
 from tests.engine.world import Died, Witness, World, days, mail
 
@@ -213,3 +220,65 @@ def test_a_check_looks_at_the_pass_of_a_time(chest: Chest) -> None:
         Lacking("Kunden", found.missing[0].key, found.missing[0].size, "larger than 4000 octets"),
         Lacking("Kunden", found.missing[1].key, len(mail("nil")), "empty_at_source"),
     ]
+
+
+class Locked(MemorySource):
+    """A source that lists a folder and does not open it."""
+
+    def survey(self, folder: str) -> Iterator[Opened | Page]:
+        if folder == "Kunden":
+            raise FolderRefused("The server does not open Kunden.")
+        yield from super().survey(folder)
+
+
+def by_recipe(chest: Chest) -> dict[str, object]:
+    """One pass, by the recipe of a job."""
+    world = chest.world
+    world.mailbox = 2
+    world.next_job()
+    file = ArchiveFile(chest.path, KEY, writable=True, create=True)
+    try:
+        target = ArchiveTarget(file)
+        world.target_of = lambda: target
+        world.take_over()
+        return RECIPES[JobKind.ARCHIVE](world.ends(None, None), Options(), {})
+    finally:
+        file.close()
+        world.target_of, world.mailbox = None, 1
+
+
+def test_a_folder_that_cannot_be_looked_at_keeps_no_other_from_being_a_point_in_time(chest: Chest) -> None:
+    world = chest.world
+    assert by_recipe(chest)["failed_folders"] == 0
+    before = chest.view()
+    world.old.put("Kunden", mail("never seen"), instant=days(10))
+    world.old.put("INBOX", mail("seen"), instant=days(10))
+    world.source_of = Locked
+    assert by_recipe(chest)["failed_folders"] == 1
+    assert chest.view()["Kunden"] == before["Kunden"], "as the pass before left it"
+    assert len(chest.view()["INBOX"]) == len(before["INBOX"]) + 1
+    found = health(chest)
+    assert [(item.folder, item.messages) for item in found.unseen] == [("Kunden", 2)], (
+        "the new one, and one with no body"
+    )
+    assert not found.is_whole
+    assert found.damaged == []
+    world.source_of = MemorySource
+    by_recipe(chest)
+    assert health(chest).unseen == []
+
+
+def test_a_first_pass_in_which_no_folder_opens_is_no_point_in_time(world: World, tmp_path: Path) -> None:
+    chest = Chest(world, tmp_path)
+    world.old = type(world.old)(clock=world.clock)
+    world.old.make("Kunden")
+    world.old.put("Kunden", mail("a"), instant=days(1))
+
+    class Shut(Locked):
+        def survey(self, folder: str) -> Iterator[Opened | Page]:
+            raise FolderRefused(f"The server does not open {folder}.")
+
+    world.source_of = Shut
+    assert by_recipe(chest)["failed_folders"] == 2
+    with pytest.raises(ArchiveUnusable, match="No pass"):
+        chest.view()

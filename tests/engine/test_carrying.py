@@ -468,7 +468,7 @@ def test_a_folder_that_the_target_refuses_fails_alone(world: World) -> None:
     put(world, 2, "Good")
     world.new.behaviour.refuses_name = lambda name: name == "Bad"
     outcome = world.run()
-    assert [name for name, _ in outcome.failed_folders] == ["Bad"]
+    assert [info.name for info, _ in outcome.failed_folders] == ["Bad"]
     assert_same(world, {"Good": ("Good",)})
 
 
@@ -489,7 +489,7 @@ def test_a_plainer_name_that_another_folder_has_already_is_a_collision_not_a_mer
     put(world, 3, "A_B")
     world.new.behaviour.refuses_name = lambda name: "." in name
     outcome = world.run()
-    assert [name for name, _ in outcome.failed_folders] == ["A.B"]
+    assert [info.name for info, _ in outcome.failed_folders] == ["A.B"]
     assert_same(world, {"A_B": ("A_B",)})
 
 

@@ -328,7 +328,7 @@ def test_a_folder_that_breaks_every_connection_fails_alone(world: World) -> None
     fill(world, "B", 2)
     _closes(world, "A")
     outcome = world.run()
-    assert [name for name, _ in outcome.failed_folders] == ["A"]
+    assert [info.name for info, _ in outcome.failed_folders] == ["A"]
     assert len(world.new.folders["B"].messages) == 2
 
 
