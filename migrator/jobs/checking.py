@@ -34,6 +34,7 @@ def check(end: Endpoint, at: datetime | None, stop: StopSignal) -> dict[str, Any
         **_named("damaged", health.damaged),
         **_named("missing", health.missing),
         **_named("left_out", health.left_out),
+        **_named("unseen", health.unseen),
         "healthy": not health.damaged and not health.structure,
         "proven": health.is_whole,
     }

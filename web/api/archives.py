@@ -17,6 +17,7 @@ from web.api import archive_schemas as schemas
 from web.api import bp, problems, reading
 from web.api.access import actor
 from web.api.schemas import NothingIn
+from web.downloads import streamed
 from web.paging import cursor
 from web.services import services
 from web.typed import one_line
@@ -146,7 +147,7 @@ def _shown(archive_id: int) -> Response:
 
 def _stream(opened: Callable[[], Iterator[bytes]], mimetype: str, name: str) -> Response:
     try:
-        octets = opened()
+        return streamed(opened(), name, mimetype)
     except operations.NoSuchArchive:
         abort(404)
     except operations.ArchiveDestroyed as error:
@@ -155,7 +156,6 @@ def _stream(opened: Callable[[], Iterator[bytes]], mimetype: str, name: str) -> 
         return problems.problem(409, "archive_elsewhere", error.message)
     except ArchiveUnusable as error:
         return problems.problem(409, "archive_unusable", error.message)
-    return Response(octets, mimetype=mimetype, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 def _moment(given: dict[str, str]) -> datetime | None:

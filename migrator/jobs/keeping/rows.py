@@ -111,13 +111,18 @@ def keep(
     archive.every_hours = wanted.every_hours
     archive.window_from, archive.window_until = wanted.window or (None, None)
     archive.leave_days = wanted.leave_days
-    archive.leave_wish = (
-        f"{wanted.leave_wish} (recorded by {by}, {now:%Y-%m-%d %H:%M} UTC)" if wanted.leave_wish else ""
-    )
+    archive.leave_wish = _recorded(archive.leave_wish, wanted.leave_wish, by, now)
     archive.next_removal_at = now if wanted.leave_days is not None else None
     archive.next_pass_at = None
     if wanted.every_hours is not None:
         plan_next_pass(archive, settings, now)
+
+
+def _recorded(known: str, wish: str, by: str, now: datetime) -> str:
+    """The wish with who recorded it, and when; the same wish again keeps its first record."""
+    if not wish or known == wish or known.startswith(f"{wish} (recorded by "):
+        return known if wish else ""
+    return f"{wish} (recorded by {by}, {now:%Y-%m-%d %H:%M} UTC)"
 
 
 def stop_keeping(session: Session, archive: Archive) -> None:

@@ -282,6 +282,18 @@ def test_removals_follow_each_pass_with_the_wish_that_was_recorded(
     assert len(waiting(db, JobKind.REMOVE)) == 1, "what was too young is looked at again"
 
 
+def test_the_same_wish_again_keeps_its_first_record(
+    db: Database, make: Make, vault: Vault, settings: Settings
+) -> None:
+    make(by_pop3(keeping=WISH))
+    first = the(db).leave_wish
+    for again in (WISH, replace(WISH, leave_days=30), replace(WISH, leave_wish=first)):
+        keeping.keep(db, vault, 1, again, settings=settings, actor="bert")
+        assert the(db).leave_wish == first
+    keeping.keep(db, vault, 1, replace(WISH, leave_wish="Anna, by letter"), settings=settings, actor="bert")
+    assert "by letter (recorded by bert" in the(db).leave_wish
+
+
 def test_a_removal_waits_while_a_pass_is_due(db: Database, make: Make, settings: Settings) -> None:
     first = make(by_pop3(keeping=replace(WISH, every_hours=24)))
     done(db, first)
