@@ -226,3 +226,10 @@ def test_a_folder_of_any_name_is_sent_as_it_is(keeper: Browser, stored: Gallery,
     chosen = re.search(r'<option value="([^"]*)" selected>', page.partition('id="folder"')[2])
     assert chosen
     assert html.unescape(chosen.group(1)) == name
+
+
+def test_what_may_be_the_only_copy_is_said_where_it_could_end(keeper: Browser, stored: Gallery) -> None:
+    only, other = stored.archives["pop3"], stored.archives["kept"]
+    for path in ("", "/destroy"):
+        assert "This may be the only copy" in keeper.get(f"/archives/{only}{path}").text
+        assert "This may be the only copy" not in keeper.get(f"/archives/{other}{path}").text
