@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from migrator.db import migrations
 from migrator.db.store import Database
 from migrator.db.vault import Vault
 from migrator.settings import Settings, load
@@ -32,7 +33,7 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty database of the newest revision, to be copied."""
     path = tmp_path_factory.mktemp("migrated") / "empty.sqlite3"
     database = Database(f"sqlite:///{path}")
-    database.upgrade()
+    migrations.upgrade(database.engine)  # step by step, as those who upgrade have it
     database.dispose()
     return path
 

@@ -50,15 +50,26 @@ def read(archive: ArchiveFile, blob: int) -> Iterator[bytes]:
     address, salt, count = found
     if not isinstance(count, int) or count < 1 or not isinstance(address, bytes) or not isinstance(salt, bytes):
         raise ArchiveDamaged("The octets of a message are not whole.")
-    pieces = _Pieces(_unsealed(archive, blob, archive.seal.blob(address, salt), count))
-    with zstandard.ZstdDecompressor().stream_reader(
-        cast("IO[bytes]", pieces)
-    ) as reader:  # bounded: a little may unpack to a lot
-        try:
-            while octets := reader.read(READ_OCTETS):
-                yield octets
-        except zstandard.ZstdError:
-            raise ArchiveDamaged("The octets of a message do not unpack.") from None
+    unsealed = _unsealed(archive, blob, archive.seal.blob(address, salt), count)
+    try:
+        yield from _unpacked_at_once(next(unsealed)) if count == 1 else _unpacked(unsealed)
+    except zstandard.ZstdError:
+        raise ArchiveDamaged("The octets of a message do not unpack.") from None
+
+
+def _unpacked_at_once(piece: bytes) -> Iterator[bytes]:
+    """A frame that says how little is in it needs no buffers."""
+    if 0 < zstandard.frame_content_size(piece) <= CHUNK_OCTETS:
+        yield zstandard.ZstdDecompressor().decompress(piece)
+    else:
+        yield from _unpacked(iter((piece,)))
+
+
+def _unpacked(unsealed: Iterator[bytes]) -> Iterator[bytes]:
+    """In bounded pieces: a little may unpack to a lot."""
+    with zstandard.ZstdDecompressor().stream_reader(cast("IO[bytes]", _Pieces(unsealed))) as reader:
+        while octets := reader.read(READ_OCTETS):
+            yield octets
 
 
 def _unsealed(archive: ArchiveFile, blob: int, seal: BlobSeal, count: int) -> Iterator[bytes]:

@@ -101,6 +101,7 @@ class ArchiveFile:
             sql = _opened(self.path, "mode=rw")
             sql.execute("PRAGMA journal_mode = WAL")
             sql.execute("PRAGMA synchronous = FULL")
+            sql.execute("PRAGMA cache_size = -1000")  # KiB
             sql.execute("PRAGMA wal_autocheckpoint = 256")  # 1 MB: what the file holds is soon seen in its size
             return sql
         sql = _opened(self.path, "mode=ro")

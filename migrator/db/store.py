@@ -25,6 +25,11 @@ from sqlalchemy.orm import Session
 from migrator.errors import DatabaseUnavailable, DiskFull, UsageError
 
 _STEPS: Final = Path(__file__).with_name("migrations") / "versions"
+_REVISION_TABLE: Final = (
+    "CREATE TABLE alembic_version "
+    "(version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+)
+"""As Alembic makes it."""
 _BUSY_SECONDS: Final = 30
 """How long a SQLite writer waits for another process; the worst wait measured with six writers was 2.3 s."""
 
@@ -79,7 +84,7 @@ class Database:
         """
         try:
             with self._trouble_told(), self._alone():
-                if self._shows_newest_revision():
+                if self._is_plainly_current() or self._made_anew():
                     return
                 from migrator.db import migrations
 
@@ -89,13 +94,26 @@ class Database:
         except DatabaseUnavailable as error:
             raise UsageError(error.message, detail=error.detail) from None
 
-    def _shows_newest_revision(self) -> bool:
-        """Whether the tables say the number of the newest step: then Alembic, slow to import, need not be asked."""
-        newest = max(step.name[:4] for step in _STEPS.glob("[0-9][0-9][0-9][0-9]_*.py"))
+    def _is_plainly_current(self) -> bool:
+        """Whether the tables say the number of the newest step: then Alembic, large and slow, need not be asked."""
         with self.engine.connect() as connection:
             if not inspect(connection).has_table("alembic_version"):
                 return False
-            return list(connection.execute(text("SELECT version_num FROM alembic_version")).scalars()) == [newest]
+            return list(connection.execute(text("SELECT version_num FROM alembic_version")).scalars()) == [_newest()]
+
+    def _made_anew(self) -> bool:
+        """Whether this was an empty SQLite file; then it has all tables now, as all the steps together make them."""
+        if not self.is_sqlite:
+            return False
+        from migrator.db.models import Base
+
+        with self._writers.connect() as connection, connection.begin():
+            if inspect(connection).get_table_names():
+                return False
+            Base.metadata.create_all(connection, checkfirst=False)
+            connection.execute(text(_REVISION_TABLE))
+            connection.execute(text("INSERT INTO alembic_version VALUES (:number)"), {"number": _newest()})
+        return True
 
     def is_current(self) -> bool:
         """Whether the tables are those of this version."""
@@ -131,6 +149,11 @@ class Database:
                 yield
             finally:
                 self._writer = None
+
+
+def _newest() -> str:
+    """The number of the newest step of `migrations`."""
+    return max(step.name[:4] for step in _STEPS.glob("[0-9][0-9][0-9][0-9]_*.py"))
 
 
 def _translated(error: SQLAlchemyError, shown: str) -> DatabaseUnavailable:

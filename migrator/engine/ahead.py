@@ -15,7 +15,7 @@ from migrator.mail.folders import FolderInfo
 from migrator.mail.messages import take_prints
 from migrator.ports import Letter, Opened, Page, Source, Traits, Unread, Want
 
-AHEAD_OCTETS = 2 * 1024 * 1024
+AHEAD_OCTETS = 512 * 1024
 """So much is held ready at most, and one message more; large messages lie on the disk anyhow (`sessions.spool`)."""
 
 Answer = Letter | Unread

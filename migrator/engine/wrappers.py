@@ -204,6 +204,42 @@ class RetryingSource:
         self._reopening.drop()
 
 
+class _Coming:
+    """Batches, of which the next one is made while the target works on the one before.
+
+    What goes wrong in making it is raised in its turn, when the results of the one before were told.
+    """
+
+    def __init__(self, batches: Iterable[Batch]) -> None:
+        self._batches = iter(batches)
+        self._next: Batch | None = None
+        self._error: Exception | None = None
+
+    def take(self) -> Batch | None:
+        """The next one, or None at the end."""
+        self._look()
+        if self._error is not None:
+            raise self._error
+        batch, self._next = self._next, None
+        return batch
+
+    def after(self, batch: Batch) -> Iterator[Batch]:
+        """Only this one; whoever asks for more has the next one made."""
+        yield batch
+        self._look()
+
+    def parcels(self) -> Sequence[Parcel]:
+        """Those of a batch that was made and will not be sent any more."""
+        return self._next.parcels if self._next is not None else ()
+
+    def _look(self) -> None:
+        if self._next is None and self._error is None:
+            try:
+                self._next = next(self._batches, None)
+            except Exception as error:  # noqa: BLE001 - raised in its turn
+                self._error = error
+
+
 class RetryingTarget:
     """A Target that survives lost connections, and never appends twice."""
 
@@ -241,16 +277,17 @@ class RetryingTarget:
         """Batch by batch; a loss ends the batch in hand with its results, and the next one has a new connection.
 
         What was certainly not sent is sent again only where that is no fault of its messages: before anything of the
-        batch was sent, or because the server is busy.
+        batch was sent, or because the server is busy. The target may take the next batch while it waits for an answer.
         """
-        for batch in batches:
+        coming = _Coming(batches)
+        while (batch := coming.take()) is not None:
             left = list(batch.parcels)
             while left:
                 unsent: list[Parcel] = []
                 told = doubtful = False
                 try:
                     end = self._reopening.end()
-                    for result in end.append([replace(batch, parcels=left)], may_commit=may_commit):
+                    for result in end.append(coming.after(replace(batch, parcels=left)), may_commit=may_commit):
                         told = True
                         doubtful = doubtful or isinstance(result, Unknown)
                         if isinstance(result, Unsent):
@@ -262,7 +299,7 @@ class RetryingTarget:
                     try:
                         self._reopening.lost(error)
                     except PostwagenError:
-                        yield from map(Unsent, left)
+                        yield from map(Unsent, [*left, *coming.parcels()])
                         raise
                     if told and (doubtful or not isinstance(error, ServerBusy)):
                         break

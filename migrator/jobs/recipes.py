@@ -18,6 +18,7 @@ from migrator.engine.wrappers import Reopening, RetryingSource, RetryingTarget
 from migrator.errors import FolderRefused, UsageError
 from migrator.jobs import archives
 from migrator.jobs.states import JobKind
+from migrator.memory import be_thrifty
 from migrator.planning.mapping import MappingRules, plan_mapping
 from migrator.planning.verification import Level
 from migrator.ports import Clock, Ledger, Observer, Page, Source, StopSignal, Target
@@ -78,6 +79,7 @@ def carry_out(work: Work, world: World) -> Result:
     """Open the ends, run the verb, close the ends. Returns what the job's row keeps as its result."""
     if work.kind in ALONE:
         return ALONE[work.kind](work, world)
+    be_thrifty()
     with ExitStack() as stack:
         source = _source(work, world)
         stack.callback(source.close)

@@ -106,16 +106,13 @@ def _addresses(endpoint: Endpoint) -> list[str]:
 
 def tls_context(endpoint: Endpoint) -> ssl.SSLContext:
     """TLS 1.2 at least; certificates verified, unless one certificate is pinned, which is then the only one taken."""
-    context = ssl.create_default_context()
+    try:
+        context = ssl.create_default_context(cadata=endpoint.ca_pem or None)
+    except (ssl.SSLError, ValueError) as error:
+        raise TlsRefused(
+            "The CA certificate given is no certificate.", hint="Give a file in PEM form.", detail=str(error)
+        ) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if endpoint.ca_pem:
-        try:
-            context = ssl.create_default_context(cadata=endpoint.ca_pem)
-        except (ssl.SSLError, ValueError) as error:
-            raise TlsRefused(
-                "The CA certificate given is no certificate.", hint="Give a file in PEM form.", detail=str(error)
-            ) from None
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
     if endpoint.fingerprint:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

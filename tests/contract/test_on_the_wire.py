@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from migrator.errors import ConnectionLost, Defect, PostwagenError, ServerBusy, TargetFull
 from migrator.mail.flags import fitting
 from migrator.mail.folders import FolderRef
-from migrator.ports import AppendResult, Batch, Page, Parcel, Target, Want
+from migrator.ports import AppendResult, Batch, Letter, Page, Parcel, Stored, Target, Want
 from migrator.sessions.imap import listing as listing_module
 from tests.contract.benches import INSTANT, ImapBench, append, fingerprint, named, octets_of, parcel, surveyed
 from tests.corpus import nasty_messages
@@ -226,6 +227,29 @@ def test_reading_that_is_left_in_the_middle_puts_nothing_out_of_step(dovecot_ben
     found = octets_of(source, "B")
     assert len(found) == 5
     assert all(octets.endswith(b"BBB") for octets in found.values())
+
+
+def test_more_may_be_asked_while_an_append_is_being_answered(dovecot_bench: ImapBench) -> None:
+    """So it happens when the next batch is made meanwhile, and adoption reads what lies there."""
+    target = dovecot_bench.target()
+    folder = target.ensure_folder(("INBOX",), None)
+    (first,) = append(target, folder, [parcel(0, MAIL + b"first")])
+    assert isinstance(first, Stored)
+    assert first.key is not None
+    read: list[bytes] = []
+
+    def batches() -> Iterator[Batch]:
+        for number in (1, 2):
+            yield Batch(folder, [parcel(number, MAIL + b"%d" % number)])
+            for answer in target.open(folder, [Want("INBOX", first.key, len(MAIL) + 5)]):  # type: ignore[arg-type]
+                assert isinstance(answer, Letter)
+                read.append(b"".join(answer.chunks()))
+
+    results = list(target.append(batches(), may_commit=lambda: True))
+    assert kinds(results) == ["Stored", "Stored"]
+    assert read == [MAIL + b"first"] * 2
+    lies = [fingerprint(MAIL + end) for end in (b"first", b"1", b"2")]
+    assert dovecot_bench.lies("INBOX") == Counter(lies)
 
 
 # ---- limits --------------------------------------------------------------------------------------------------------

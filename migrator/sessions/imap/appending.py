@@ -39,9 +39,17 @@ class Appender:
         self._free_octets = _free_literals(capabilities)
         self._accepted: set[tuple[str, tuple[str, ...]]] = set()
         """(folder, flags) that this server has taken."""
+        self._due: bytes | None = None
+        self._answer: Answer | None = None
+        """The tag of the command that was completed last, until its answer was read; then that answer."""
 
-    def append(self, batch: Batch, may_commit: Callable[[], bool]) -> Iterator[AppendResult]:
-        """One result per parcel; then raises if the connection broke or the mailbox is hit."""
+    def append(
+        self, batch: Batch, may_commit: Callable[[], bool], meanwhile: Callable[[], None] = lambda: None
+    ) -> Iterator[AppendResult]:
+        """One result per parcel; then raises if the connection broke or the mailbox is hit.
+
+        `meanwhile` is called while the server works on what was completed. It must not raise.
+        """
         queue: list[Sequence[Parcel]] = self._cut(batch.parcels)
         while queue:
             parcels = queue.pop(0)
@@ -53,7 +61,7 @@ class Appender:
                         raise Stopped("Stopped before the commit point.")
                     committed = True
                     self._session.wire.send(b"\r\n")
-                    refused = self._session.wire.complete(tag)[0]
+                    refused = self._answered(tag, meanwhile)
             except PostwagenError:
                 self._session.wire.drop()
                 yield from ((Unknown if committed else Unsent)(parcel) for parcel in parcels)
@@ -71,6 +79,21 @@ class Appender:
             if trouble is not None:
                 yield from (Unsent(parcel) for rest in queue for parcel in rest)
                 raise trouble
+
+    def _answered(self, tag: bytes, meanwhile: Callable[[], None]) -> Answer:
+        self._due, self._answer = tag, None
+        meanwhile()
+        answer = self.catch_up()
+        if answer is None:  # it was to be read before another command, and the connection broke
+            raise ConnectionLost("The connection broke before an APPEND was answered.")
+        return answer
+
+    def catch_up(self) -> Answer | None:
+        """Read the answer that is due, before anything else is asked over this connection; what it was."""
+        tag, self._due = self._due, None
+        if tag is not None:
+            self._answer = self._session.wire.complete(tag)[0]
+        return self._answer
 
     def _cut(self, parcels: Sequence[Parcel]) -> list[Sequence[Parcel]]:
         """What travels in one command: all together, but an empty message alone; or each alone."""

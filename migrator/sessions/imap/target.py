@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 
 from migrator.errors import FolderRefused
 from migrator.mail.flags import SYSTEM_FLAGS, normalised
@@ -31,7 +32,7 @@ class ImapTarget:
     """Fulfils `ports.Target`, for one connection. A broken connection is the wrapper's business."""
 
     def __init__(self, session: ImapSession) -> None:
-        self._session = session
+        self._connection = session
         self._appender = Appender(session)
         self.traits = Traits(
             namespace=session.namespace,
@@ -39,6 +40,12 @@ class ImapTarget:
             max_octets=_append_limit(session.capabilities),
             limits=session.tls,
         )
+
+    @property
+    def _session(self) -> ImapSession:
+        """The connection, with nothing due on it: the engine may ask for more while an APPEND is being answered."""
+        self._appender.catch_up()
+        return self._connection
 
     # ---- folders -----------------------------------------------------------------------------------------------
 
@@ -107,10 +114,22 @@ class ImapTarget:
         return self._session.open_folder(name, writable=True).validity
 
     def append(self, batches: Iterable[Batch], *, may_commit: Callable[[], bool]) -> Iterator[AppendResult]:
-        """One result per parcel. Raises after the batch in hand when the mailbox is hit (full, busy, broken)."""
-        for batch in batches:
+        """One result per parcel. Raises after the batch in hand when the mailbox is hit (full, busy, broken).
+
+        The next batch is taken while the server works on this one; so taking it must not raise.
+        """
+        coming, taken = iter(batches), deque[Batch]()
+
+        def look_ahead() -> None:
+            if not taken:
+                taken.extend(islice(coming, 1))
+
+        look_ahead()
+        while taken:
+            batch = taken.popleft()
             self._session.open_folder(batch.folder.name, writable=True)
-            yield from self._appender.append(batch, may_commit)
+            yield from self._appender.append(batch, may_commit, look_ahead)
+            look_ahead()
 
     def change_flags(self, folder: FolderRef, changes: Iterable[FlagChange]) -> Iterator[tuple[FlagChange, bool]]:
         """+FLAGS and -FLAGS by UID, equal changes together; a message that is not there is told so."""

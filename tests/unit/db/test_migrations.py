@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -47,6 +48,8 @@ def test_several_processes_may_upgrade_postgresql_at_once(postgres_url: str) -> 
 
 def test_a_failing_migration_leaves_nothing_half_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     db = Database(f"sqlite:///{tmp_path}/x.sqlite3")
+    migrations.upgrade(db.engine, "0001")
+    before = schema(db)
     upgrade = command.upgrade
 
     def fail_at_the_end(*arguments: object) -> None:
@@ -56,8 +59,26 @@ def test_a_failing_migration_leaves_nothing_half_done(tmp_path: Path, monkeypatc
     monkeypatch.setattr(command, "upgrade", fail_at_the_end)
     with pytest.raises(RuntimeError, match="power"):
         db.upgrade()
-    assert inspect(db.engine).get_table_names() == []
+    assert schema(db) == before
     db.dispose()
+
+
+def schema(db: Database) -> dict[str, list[str]]:
+    """Tables and indexes, each with the words of its definition in alphabetical order: that of clauses is no matter."""
+    with db.engine.connect() as connection:
+        rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")).all()
+    return {name: sorted(re.findall(r"\w+", sql)) for name, sql in rows}
+
+
+def test_a_new_file_is_made_at_once_as_all_the_steps_together_make_it(tmp_path: Path) -> None:
+    stepwise, at_once = (Database(f"sqlite:///{tmp_path}/{name}.sqlite3") for name in ("steps", "once"))
+    migrations.upgrade(stepwise.engine)
+    at_once.upgrade()
+    assert at_once.is_current()
+    assert "entries" in schema(at_once)
+    assert schema(at_once) == schema(stepwise)
+    for db in (stepwise, at_once):
+        db.dispose()
 
 
 def test_tables_of_a_newer_version_are_refused_in_one_sentence(database_everywhere: Database) -> None:
