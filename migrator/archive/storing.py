@@ -5,6 +5,7 @@ Nobody else writes (the file's lock), so new rows get their numbers here.
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from migrator.archive.entries import Origin
 from migrator.archive.file import ArchiveFile
 from migrator.ports import Letter, Parcel
 
+LEAP = 1 << 32
 AT_ONCE = 500
 """So many values stand in one statement."""
 
@@ -44,12 +46,18 @@ def add_messages(
     folder: int,
     number: int,
     new: Sequence[tuple[bytes, bytes, int, Parcel]],
+    *,
+    leap: bool,
 ) -> list[int]:
     """Messages that are not there yet: (origin, blob's address, blob's row, parcel). Their rows; placed from this pass.
 
-    No two may have the same origin.
+    No two may have the same origin. `leap`: the first row lies by chance somewhere beyond the others, so that two
+    copies of one archive that were both written to have no row in common but those that they had before: a ledger that
+    has seen the one is not misled by the other.
     """
     seal, first = archive.seal, next_row(sql)
+    if leap and first > 1:
+        first += secrets.randbelow(LEAP)
     messages, placements = [], []
     for message, (origin, address, blob, parcel) in enumerate(new, first):
         letter = parcel.letter

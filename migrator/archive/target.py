@@ -60,6 +60,8 @@ class ArchiveTarget:
         """What this pass saw, by folder. A pass that was stopped sees all folders again when it goes on."""
         self.traits = Traits(namespace=Namespace("", SEPARATOR), keeps_history=True, limits="archive")
         self.number = self._begin()
+        self._leaps = True
+        """Whether the next message gets a row far from all others (`storing.add_messages`)."""
 
     def _begin(self) -> int:
         last = self._archive.one("SELECT id, ended FROM pass ORDER BY id DESC LIMIT 1")
@@ -210,7 +212,8 @@ class ArchiveTarget:
                 aside = self._seal.address("superseded", origin + str(message).encode())[:16]
                 self._move_aside(sql, folder, message, origin, aside)
             new.append((origin, address, blob, parcel))
-        made = iter(storing.add_messages(self._archive, sql, folder, self.number, new))
+        made = iter(storing.add_messages(self._archive, sql, folder, self.number, new, leap=self._leaps) if new else ())
+        self._leaps = self._leaps and not new
         kept = {origin: message for origin, (message, _) in known.items()}
         fresh = {item[0] for item in new}
         return [next(made) if origin in fresh else kept[origin] for origin in origins]
@@ -318,9 +321,8 @@ class ArchiveTarget:
             return
         self._end(sql, [message])
         sealed = entries.seal_flags(self._seal, message, self.number, flags)
-        sql.execute(
-            "INSERT INTO placement (message, from_pass, sealed) VALUES (?, ?, ?)", (message, self.number, sealed)
-        )
+        values = storing.next_row(sql), message, self.number, sealed
+        sql.execute("INSERT INTO placement (id, message, from_pass, sealed) VALUES (?, ?, ?, ?)", values)
 
     def _end(self, sql: sqlite3.Connection, messages: Sequence[int]) -> None:
         """End their placements with this pass; those that began in it never were."""

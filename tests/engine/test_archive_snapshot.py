@@ -161,6 +161,8 @@ def test_an_older_archive_that_was_put_back_is_filled_again(chest: Chest) -> Non
 @pytest.mark.parametrize("and_new_mail", [False, True])
 def test_flags_that_an_older_archive_does_not_know_yet_are_written_again(chest: Chest, and_new_mail: bool) -> None:
     pass_into(chest)
+    chest.world.old.put("INBOX", mail("next"), instant=days(20))
+    pass_into(chest)
     older = chest.path.read_bytes()
     chest.world.old.folder("Kunden").messages[2].flags = frozenset({"\\Flagged"})
     pass_into(chest)
@@ -171,7 +173,23 @@ def test_flags_that_an_older_archive_does_not_know_yet_are_written_again(chest: 
         pass_into(chest)
         there = {name: [flags for _, flags, _ in found] for name, found in chest.view().items()}
         assert sum("\\Flagged" in flags for flags in there["Kunden"]) == 1
-        assert len(there["INBOX"]) == 4 + and_new_mail
+        assert len(there["INBOX"]) == 5 + and_new_mail
+
+
+def test_the_newest_copy_may_be_put_back_after_a_pass_into_an_older_one(chest: Chest) -> None:
+    """What the ledger learnt from the one says nothing about the other: their rows must never be mistaken."""
+    pass_into(chest)
+    older = chest.path.read_bytes()
+    lost = chest.world.old.put("INBOX", mail("first"), instant=days(20))
+    pass_into(chest)
+    newest = chest.path.read_bytes()
+    chest.path.write_bytes(older)
+    chest.world.old.remove("INBOX", lost)
+    chest.world.old.put("INBOX", mail("second"), instant=days(21))
+    pass_into(chest)
+    chest.path.write_bytes(newest)
+    pass_into(chest)
+    assert chest.view()["INBOX"] == shown(chest.world.old)["INBOX"]
 
 
 def test_of_an_archive_that_was_not_put_back_nothing_is_read_twice(chest: Chest) -> None:
