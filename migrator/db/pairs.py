@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import quote, unquote
 
 from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
+from migrator.db.cells import origin_columns, origin_of, packed, refused_entry, unpacked
 from migrator.db.models import Failure, Folder, JobFolder, LedgerEntry, Skipped
 from migrator.db.store import Database
 from migrator.mail.messages import MessageKey, Prints
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from migrator.db.ledger import SqlLedger
 
 PAGE = 1000
-_PLAIN = "".join(chr(code) for code in range(33, 127) if chr(code) != "%")
 KEYS_AT_ONCE = 400
 SHELVED = frozenset({"ambiguous", "not_seen_again"})
 """Reasons for which an entry stays refused for good: another append might double it."""
@@ -87,7 +85,7 @@ class SqlPairLedger:
                     found[entry.origin] = entry
                 refused = select(Failure).where(Failure.job_id == self._ledger.job_id, self._is_origin(Failure, some))
                 for failure in session.scalars(refused):
-                    found[_origin_of(failure)] = _refused(failure)
+                    found[origin_of(failure)] = refused_entry(failure)
         return found
 
     def _is_origin(self, table: Any, keys: Sequence[MessageKey]) -> ColumnElement[bool]:
@@ -180,11 +178,11 @@ class SqlPairLedger:
         """`row` has the `_COLUMNS`."""
         return Entry(
             id=row.id,
-            origin=_origin_of(row),
+            origin=origin_of(row),
             stand=_STANDS[row.stand],
             prints=Prints(row.digest, row.soft, row.header, row.message_id, row.size, row.delicate),
             instant=row.instant,
-            flags=_unpacked(row.flags),
+            flags=unpacked(row.flags),
             floor=row.floor,
             target_key=self._key(row),
             how=_HOWS[row.how],
@@ -283,7 +281,7 @@ class SqlPairLedger:
     def _columns(self, item: Intent) -> dict[str, Any]:
         return {
             "origin_folder_id": self._origin,
-            **_origin_columns(item.origin),
+            **origin_columns(item.origin),
             "target_folder_id": self._target,
             "stand": Stand.INTENDED.value,
             "digest": item.prints.digest,
@@ -293,7 +291,7 @@ class SqlPairLedger:
             "size": item.prints.size,
             "delicate": item.prints.delicate,
             "instant": item.instant,
-            "flags": _packed(item.flags),
+            "flags": packed(item.flags),
             "floor": item.floor,
             "job_id": self._ledger.job_id,
         }
@@ -302,7 +300,7 @@ class SqlPairLedger:
         for item in amended:
             values: dict[str, Any] = {}
             if item.flags is not None:
-                values["flags"] = _packed(item.flags)
+                values["flags"] = packed(item.flags)
             if item.target_key is not None:
                 values.update(target_validity=item.target_key.validity, target_uid=item.target_key.uid)
             if item.forget_target_key:
@@ -343,7 +341,7 @@ class SqlPairLedger:
             {
                 **base,
                 "folder_id": homes.get(item.entry or 0, self._origin),
-                **_origin_columns(item.origin),
+                **origin_columns(item.origin),
                 "at": now,
                 "reason": item.reason,
                 "detail": item.detail[:2000],
@@ -352,7 +350,7 @@ class SqlPairLedger:
             }
             for item in refused
         ]
-        skips = [{**base, **_origin_columns(item.origin), "rule": item.rule[:200]} for item in skipped]
+        skips = [{**base, **origin_columns(item.origin), "rule": item.rule[:200]} for item in skipped]
         _insert_new(session, Failure, failures)
         _insert_new(session, Skipped, skips)
 
@@ -390,30 +388,3 @@ def _insert_new(session: Session, table: Any, rows: Sequence[dict[str, Any]]) ->
         return
     for row in rows:
         session.execute(_insert(session, table).values(**row).on_conflict_do_nothing())
-
-
-@functools.lru_cache(1024)
-def _packed(flags: frozenset[str]) -> str:
-    """Flags in one column: a blank between them, and none inside."""
-    return " ".join(sorted(quote(flag, safe=_PLAIN) for flag in flags))
-
-
-@functools.lru_cache(1024)
-def _unpacked(text: str) -> frozenset[str]:
-    return frozenset(unquote(word) for word in text.split())
-
-
-def _origin_columns(key: MessageKey) -> dict[str, Any]:
-    return {"origin_validity": key.validity, "origin_uid": key.uid, "origin_name": key.name}
-
-
-def _origin_of(row: Any) -> MessageKey:
-    return MessageKey(row.origin_validity, row.origin_uid, row.origin_name)
-
-
-def _refused(row: Failure) -> Entry:
-    nothing = Prints(b"", b"", b"", b"", row.size, delicate=False)
-    return Entry(
-        0, _origin_of(row), Stand.REFUSED, nothing, None, frozenset(), 0,
-        this_job=True, reason=row.reason, detail=row.detail,
-    )  # fmt: skip

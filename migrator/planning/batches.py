@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-BATCH_OCTETS = 1536 * 1024
+BATCH_OCTETS = 1280 * 1024
 """Two of them are held while a server works (`engine.wrappers`), and 100 MB must be enough for everything."""
-BATCH_OCTETS_KEPT = 5 * 512 * 1024
+BATCH_OCTETS_KEPT = 2 * 1024 * 1024
 """For an archive, which has one at a time: a commit of its own and one of the ledger's for each."""
 BATCH_MESSAGES = 500
 
