@@ -122,7 +122,7 @@ def _plain(text: str) -> str:
 
 def _make_empty(directory: Path) -> None:
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         used = next(directory.iterdir(), None)
     except OSError as error:
         raise UsageError(f"The directory {directory} cannot be written: {error.strerror}.") from None

@@ -30,6 +30,10 @@ _AWAY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlit
 _AWAY_HINT = (
     "See whether its directory is there and can be written, then run the same again: it goes on where it stopped."
 )
+_DAMAGED_HINT = (
+    "`postwagen check archive:PATH` says what it costs. Where that does not open it either, put a copy of the file "
+    "back; the next pass adds what that one lacks."
+)
 Answer = TypeVar("Answer")
 
 SCHEMA = """
@@ -209,7 +213,9 @@ class ArchiveFile:
                 raise DatabaseUnavailable(
                     f"The archive {self.path} cannot be used.", hint=_AWAY_HINT, detail=str(error)
                 ) from error
-            raise ArchiveDamaged(f"The archive {self.path} is damaged.", detail=str(error)) from error
+            raise ArchiveDamaged(
+                f"The archive {self.path} is damaged.", hint=_DAMAGED_HINT, detail=str(error)
+            ) from error
 
 
 def _opened(path: Path, mode: str) -> sqlite3.Connection:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -36,7 +37,7 @@ def harmless(level: str) -> str:
 
 
 class Places:
-    """Gives every folder a place of its own, also where case is no difference."""
+    """Gives every folder a place of its own, also where neither case nor the spelling of an umlaut is a difference."""
 
     def __init__(self) -> None:
         self._taken: dict[str, FolderPath] = {}
@@ -44,10 +45,14 @@ class Places:
     def place(self, path: FolderPath) -> PurePosixPath:
         """Where the folder's mail goes."""
         place = PurePosixPath(*map(harmless, path))
-        if self._taken.setdefault(str(place).casefold(), path) != path:
+        if self._taken.setdefault(_alike(place), path) != path:
             place = place.with_name(f"{place.name}~{_short(repr(path))}")
-            self._taken[str(place).casefold()] = path
+            self._taken[_alike(place)] = path
         return place
+
+
+def _alike(place: PurePosixPath) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", str(place)).casefold())
 
 
 def _short(text: str) -> str:

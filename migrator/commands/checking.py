@@ -17,6 +17,7 @@ from migrator.commands.archives import ARCHIVE
 from migrator.commands.carrying import Moment
 from migrator.commands.passwords import supplier
 from migrator.commands.proving import MANIFEST, check_archive, check_manifest
+from migrator.errors import UsageError
 from migrator.jobs.advising import AdviceReport, probe_both
 from migrator.jobs.probe import PreviewRow, ProbeReport, preview, probe_end
 from migrator.planning.advice import advice_text
@@ -61,6 +62,9 @@ def check(
     each that is missing or damaged. `check manifest:FILE` verifies a manifest, and says who signed it.
     """
     settings = all_settings.load()
+    if target and source.startswith((ARCHIVE, MANIFEST)):
+        hint = "`postwagen verify archive:PATH TARGET` compares an archive with a mailbox."
+        raise UsageError("An archive or a manifest is checked alone.", hint=hint)
     if source.startswith(ARCHIVE):
         return check_archive(source, key_file, at, manifest, settings, as_json)
     if source.startswith(MANIFEST):

@@ -10,6 +10,7 @@ import random
 import sqlite3
 import tempfile
 import tracemalloc
+import unicodedata
 import zipfile
 from email.header import decode_header, make_header
 from pathlib import Path, PurePosixPath
@@ -102,6 +103,20 @@ def test_eml_is_octet_for_octet_with_an_index(chest: Chest, tmp_path: Path) -> N
     index = json.loads((place / "index.json").read_text())
     found = {(place / one["file"]).read_bytes(): set(one["flags"]) for one in index}
     assert found == {octets: set(flags) for octets, flags, _ in chest.view()["INBOX"]}
+
+
+def test_names_that_some_file_systems_take_for_one_get_places_of_their_own() -> None:
+    """Apple's take both spellings of an umlaut for the same name, and so do its programs that unpack zip files."""
+    paths = [("Büro",), (unicodedata.normalize("NFD", "Büro"),), ("BÜRO",)]
+    places = Places()
+    found = [unicodedata.normalize("NFC", str(places.place(path))).casefold() for path in paths]
+    assert len(set(found)) == 3
+    assert [places.place(path) for path in paths] == [places.place(path) for path in paths]
+
+
+def test_only_its_owner_reads_what_was_exported(chest: Chest, tmp_path: Path) -> None:
+    write(chest, tmp_path / "out", "eml")
+    assert (tmp_path / "out").stat().st_mode & 0o077 == 0
 
 
 def test_nothing_is_overwritten(chest: Chest, tmp_path: Path) -> None:

@@ -155,6 +155,7 @@ def test_killed_in_the_middle_of_a_pass_it_goes_on_and_nothing_is_lost_or_double
     [
         (["play-in", "{archive}", "{new}"], 2, "There is no archive"),
         (["check", "archive:{archive}"], 2, "There is no archive"),
+        (["check", "archive:{archive}", "{new}"], 2, "is checked alone"),
         (["export", "{archive}", "{other}"], 2, "There is no archive"),
         (["copy", "archive:{archive}", "{new}"], 2, "play-in"),
         (["archive", "archive:{archive}", "{other}"], 2, "play-in"),
