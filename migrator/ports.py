@@ -101,6 +101,8 @@ class Letter:
     close: Callable[[], None] = field(default=lambda: None)
     prints: Prints | None = None
     """Where they were taken on the way already (`engine.ahead`)."""
+    packed: bytes | None = None
+    """Its octets as the target keeps them, where somebody packed them on the way."""
 
 
 class Source(Protocol):

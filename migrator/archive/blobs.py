@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator
 from typing import IO, Final, cast
 
@@ -19,8 +20,21 @@ CHUNK_OCTETS: Final = 1024 * 1024
 """So much compressed text is sealed at once: SQLite and we bind whole values."""
 READ_OCTETS: Final = 256 * 1024
 LEVEL: Final = 3
-_PACKER: Final = zstandard.ZstdCompressor(level=LEVEL)
-"""Its tables are made once; only the thread that writes may use it."""
+_OWN: Final = threading.local()
+"""Each thread's compressor, whose tables are made once: two threads in one would end in the middle of a C library."""
+
+
+def packer() -> zstandard.ZstdCompressor:
+    """This thread's own."""
+    found: zstandard.ZstdCompressor | None = getattr(_OWN, "packer", None)
+    if found is None:
+        found = _OWN.packer = zstandard.ZstdCompressor(level=LEVEL)
+    return found
+
+
+def packed(letter: Letter) -> bytes | None:
+    """Its octets as one Zstandard frame (RFC 8878), for who reads ahead; None: it is large, and goes piece by piece."""
+    return packer().compress(b"".join(letter.chunks())) if letter.size <= CHUNK_OCTETS else None
 
 
 def digest_of(chunks: Iterable[bytes]) -> bytes:
@@ -98,18 +112,18 @@ class _Pieces:
 
 def _compressed(letter: Letter) -> Iterator[bytes]:
     """One Zstandard frame (RFC 8878), cut into pieces of CHUNK_OCTETS."""
-    if letter.size <= CHUNK_OCTETS:
-        packed = _PACKER.compress(b"".join(letter.chunks()))
-        yield from (packed[at : at + CHUNK_OCTETS] for at in range(0, len(packed), CHUNK_OCTETS))
+    whole = letter.packed or packed(letter)
+    if whole is not None:
+        yield from (whole[at : at + CHUNK_OCTETS] for at in range(0, len(whole), CHUNK_OCTETS))
         return
-    packer = _PACKER.compressobj(size=letter.size)
+    stream = packer().compressobj(size=letter.size)
     held = bytearray()
     for chunk in letter.chunks():
-        held += packer.compress(chunk)
+        held += stream.compress(chunk)
         while len(held) > CHUNK_OCTETS:
             yield bytes(held[:CHUNK_OCTETS])
             del held[:CHUNK_OCTETS]
-    held += packer.flush()
+    held += stream.flush()
     while held:
         yield bytes(held[:CHUNK_OCTETS])
         del held[:CHUNK_OCTETS]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from migrator.mail.folders import FolderInfo
@@ -24,8 +24,10 @@ Answer = Letter | Unread
 class ReadingAhead:
     """A Source whose `read` runs ahead. Until a run of reading has ended, nothing else may be asked of it."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, pack: Callable[[Letter], bytes | None] | None = None) -> None:
+        """`pack`: how the target keeps octets, so that the reader's thread does that too."""
         self._source = source
+        self._pack = pack
 
     @property
     def traits(self) -> Traits:
@@ -46,7 +48,9 @@ class ReadingAhead:
         if not asked:
             return
         store = _Store()
-        thread = threading.Thread(target=_fill, args=(self._source, asked, store), name="reading-ahead", daemon=True)
+        thread = threading.Thread(
+            target=_fill, args=(self._source, asked, store, self._pack), name="reading-ahead", daemon=True
+        )
         thread.start()
         try:
             yield from store.taken()
@@ -110,14 +114,15 @@ class _Store:
             self._changed.notify_all()
 
 
-def _fill(source: Source, wants: Sequence[Want], store: _Store) -> None:
+def _fill(source: Source, wants: Sequence[Want], store: _Store, pack: Callable[[Letter], bytes | None] | None) -> None:
     """The thread. Closes the source's run of reading itself, so that the connection is left in order."""
     error: BaseException | None = None
     answers = iter(source.read(wants))
     try:
         for answer in answers:
             if isinstance(answer, Letter):
-                answer = replace(answer, prints=take_prints(answer.head, answer.chunks()))  # noqa: PLW2901 - the same
+                prints, octets = take_prints(answer.head, answer.chunks()), pack(answer) if pack else None
+                answer = replace(answer, prints=prints, packed=octets)  # noqa: PLW2901 - the same, and more
             if not store.put(answer):
                 break
     except BaseException as caught:  # noqa: BLE001 - raised again where the answers are taken

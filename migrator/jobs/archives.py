@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from migrator.archive.target import ArchiveTarget
     from migrator.archive.view import Pass
     from migrator.db.vault import Vault
+    from migrator.ports import Letter
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,13 @@ def open_target(end: Endpoint, account: str, limits: Limits) -> ArchiveTarget:
     except BaseException:
         file.close()
         raise
+
+
+def packing() -> Callable[[Letter], bytes | None]:
+    """How archives keep a message's octets."""
+    from migrator.archive.blobs import packed
+
+    return packed
 
 
 def open_source(end: Endpoint, at: datetime | None) -> ArchiveSource:

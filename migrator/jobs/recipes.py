@@ -102,7 +102,8 @@ def _source(work: Work, world: World) -> Source:
     def opened() -> Source:
         return open_source(work.source, world.stop.wanted, world.may_reach)
 
-    return ReadingAhead(RetryingSource(Reopening[Source]("source", opened, **_around(world))))
+    pack = archives.packing() if work.target.protocol == "archive" else None
+    return ReadingAhead(RetryingSource(Reopening[Source]("source", opened, **_around(world))), pack)
 
 
 def _target(work: Work, world: World) -> Target:
