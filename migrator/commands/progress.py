@@ -5,11 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Self
-
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from typing import TYPE_CHECKING, Self
 
 from migrator.db.store import Database
 from migrator.jobs import queries
@@ -17,6 +13,9 @@ from migrator.jobs.oneshot.command import Finished
 from migrator.jobs.report import outcome, warning_text
 from migrator.jobs.views import JobView
 from migrator.ports import Event
+
+if TYPE_CHECKING:
+    from rich.table import Table  # heavy, and a quiet run needs none of it
 
 REFRESH_SECONDS = 0.5
 
@@ -41,6 +40,16 @@ class Bars(Silence):
     """One bar over all messages, from committed rows; only on a terminal."""
 
     def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
         self._console = Console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}", justify="left"),
@@ -93,6 +102,8 @@ class Bars(Silence):
 
 def summary(finished: Finished) -> None:
     """The result for people, on standard output."""
+    from rich.console import Console
+
     job, console = finished.job, Console(highlight=False)
     console.print(folder_table(job))
     for line in _lines(finished):
@@ -123,6 +134,8 @@ def _lines(finished: Finished) -> Iterator[str]:
 
 def folder_table(job: JobView) -> Table:
     """Folders and their numbers."""
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("folder", "target"):
         table.add_column(name, overflow="fold")

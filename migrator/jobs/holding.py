@@ -13,7 +13,6 @@ import structlog
 from migrator.db.store import Database
 from migrator.jobs import lease as leases
 from migrator.jobs.lease import Lease
-from migrator.ports import StopSignal
 
 log = structlog.get_logger(__name__)
 
@@ -26,20 +25,6 @@ MARGIN = 0.25
 def boot_time() -> float:
     """Seconds that go on while the machine sleeps and while we are stopped (SIGSTOP)."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
-
-
-class RealClock:
-    """Fulfils `ports.Clock`."""
-
-    def monotonic(self) -> float:
-        """Seconds."""
-        return time.monotonic()
-
-    def wait(self, seconds: float, stop: StopSignal) -> None:
-        """Wait in small pieces, so that a stop is never far."""
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0 and not stop.wanted():
-            time.sleep(min(left, 0.2))
 
 
 class Holder:

@@ -18,7 +18,8 @@ from migrator.errors import DatabaseUnavailable, Defect, Fenced, PostwagenError,
 from migrator.jobs import archives, assignment, queries
 from migrator.jobs import lease as leases
 from migrator.jobs.archives import Limits
-from migrator.jobs.holding import Holder, RealClock
+from migrator.jobs.clock import RealClock
+from migrator.jobs.holding import Holder
 from migrator.jobs.keeping import operations as keeping
 from migrator.jobs.lease import Lease
 from migrator.jobs.recipes import Result, Work, World, carry_out

@@ -19,7 +19,7 @@ from migrator.db.store import Database
 from migrator.errors import LedgerBusy, PostwagenError, UsageError
 from migrator.jobs import assignment, queries
 from migrator.jobs import lease as leases
-from migrator.jobs.holding import RealClock
+from migrator.jobs.clock import RealClock
 from migrator.jobs.lease import Lease
 from migrator.jobs.oneshot.operations import open_job
 from migrator.jobs.recipes import Result, Work, World, carry_out
