@@ -260,6 +260,9 @@ class Historian(Protocol):
         ledger is younger than this target. Then nothing was ended; carry those messages again, and conclude again.
         """
 
+    def unchanged(self, info: FolderInfo) -> Sight | None:
+        """What the pass before saw of a folder whose `state` is the same; it stands in this one too. None: look."""
+
     def fail(self, info: FolderInfo, error: str) -> bool:
         """The folder could not be looked at: it stands in this pass as earlier ones left it. False: it is not known."""
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from migrator.mail.folders import FolderInfo, Role
 from migrator.mail.messages import MessageKey
 from migrator.ports import Missing, Sight
+
+MOST_UNLOOKED: Final = 6
+"""A server may be wrong about itself: with nightly passes every folder is looked at once a week."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,10 @@ class FolderRecord:
     """Why the folder could not be looked at in this pass; what is kept of it is what earlier ones saw."""
     unseen: int = 0
     """So many messages the source announced beyond those that are kept, where nobody could look."""
+    state: str = ""
+    """What the source said of all of it before it was looked at (`FolderInfo.state`)."""
+    unlooked: int = 0
+    """So many passes in a row took the folder over, because its state was the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +82,9 @@ def of_sight(number: int, sight: Sight, kept: int, entries: int) -> FolderRecord
     info = sight.folder
     bare = FolderInfo(info.name, info.path, info.role, subscribed=info.subscribed)
     return FolderRecord(
-        number, bare, sight.found, f"{sight.keys:032x}", sight.octets, kept, f"{entries:032x}", tuple(sight.missing)
-    )
+        number, bare, sight.found, f"{sight.keys:032x}", sight.octets, kept, f"{entries:032x}", tuple(sight.missing),
+        state=info.state,
+    )  # fmt: skip
 
 
 def of_failure(number: int, info: FolderInfo, kept: int, entries: int, error: str) -> FolderRecord:
@@ -84,6 +92,19 @@ def of_failure(number: int, info: FolderInfo, kept: int, entries: int, error: st
     bare = FolderInfo(info.name, info.path, info.role, subscribed=info.subscribed)
     unseen = max(0, (info.messages or 0) - kept)
     return FolderRecord(number, bare, kept + unseen, "", 0, kept, f"{entries:032x}", (), error, unseen)
+
+
+def taken_over(before: FolderRecord, info: FolderInfo, kept: int) -> FolderRecord | None:
+    """The same folder in the next pass, where the source says that nothing in it has changed; None: look at it.
+
+    After `MOST_UNLOOKED` passes it is looked at all the same, and wherever anything was missing.
+    """
+    same = bool(info.state) and before.state == info.state and before.info.name == info.name
+    whole = not before.missing and not before.error and before.kept == kept
+    if not (same and whole) or before.unlooked >= MOST_UNLOOKED:
+        return None
+    bare = FolderInfo(info.name, info.path, info.role, subscribed=info.subscribed)
+    return replace(before, info=bare, unlooked=before.unlooked + 1)
 
 
 def to_json(folder: FolderRecord) -> dict[str, Any]:
@@ -95,6 +116,7 @@ def to_json(folder: FolderRecord) -> dict[str, Any]:
         "kept": folder.kept, "entries": folder.entries,
         "missing": [[m.key.validity, m.key.uid, m.key.name, m.size, m.reason] for m in folder.missing],
         **({"error": folder.error, "unseen": folder.unseen} if folder.error else {}),
+        **({"state": folder.state, "unlooked": folder.unlooked} if folder.state else {}),
     }  # fmt: skip
 
 
@@ -114,5 +136,5 @@ def _folder(item: Mapping[str, Any]) -> FolderRecord:
     )
     return FolderRecord(
         item["id"], info, item["found"], item["keys"], item["octets"], item["kept"], item["entries"], missing,
-        item.get("error", ""), item.get("unseen", 0),
+        item.get("error", ""), item.get("unseen", 0), item.get("state", ""), item.get("unlooked", 0),
     )  # fmt: skip

@@ -43,6 +43,12 @@ _OPEN_IN = (
 )
 
 
+_COUNT_OPEN = (
+    "SELECT count(*) FROM message JOIN placement ON placement.message = message.id "
+    "WHERE folder = ? AND gone_pass IS NULL"
+)
+
+
 class ArchiveTarget:
     """Fulfils `ports.Target` and `ports.Historian`."""
 
@@ -58,6 +64,7 @@ class ArchiveTarget:
         self._described: dict[FolderPath, FolderInfo] = {}
         self._seen: dict[int, FolderRecord] = {}
         """What this pass saw, by folder. A pass that was stopped sees all folders again when it goes on."""
+        self._known: dict[int, FolderRecord] | None = None
         self.traits = Traits(namespace=Namespace("", SEPARATOR), keeps_history=True, limits="archive")
         self.number = self._begin()
         self._leaps = True
@@ -99,11 +106,8 @@ class ArchiveTarget:
 
     def octets_before(self) -> int | None:
         """Octets of mail that the latest complete pass kept; None: there is none yet."""
-        last = self._archive.one("SELECT id, sealed FROM pass WHERE ended IS NOT NULL ORDER BY id DESC LIMIT 1")
-        if last is None:
-            return None
-        kept = record.from_json(entries.open_summary(self._seal, *last))
-        return kept.octets if kept is not None else None
+        before = self._before()
+        return sum(folder.octets for folder in before.values()) if before else None
 
     def ensure_folder(self, path: FolderPath, role: Role | None, *, subscribe: bool = True) -> FolderRef:
         """Make the folder if it is not there."""
@@ -125,11 +129,7 @@ class ArchiveTarget:
         """The folder as it stands now; UIDNEXT counts up with every change of flags too. Raises FolderRefused."""
         folder = self._folder(name)
         following = storing.next_row(self._archive.sql)
-        count = self._archive.one(
-            "SELECT count(*) FROM message JOIN placement ON placement.message = message.id "
-            "WHERE folder = ? AND gone_pass IS NULL",
-            (folder,),
-        )[0]
+        count = self._archive.one(_COUNT_OPEN, (folder,))[0]
         return FolderRef(
             name, self._archive.validity, following, count, any_keyword=True, system_flags=_SYSTEM, keeps_labels=True
         )  # fmt: skip
@@ -285,16 +285,43 @@ class ArchiveTarget:
             sight = replace(sight, found=sight.found + 1, octets=sight.octets + origin.size, keys=keys)
         return sight
 
-    def fail(self, info: FolderInfo, error: str) -> bool:
-        """This folder could not be looked at: it stands in this pass as earlier ones left it. False: none has it."""
+    def unchanged(self, info: FolderInfo) -> Sight | None:
+        """What the latest complete pass saw of a folder in which nothing has changed since; it is taken over."""
+        before = self._before().get(self._row_of(info) or 0) if info.state else None
+        if before is None:
+            return None
+        count = self._archive.one(_COUNT_OPEN, (before.number,))[0]
+        same = record.taken_over(before, info, count)
+        if same is None:
+            return None
+        self._seen[same.number] = same
+        return Sight(info, same.found, int(same.keys, 16), same.octets)
+
+    def _before(self) -> dict[int, FolderRecord]:
+        """What the latest complete pass saw, by folder; asked once, because passes end with this target."""
+        if self._known is None:
+            last = self._archive.one("SELECT id, sealed FROM pass WHERE ended IS NOT NULL ORDER BY id DESC LIMIT 1")
+            try:
+                kept = record.from_json(entries.open_summary(self._seal, *last)) if last is not None else None
+            except ArchiveDamaged:  # then everything is looked at
+                kept = None
+            self._known = {folder.number: folder for folder in kept.folders} if kept is not None else {}
+        return self._known
+
+    def _row_of(self, info: FolderInfo) -> int | None:
         address = entries.address_of_folder(self._seal, SEPARATOR.join(info.path))
         found = self._archive.one("SELECT id FROM folder WHERE address = ? AND gone_pass IS NULL", (address,))
-        if found is None:
+        return int(found[0]) if found is not None else None
+
+    def fail(self, info: FolderInfo, error: str) -> bool:
+        """This folder could not be looked at: it stands in this pass as earlier ones left it. False: none has it."""
+        row = self._row_of(info)
+        if row is None:
             return False
         count = total = 0
-        for message, blob in self._archive.rows(_OPEN_IN, (found[0],)):
+        for message, blob in self._archive.rows(_OPEN_IN, (row,)):
             count, total = count + 1, sum_of((record.mark(message, blob),), total)
-        self._seen[found[0]] = record.of_failure(found[0], info, count, total, error)
+        self._seen[row] = record.of_failure(row, info, count, total, error)
         return True
 
     def finish(self, summary: dict[str, Any]) -> None:

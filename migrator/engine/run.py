@@ -19,7 +19,20 @@ from migrator.mail.folders import FolderInfo, FolderPath, FolderRef
 from migrator.mail.messages import MessageKey
 from migrator.planning.mapping import MappingPlan, MappingRules, plainer_path, plan_mapping
 from migrator.planning.roles import comparable
-from migrator.ports import Clock, Event, FolderPair, Historian, Ledger, Observer, PairLedger, Source, StopSignal, Target
+from migrator.ports import (
+    Clock,
+    Event,
+    FolderPair,
+    Historian,
+    Ledger,
+    Mark,
+    Observer,
+    PairLedger,
+    Source,
+    StopSignal,
+    Tally,
+    Target,
+)
 
 REVISITS = 6
 """How often one folder may fall into doubt in one run before we give the server a rest."""
@@ -165,6 +178,8 @@ class _Round:
         folder = _ensured(ends, pair, self._places)
         ends.observer.note(Event("folder_started", {"folder": pair.source.name}))
         ledger: PairLedger = ends.ledger.pair(pair, folder.name)
+        if _is_unchanged(ends, pair, ledger):
+            return
         hindered = self._hindered[pair.source.name]
         FolderCarry(ends, self._options, pair, folder, ledger, self._quiet, hindered).carry()
         ends.observer.note(Event("folder_done", {"folder": pair.source.name}))
@@ -173,6 +188,18 @@ class _Round:
         self._outcome.failed_folders.append((pair.source, error.as_dict()))
         self._ends.ledger.fail_folder(pair.source.name, error.as_dict())
         self._ends.observer.note(Event("folder_failed", {"folder": pair.source.name, "code": error.instance_code}))
+
+
+def _is_unchanged(ends: Ends, pair: FolderPair, ledger: PairLedger) -> bool:
+    """Whether a target that keeps history takes it over from the pass before, because the source says so."""
+    if not ends.target.traits.keeps_history:
+        return False
+    seen = cast("Historian", ends.target).unchanged(pair.source)
+    if seen is None:
+        return False
+    tally = Tally(found=seen.found, already_there=seen.found, octets_found=seen.octets)
+    ledger.step(tally=tally, mark=Mark(complete=True))
+    return True
 
 
 def _settle_astray(ends: Ends, mapping: MappingPlan, quiet: Quiet) -> None:

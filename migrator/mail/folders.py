@@ -84,6 +84,8 @@ class FolderInfo:
     octets: int | None = None
     shared: bool = False
     """Belongs to another user or to everybody."""
+    state: str = ""
+    """One word of the server's that changes with anything in it; empty: it says no such thing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from sqlalchemy import delete
 
 from migrator.archive.check import Health, Lacking, check
 from migrator.archive.file import ArchiveFile
-from migrator.archive.record import PassRecord
+from migrator.archive.record import MOST_UNLOOKED, PassRecord
 from migrator.archive.source import passes
 from migrator.archive.target import ArchiveTarget
 from migrator.db.models import Failure, Skipped
@@ -19,6 +21,7 @@ from migrator.engine.run import Options
 from migrator.errors import ArchiveUnusable, FolderRefused
 from migrator.jobs.recipes import RECIPES
 from migrator.jobs.states import JobKind
+from migrator.mail.folders import FolderInfo
 from migrator.planning import batches
 from migrator.planning.mapping import MappingRules
 from migrator.ports import Opened, Page
@@ -300,3 +303,92 @@ def test_a_first_pass_in_which_no_folder_opens_is_no_point_in_time(world: World,
     assert by_recipe(chest)["failed_folders"] == 2
     with pytest.raises(ArchiveUnusable, match="No pass"):
         chest.view()
+
+
+class Telling(MemorySource):
+    """A source that says in one word what stands in a folder, and counts how often it is looked at."""
+
+    looked: ClassVar[list[str]] = []
+
+    def folders(self) -> Sequence[FolderInfo]:
+        return [dataclasses.replace(info, state=self._state(info.name)) for info in super().folders()]
+
+    def _state(self, name: str) -> str:
+        folder = self.server.folders[name]
+        marks = [(uid, tuple(sorted(item.flags))) for uid, item in sorted(folder.messages.items())]
+        return f"{folder.validity}/{hash(tuple(marks))}"
+
+    def survey(self, folder: str) -> Iterator[Opened | Page]:
+        self.looked.append(folder)
+        yield from super().survey(folder)
+
+
+@pytest.fixture
+def telling(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Chest:
+    """Two folders, both archived once."""
+    monkeypatch.setattr(Telling, "looked", [])
+    world.old.make("Kunden")
+    for number in range(4):
+        world.old.put("INBOX", mail(f"i{number}"), instant=days(number))
+        world.old.put("Kunden", mail(f"k{number}"), "\\Seen", instant=days(number))
+    world.source_of = Telling
+    made = Chest(world, tmp_path)
+    by_recipe(made)
+    Telling.looked.clear()
+    return made
+
+
+def test_a_folder_that_the_source_says_is_the_same_is_taken_over_without_a_look(telling: Chest) -> None:
+    by_recipe(telling)
+    assert Telling.looked == []
+    assert telling.view() == shown(telling.world.old)
+    assert telling.world.total("already_there") == telling.world.total("found") == 8
+    assert health(telling).is_whole
+
+
+@pytest.mark.parametrize("change", ["come", "gone", "flagged", "renumbered", "swapped"])
+def test_whatever_changes_in_a_folder_is_looked_at_and_the_others_are_not(telling: Chest, change: str) -> None:
+    old = telling.world.old
+    if change in ("come", "swapped"):
+        old.put("Kunden", mail("new"), instant=days(9))
+    if change in ("gone", "swapped"):
+        old.remove("Kunden", 2)
+    if change == "flagged":
+        messages = old.folders["Kunden"].messages
+        messages[1] = dataclasses.replace(messages[1], flags=frozenset({"\\Flagged"}))
+    if change == "renumbered":
+        old.renumber("Kunden")
+    by_recipe(telling)
+    assert set(Telling.looked) == {"Kunden"}
+    assert telling.view() == shown(old)
+    assert health(telling).is_whole
+
+
+def test_a_source_may_be_wrong_about_itself_so_every_folder_is_looked_at_again_after_some_passes(
+    telling: Chest,
+) -> None:
+    for _ in range(MOST_UNLOOKED):
+        by_recipe(telling)
+    assert Telling.looked == []
+    by_recipe(telling)
+    assert sorted(set(Telling.looked)) == ["INBOX", "Kunden"]
+    Telling.looked.clear()
+    by_recipe(telling)
+    assert Telling.looked == []
+
+
+def test_a_folder_of_which_something_is_missing_is_looked_at_each_time(telling: Chest) -> None:
+    telling.world.old.behaviour.nil_bodies.add(("Kunden", 5))
+    telling.world.old.put("Kunden", mail("nil"), instant=days(9))
+    for _ in range(2):
+        Telling.looked.clear()
+        by_recipe(telling)
+        assert set(Telling.looked) == {"Kunden"}
+
+
+def test_what_vanished_from_the_archive_is_not_taken_over(telling: Chest) -> None:
+    with sqlite3.connect(telling.path) as sql:
+        sql.execute("DELETE FROM placement WHERE id = (SELECT max(id) FROM placement)")
+    sql.close()
+    by_recipe(telling)
+    assert len(set(Telling.looked)) == 1

@@ -7,7 +7,7 @@ import json
 import re
 import signal
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -278,6 +278,36 @@ def test_a_message_deleted_by_accident_is_restored_alone(move: Move) -> None:
     unknown = move.command.run("play-in", str(move.archive), move.new, "--message", "INBOX", "1/1")
     assert (unknown.code, "INBOX 1/1" in unknown.err) == (2, True), unknown
     assert move.command.run("play-in", str(move.archive), move.new, "--restore").code == 0
+    assert move.wrong() == []
+
+
+def test_a_pass_opens_only_folders_in_which_something_has_changed_and_misses_no_change(move: Move) -> None:
+    move.fill(30)
+    old, account = move.pair.old, move.pair.old_account
+    with FaultProxy("127.0.0.1", old.imap_port, record=True) as proxy:
+        source = url(proxy, account)
+
+        def opened() -> set[bytes]:
+            """The folders that one more pass opens."""
+            before = len(proxy.commands())
+            ran = move.command.run("archive", source, str(move.archive), "--json")
+            assert (ran.code, adds_up(ran.json)) == (0, True), ran
+            return {line.split()[-1] for verb, line in proxy.commands()[before:] if verb in (b"EXAMINE", b"SELECT")}
+
+        assert opened() >= {b'"INBOX"', b'"INBOX.Kunden"'}
+        assert opened() == set()
+        changes: list[Callable[[Client], object]] = [
+            lambda client: client.store("INBOX", "2", "+FLAGS (\\Flagged)"),
+            lambda client: client.store("INBOX", "2", "-FLAGS (\\Flagged)"),
+            lambda client: client.delete("INBOX", "3"),
+            lambda client: client.fill("INBOX", [Mail(b"Subject: neu\r\n\r\nneu\r\n")]),
+            lambda client: (client.delete("INBOX", "4"), client.fill("INBOX", [Mail(b"Subject: b\r\n\r\nb\r\n")])),
+        ]
+        for change in changes:
+            with Client(old.imap_port, account) as client:
+                change(client)
+            assert opened() == {b'"INBOX"'}
+    assert move.command.run("play-in", str(move.archive), move.new, "--json").code == 0
     assert move.wrong() == []
 
 

@@ -11,6 +11,7 @@ from migrator.sessions.imap.replies import Listed, listed, listed_names, number_
 from migrator.sessions.imap.session import ImapSession
 from migrator.sessions.imap.wire import Part
 
+_STATE = (b"UIDVALIDITY", b"UIDNEXT", b"HIGHESTMODSEQ")
 _NO_SELECT = frozenset({"\\noselect", "\\nonexistent"})
 
 
@@ -34,7 +35,8 @@ def list_folders(session: ImapSession, *, numbers: bool) -> list[FolderInfo]:
 
 def status_items(session: ImapSession) -> bytes:
     """What STATUS is asked for."""
-    return b"MESSAGES SIZE" if "STATUS=SIZE" in session.capabilities else b"MESSAGES"
+    items = [b"MESSAGES", *([b"SIZE"] if "STATUS=SIZE" in session.capabilities else [])]
+    return b" ".join([*items, *(_STATE if "CONDSTORE" in session.capabilities else [])])
 
 
 def _extended(session: ImapSession, numbers: bool) -> tuple[list[Listed], dict[str, dict[str, int]]]:
@@ -78,7 +80,16 @@ def _counted(session: ImapSession, info: FolderInfo, stats: dict[str, dict[str, 
     if not info.selectable:
         return info
     found = stats.get(info.name) or session.status(info.name, status_items(session))
-    return replace(info, messages=found.get("MESSAGES"), octets=found.get("SIZE"))
+    return replace(info, messages=found.get("MESSAGES"), octets=found.get("SIZE"), state=_state(found))
+
+
+def _state(found: dict[str, int]) -> str:
+    """Mail that comes changes UIDNEXT, mail that goes the number of messages, flags HIGHESTMODSEQ (RFC 7162, 3.1.2).
+
+    A server that has no such numbers says 0 or 1 for every folder (quirks.md, 35 and 53).
+    """
+    numbers = [found.get(name.decode(), 0) for name in (b"MESSAGES", *_STATE)]
+    return "/".join(map(str, numbers)) if min(numbers[1:]) > 0 and numbers[-1] > 1 else ""
 
 
 def quota(session: ImapSession) -> tuple[int, int] | None:
