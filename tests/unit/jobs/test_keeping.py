@@ -282,9 +282,7 @@ def test_removals_follow_each_pass_with_the_wish_that_was_recorded(
     assert len(waiting(db, JobKind.REMOVE)) == 1, "what was too young is looked at again"
 
 
-def test_the_same_wish_again_keeps_its_first_record(
-    db: Database, make: Make, vault: Vault, settings: Settings
-) -> None:
+def test_the_same_wish_again_keeps_its_first_record(db: Database, make: Make, vault: Vault, settings: Settings) -> None:
     make(by_pop3(keeping=WISH))
     first = the(db).leave_wish
     for again in (WISH, replace(WISH, leave_days=30), replace(WISH, leave_wish=first)):
