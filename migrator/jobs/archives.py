@@ -41,7 +41,7 @@ def fitting(archive: Path, limits: Limits) -> Callable[[int], None]:
     others = sum(file.stat().st_size for file in _archives(archive.parent) if file != archive) if limits.quota else 0
 
     def fits(octets: int) -> None:
-        taken = others + (archive.stat().st_size if archive.exists() else 0)
+        taken = others + _size(archive) + _size(archive.with_name(archive.name + "-wal"))
         room = Room(shutil.disk_usage(archive.parent).free, limits.reserve, taken, limits.quota)
         lacking = shortfall(octets, room)
         if lacking:
@@ -50,6 +50,10 @@ def fitting(archive: Path, limits: Limits) -> Callable[[int], None]:
             raise NoRoom(message.format(*megabytes), end="target")
 
     return fits
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
 
 
 def _archives(directory: Path) -> list[Path]:

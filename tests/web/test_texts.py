@@ -37,8 +37,10 @@ WEB = Path(web.__file__).parent
 CORE = Path(migrator.__file__).parent
 CATALOGUE = WEB / "translations" / "de" / "LC_MESSAGES" / "messages.po"
 LANGUAGES = ("de", "en")
-NOT_FOR_PAGES = {"account", "cursor_invalid", "error", "invalid", "not_found", "usage", "wrong_state"}
-"""Codes of errors that answer a request and are never the error of a job."""
+NOT_FOR_PAGES = {
+    "account", "cursor_invalid", "error", "invalid", "manifest_refused", "not_found", "usage", "wrong_state",
+}  # fmt: skip
+"""Codes of errors that answer a request or a command, and are never the error of a job."""
 
 
 def tree(root: type[errors.PostwagenError]) -> Iterator[type[errors.PostwagenError]]:
