@@ -18,6 +18,8 @@ from migrator.errors import ArchiveDamaged
 from tests.engine.test_archiving import KEY, Chest, shown
 from tests.engine.world import World, days, mail
 
+pytestmark = pytest.mark.slow
+
 READER = Path(__file__).parents[2] / "docs" / "archive_reader.py"
 
 

@@ -18,6 +18,8 @@ from migrator.sessions.memory import MemoryServer
 from tests.engine.test_archiving import KEY, Chest, shown
 from tests.engine.world import Died, Witness, World, days, mail
 
+pytestmark = pytest.mark.slow
+
 FLAGS = ("\\Seen", "\\Flagged", "\\Answered", "Wichtig")
 Shown = dict[str, Counter[object]]
 

@@ -29,6 +29,8 @@ from migrator.sessions.memory import MemorySource
 from tests.engine.test_archiving import KEY, Chest, _ledger, _put_back, shown
 from tests.engine.world import Died, Witness, World, days, mail
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def chest(world: World, tmp_path: Path) -> Chest:

@@ -26,6 +26,8 @@ from migrator.errors import UsageError
 from tests.engine.test_archiving import Chest
 from tests.engine.world import World, days, mail
 
+pytestmark = pytest.mark.slow
+
 ODD = [
     "..", ".", "/etc/passwd", "a\\b", "CON", "nul.txt", "Projekte", "projekte", "x" * 300, "cur", "a:b", "Ende. ",
     "-rf", "index.json", "日本",

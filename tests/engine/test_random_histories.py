@@ -19,6 +19,8 @@ from migrator.planning import batches
 from migrator.sessions.memory import Break, FakeStop, altered_as_dovecot_does
 from tests.engine.world import Died, World, assert_at_rest, assert_sums, days, mail
 
+pytestmark = pytest.mark.slow
+
 SEQUENCES = 300
 QUICK = 15
 STEPS = ("target.append", "target.commit", "target.stored", "pair.step", "source.read", "source", "target", "")

@@ -19,6 +19,8 @@ from migrator.sessions.memory import FakeStop, MemorySource
 from tests.engine.test_archiving import KEY, Chest
 from tests.engine.world import Died, Witness, World, assert_same, assert_sums, days, mail
 
+pytestmark = pytest.mark.slow
+
 Chosen = list[tuple[str, str]]
 
 

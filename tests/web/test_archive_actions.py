@@ -12,6 +12,8 @@ from migrator.db.store import Database
 from tests.web.conftest import EMAIL, Browser
 from tests.web.gallery import Gallery
 
+pytestmark = pytest.mark.slow
+
 Post = dict[str, str]
 
 

@@ -20,6 +20,8 @@ from tests.web.gallery import Gallery
 from tests.web.test_archive_pages import HOSTILE
 from web.downloads import disposition, safe_name
 
+pytestmark = pytest.mark.slow
+
 NAMES = re.compile(r"attachment; filename=\"([\w.@+-]+)\"; filename\*=UTF-8''([\w.@%~-]+)", re.ASCII)
 
 

@@ -22,6 +22,8 @@ from tests.web.test_texts import both
 from web.texts import advice as advice_texts
 from web.texts import customer as customer_texts
 
+pytestmark = pytest.mark.slow
+
 SECRET = "Sehr-Geheim-4711"
 PASS = {"do": "archive", "what": "archive", "source.user": "verkauf@mueller.example", "source.security": "tls",
         "source.host": "imap.old.example", "source.password": SECRET}  # fmt: skip

@@ -15,6 +15,8 @@ from tests.web.gallery import Gallery
 from tests.web.test_hostile import NASTY, shape
 from tests.web.test_job_pages import words
 
+pytestmark = pytest.mark.slow
+
 ARCHIVES = ["kept", "damaged", "pop3", "empty", "closed", "destroyed", "destroying"]
 HOSTILE = (*NASTY, "x" * 500, "\u202egnp.exe\u2066 \N{HEBREW LETTER ALEF}" * 20, "a;b,c\"d'e")
 

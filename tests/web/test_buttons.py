@@ -14,6 +14,8 @@ from migrator.db.store import Database
 from migrator.jobs.states import JobState
 from tests.web.conftest import Browser
 
+pytestmark = pytest.mark.slow
+
 S = JobState
 ACTIONS = ("pause", "resume", "cancel", "retry")
 FAR = datetime(2100, 1, 1, tzinfo=UTC)

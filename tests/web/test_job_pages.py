@@ -17,6 +17,8 @@ from migrator.jobs.states import JobState
 from tests.web.conftest import Browser
 from tests.web.gallery import Gallery
 
+pytestmark = pytest.mark.slow
+
 STATES = [
     "running", "blocked", "full", "recreated", "certificate", "failed", "incomplete", "counting", "waiting", "queued",
     "paused", "succeeded", "cancelled", "verified", "proven",

@@ -16,6 +16,8 @@ from migrator.jobs import operations
 from tests import making
 from tests.web.conftest import Browser
 
+pytestmark = pytest.mark.slow
+
 SECRET = "Sehr-Geheim-4711"
 FORM = {
     "source.user": "verkauf@mueller-soehne.example", "source.host": "imap.ionos.de", "source.security": "tls",

@@ -15,6 +15,8 @@ from tests.web.gallery import Gallery
 from tests.web.test_archive_actions import newest
 from tests.web.test_job_pages import words
 
+pytestmark = pytest.mark.slow
+
 SECRET = "Sehr-Geheim-4711"
 FORM = {"target.user": "verkauf@mueller-bau.example", "target.host": "mail.nordhafen.example", "target.security": "tls",
         "target.password": SECRET, "what": "play-in"}  # fmt: skip
