@@ -378,7 +378,7 @@ def _insert(session: Session, table: Any) -> Any:
     if session.get_bind().dialect.name == "postgresql":
         from sqlalchemy.dialects.postgresql import insert as insert_of_dialect
     else:
-        from sqlalchemy.dialects.sqlite import insert as insert_of_dialect  # type: ignore[assignment]
+        from sqlalchemy.dialects.sqlite import insert as insert_of_dialect  # type: ignore[assignment]  # the same verbs
     return insert_of_dialect(table)
 
 

@@ -10,10 +10,10 @@ import pytest
 from bench.archive import Bench, Seen, packed_octets, shown, table
 from bench.bare import BareClient
 from bench.mailbox import FOLDERS, messages
-from migrator.demo.servers import dovecot_available
 from tests.servers.mailboxes import differences, read_all
 
-pytestmark = [pytest.mark.servers, pytest.mark.skipif(not dovecot_available(), reason="needs a Dovecot")]
+pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("old_dovecot")]
+"""The fixture says whether there is a Dovecot at all, and fails where one is required."""
 
 
 def test_what_is_measured_is_the_whole_mailbox_each_time_and_every_figure_is_told(tmp_path: Path) -> None:
