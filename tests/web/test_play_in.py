@@ -146,3 +146,11 @@ def test_the_new_server_is_tested_before_anything_is_written(keeper: Browser, st
 def test_with_htmx_the_browser_is_led_to_the_job(keeper: Browser, stored: Gallery, database: Database) -> None:
     answer = keeper.post(f"/archives/{stored.archives['kept']}/play-in", FORM, htmx=True)
     assert (answer.status_code, answer.headers["HX-Redirect"]) == (204, f"/jobs/{newest(database).id}")
+
+
+def test_for_mail_collected_by_pop3_a_folder_is_proposed_that_no_program_fetches(
+    keeper: Browser, stored: Gallery
+) -> None:
+    proposed = 'name="under" value="Archive of the old provider"'
+    assert proposed in keeper.get(f"/archives/{stored.archives['pop3']}/play-in").text
+    assert proposed not in keeper.get(f"/archives/{stored.archives['kept']}/play-in").text

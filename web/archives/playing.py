@@ -77,7 +77,9 @@ def play_in(archive_id: int) -> AnyResponse:
         flash(_("There is nothing to play in from this archive."), "needs")
         return actions.back(archive_id)
     folder, at = (request.args.get(name, "") for name in ("folder", "at"))
-    return make_response(_page(archive, PlayForm(target=EndForm(user=archive.address), folder=folder, at=at)))
+    under = _("Archive of the old provider") if archive.by_pop3 else ""  # a POP3 program fetches the inbox only
+    form = PlayForm(target=EndForm(user=archive.address), folder=folder, at=at, under=under)
+    return make_response(_page(archive, form))
 
 
 @bp.post(f"/archives/{ARCHIVE}/play-in")
