@@ -1,6 +1,6 @@
 """flask-babel's names, imported here only: it is published without types."""
 
-from flask_babel import (  # type: ignore[import-untyped]
+from flask_babel import (  # type: ignore[import-untyped]  # published without types
     Babel,
     LazyString,
     format_date,

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import structlog
 from flask import Flask
-from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
-from gunicorn.glogging import Logger  # type: ignore[import-untyped]
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # published without types
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]  # published without types
 
 from migrator import lifeline, logs
 from migrator.errors import PostwagenError

@@ -39,7 +39,7 @@ class _Handler(_tcp_server.TCPFakeRequestHandler):
             except ResponseError as error:
                 return error
 
-        self.current_client.read_response = read_or_error  # type: ignore[method-assign]
+        self.current_client.read_response = read_or_error  # type: ignore[method-assign]  # this is the patch
 
 
 def serve(port: int, ready: int | None) -> None:

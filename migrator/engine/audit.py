@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from migrator.engine.progress import Count
@@ -16,7 +17,7 @@ from migrator.mail.folders import FolderPath, FolderRef
 from migrator.mail.messages import Row, take_prints
 from migrator.planning.mapping import plainer_path
 from migrator.planning.verification import Comparison, Discrepancy, Kind, Level, Record, compare
-from migrator.ports import Absence, Event, FolderPair, Letter, Mark, Opened, Page, Want
+from migrator.ports import Absence, Event, FolderPair, Letter, Mark, Opened, Page, Unread, Want
 
 if TYPE_CHECKING:
     from migrator.engine.run import Ends, Options
@@ -92,22 +93,24 @@ def _source_records(ends: Ends, pair: FolderPair, folder: FolderRef | None, leve
         if isinstance(item, Opened):
             continue
         wants = {row.key: Want(pair.source.name, row.key, row.size) for row in item.rows}
-        yield from _records(item, pair.source.name, level, lambda w=wants: ends.source.read(w.values()), folder)
+        yield from _records(item, pair.source.name, level, partial(ends.source.read, wants.values()), folder)
 
 
 def _target_records(ends: Ends, folder: FolderRef, level: Level) -> Iterator[Record]:
     for page in ends.target.listing(folder):
         wants = [Want(folder.name, row.key, row.size) for row in page.rows]
-        yield from _records(page, folder.name, level, lambda w=wants: ends.target.open(folder, w), folder)
+        yield from _records(page, folder.name, level, partial(ends.target.open, folder, wants), folder)
 
 
-def _records(page: Page, name: str, level: Level, read: object, folder: FolderRef | None) -> Iterator[Record]:
+def _records(
+    page: Page, name: str, level: Level, read: Callable[[], Iterator[Letter | Unread]], folder: FolderRef | None
+) -> Iterator[Record]:
     rows = {row.key: row for row in page.rows}
     if level is Level.COUNTS:
         for row in rows.values():
             yield _record(name, row, b"", b"", row.size, folder)
         return
-    for answer in read():  # type: ignore[operator]
+    for answer in read():
         row = rows[answer.want.key]
         if isinstance(answer, Letter):
             prints = answer.prints or take_prints(answer.head, answer.chunks())

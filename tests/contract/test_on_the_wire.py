@@ -241,7 +241,7 @@ def test_more_may_be_asked_while_an_append_is_being_answered(dovecot_bench: Imap
     def batches() -> Iterator[Batch]:
         for number in (1, 2):
             yield Batch(folder, [parcel(number, MAIL + b"%d" % number)])
-            for answer in target.open(folder, [Want("INBOX", first.key, len(MAIL) + 5)]):  # type: ignore[arg-type]
+            for answer in target.open(folder, [Want("INBOX", first.key, len(MAIL) + 5)]):
                 assert isinstance(answer, Letter)
                 read.append(b"".join(answer.chunks()))
 

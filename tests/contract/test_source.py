@@ -74,7 +74,7 @@ def test_every_want_has_one_answer_and_what_is_gone_is_gone(bench: Bench) -> Non
         assert gone.absence is Absence.GONE
     else:  # pymap shows an open folder as it was when it was opened
         assert b"".join(gone.chunks()) == MAIL + b"1"
-    assert b"".join(answers[rows[2].key].chunks()) == MAIL + b"2"  # type: ignore[union-attr]
+    assert b"".join(answers[rows[2].key].chunks()) == MAIL + b"2"
 
 
 def test_messages_of_several_folders_are_read_in_one_go(bench: Bench) -> None:

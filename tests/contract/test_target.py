@@ -71,7 +71,7 @@ def test_keys_that_are_reported_are_the_keys(bench: Bench) -> None:
     answers = {
         answer.want.key: answer for answer in bench.source().read([Want(name, row.key, row.size) for row in rows])
     }
-    assert [b"".join(answers[row.key].chunks())[-1:] for row in rows] == [b"0", b"1", b"2", b"3"]  # type: ignore[union-attr]
+    assert [b"".join(answers[row.key].chunks())[-1:] for row in rows] == [b"0", b"1", b"2", b"3"]
 
 
 def test_twins_are_two_messages(bench: Bench) -> None:

@@ -60,7 +60,7 @@ def told(answers: Iterable[Told]) -> tuple[list[Told], PostwagenError | None]:
 
 def test_letters_come_in_order_with_their_prints() -> None:
     shelf = Shelf(50)
-    answers = list(ReadingAhead(shelf).read(shelf.wants()))  # type: ignore[arg-type]  # it reads, no more
+    answers = list(ReadingAhead(shelf).read(shelf.wants()))
     assert [answer.want for answer in answers] == shelf.wants()
     for answer in answers:
         assert isinstance(answer, Letter)
@@ -69,17 +69,17 @@ def test_letters_come_in_order_with_their_prints() -> None:
 
 def test_an_error_of_the_source_comes_behind_what_was_read_before_it() -> None:
     shelf = Shelf(9, breaks_at=5)
-    answers, error = told(ReadingAhead(shelf).read(shelf.wants()))  # type: ignore[arg-type]  # it reads, no more
+    answers, error = told(ReadingAhead(shelf).read(shelf.wants()))
     assert [answer.want.key.uid for answer in answers] == [0, 1, 2, 3, 4]
     assert isinstance(error, ConnectionLost)
 
 
 def test_what_is_held_ready_is_bounded_and_given_back_when_nobody_wants_it() -> None:
     shelf = Shelf(1000, size=AHEAD_OCTETS // 10)
-    run = ReadingAhead(shelf).read(shelf.wants())  # type: ignore[arg-type]  # it reads, no more
+    run = ReadingAhead(shelf).read(shelf.wants())
     first = next(run)
     assert isinstance(first, Letter)
-    run.close()  # type: ignore[attr-defined]  # a generator
+    run.close()
     assert shelf.was_left.is_set()
     assert shelf.read_so_far <= 13
     assert shelf.closed == shelf.read_so_far - 1
@@ -108,9 +108,7 @@ class Waiting:
 def wrapped(log: list[str], answer: Callable[[Parcel], AppendResult]) -> RetryingTarget:
     clock = FakeClock()
     opener = lambda: Waiting(log, answer)  # noqa: E731 - shorter than a function
-    return RetryingTarget(
-        Reopening("target", opener, stop=FakeStop(), clock=clock, observer=Silent())  # type: ignore[arg-type,return-value]
-    )
+    return RetryingTarget(Reopening("target", opener, stop=FakeStop(), clock=clock, observer=Silent()))
 
 
 def batches(log: list[str], count: int, error: Exception | None = None) -> Iterator[Batch]:

@@ -188,7 +188,7 @@ def test_a_client_that_goes_away_leaves_nothing_open(chest: Chest, kind: str) ->
     source = chest.source()
     stream = zip_stream(source, kind)
     next(stream)
-    stream.close()  # type: ignore[attr-defined]
+    stream.close()
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         source._archive.sql.execute("SELECT 1")
 

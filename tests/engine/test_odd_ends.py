@@ -57,7 +57,7 @@ def dropping(world: World, drops: Callable[[list[int]], list[int]]) -> None:
             self.folders[name].messages.pop(uid)
         return uids
 
-    world.new.store = store.__get__(world.new)  # type: ignore[method-assign]
+    world.new.store = store.__get__(world.new)
 
 
 # ---- in doubt, and the mapping is another one today ----------------------------------------------------------------
@@ -320,7 +320,7 @@ def _closes(world: World, *names: str) -> None:
             raise ConnectionLost("BYE")
         return real(name)
 
-    world.old.folder = folder  # type: ignore[method-assign]
+    world.old.folder = folder
 
 
 def test_a_folder_that_breaks_every_connection_fails_alone(world: World) -> None:
@@ -342,11 +342,11 @@ def test_a_folder_that_is_busy_is_left_for_later_and_not_called_failed(world: Wo
             raise ServerBusy("[INUSE] come back")
         return real(name)
 
-    world.old.folder = folder  # type: ignore[method-assign]  # as a server in a bad hour
+    world.old.folder = folder  # as a server in a bad hour
     with pytest.raises(ServerBusy):
         world.run()
     assert len(world.new.folders["B"].messages) == 2, "the others were carried"
-    world.old.folder = real  # type: ignore[method-assign]
+    world.old.folder = real
     world.run()
     assert_same(world, {"A": ("A",), "B": ("B",)})
     assert world.total("failed") == 0

@@ -93,7 +93,7 @@ def test_a_run_that_is_cut_in_the_middle_after_new_names_doubles_nothing(pop: Wo
     assert_sums(pop)
 
 
-def _dies_at(step: str):  # type: ignore[no-untyped-def]
+def _dies_at(step: str):
     def witness(here: str) -> None:
         if here == step:
             raise ZeroDivisionError

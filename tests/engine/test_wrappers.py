@@ -30,12 +30,12 @@ class Bench:
         self.source = RetryingSource(self.reopening("source", lambda: MemorySource(self.server)))
         self.target = RetryingTarget(self.reopening("target", lambda: MemoryTarget(self.server)))
 
-    def reopening(self, name: str, opener: Callable[[], object]) -> Reopening:  # type: ignore[type-arg]
+    def reopening(self, name: str, opener: Callable[[], object]) -> Reopening:
         def count() -> object:
             self.opened += 1
             return opener()
 
-        return Reopening(name, count, stop=FakeStop(), clock=self.clock, observer=self.heard)  # type: ignore[arg-type]
+        return Reopening(name, count, stop=FakeStop(), clock=self.clock, observer=self.heard)
 
     def wants(self, count: int) -> list[Want]:
         for number in range(count):

@@ -166,16 +166,16 @@ class World:
         common = {"stop": stop, "clock": self.clock, "observer": observer}
         if self.target_of is not None:
             return Ends(
-                source=RetryingSource(Reopening("source", lambda: self.source_of(self.old), **common)),  # type: ignore[arg-type]
+                source=RetryingSource(Reopening("source", lambda: self.source_of(self.old), **common)),
                 target=self.target_of(),
                 ledger=ledger,
-                **common,  # type: ignore[arg-type]
+                **common,
             )
         return Ends(
-            source=RetryingSource(Reopening("source", lambda: self.source_of(self.old), **common)),  # type: ignore[arg-type]
-            target=RetryingTarget(Reopening("target", lambda: MemoryTarget(self.new), **common)),  # type: ignore[arg-type]
+            source=RetryingSource(Reopening("source", lambda: self.source_of(self.old), **common)),
+            target=RetryingTarget(Reopening("target", lambda: MemoryTarget(self.new), **common)),
             ledger=ledger,
-            **common,  # type: ignore[arg-type]
+            **common,
         )
 
     def run(

@@ -117,7 +117,7 @@ def test_every_octet_flag_and_date_arrives_once_and_a_second_run_copies_nothing(
     for failure in shown["failures"]:  # they are named one by one, and then left out of the comparison
         uid = int(failure["key"].split("/")[1])
         del source[failure["folder"]][uid]
-    assert differences(source, target, names.get) == []  # type: ignore[arg-type]
+    assert differences(source, target, names.get) == []
     assert first.code == 1, first
     assert shown["outcome"] == "incomplete"
     assert adds_up(shown)

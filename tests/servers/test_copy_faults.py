@@ -83,7 +83,7 @@ def test_killed_in_the_middle_of_appends_and_started_again_at_once_it_doubles_no
     for number in range(6):
         running = command.start("copy", *ends, "--json")
         more = _sent(target_proxy) + rng.choice((1_500, 4_000, 300_000, 2_000_000, 5_000_000))
-        until(lambda limit=more, each=running: _sent(target_proxy) >= limit or not each.running())  # type: ignore[misc]
+        until(lambda limit=more, each=running: _sent(target_proxy) >= limit or not each.running())
         if number % 2:
             time.sleep(rng.random() / 50)  # not always at an octet that the proxy has seen
         running.send(signal.SIGKILL)

@@ -180,9 +180,9 @@ def _killed_now_and_then(serve: Process, octets: Callable[[], int]) -> None:
     """Each time its worker has moved so many octets more, it dies."""
     killed = 0
     for _ in range(2):
-        until(lambda killed=killed: _worker(serve) not in (0, killed), within=20)  # type: ignore[misc]
+        until(lambda killed=killed: _worker(serve) not in (0, killed), within=20)
         killed, more = _worker(serve), octets() + 2_000_000
-        until(lambda more=more: octets() > more, within=60)  # type: ignore[misc]
+        until(lambda more=more: octets() > more, within=60)
         os.killpg(killed, signal.SIGKILL)
 
 

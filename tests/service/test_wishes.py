@@ -104,7 +104,7 @@ def test_a_giant_on_its_way_is_dropped_by_pause_and_carried_after_resume(
 def _nothing_flows(*proxies: FaultProxy) -> None:
     """All connections are closed, so nothing is waited for."""
     for proxy in proxies:
-        until(lambda each=proxy: each.count("closed") == len(each.recordings), within=5)  # type: ignore[misc]
+        until(lambda each=proxy: each.count("closed") == len(each.recordings), within=5)
 
 
 def test_cancel_drops_a_giant_that_stands_still_and_leaves_nothing_half_stored(

@@ -298,6 +298,6 @@ def test_every_kind_and_state_has_its_sentences(app: Flask, kind: JobKind, state
                            octets=1, octets_found=1)  # fmt: skip
     with app.test_request_context("/", headers={"Accept-Language": "de"}):
         for said in (customer_texts.headline, customer_texts.lead, customer_texts.soon):
-            assert said(view), said  # type: ignore[arg-type]
-        assert customer_texts.lead(view).endswith(".")  # type: ignore[arg-type]
-        assert not re.search(r"\b(du|dein|deine)\b", customer_texts.lead(view))  # type: ignore[arg-type]
+            assert said(view), said
+        assert customer_texts.lead(view).endswith(".")
+        assert not re.search(r"\b(du|dein|deine)\b", customer_texts.lead(view))

@@ -95,7 +95,7 @@ def serve(settings: Settings) -> Iterator[Callable[..., Serve]]:
     running: list[Serve] = []
 
     def start(*arguments: str, **changes: object) -> Serve:
-        running.append(Serve(dataclasses.replace(settings, **changes), *arguments))  # type: ignore[arg-type]
+        running.append(Serve(dataclasses.replace(settings, **changes), *arguments))
         return running[-1]
 
     yield start

@@ -253,7 +253,7 @@ class EndpointOut(BaseModel):
             protocol=view.protocol,
             host=view.host,
             port=view.port,
-            security=view.security,  # type: ignore[arg-type]
+            security=view.security,  # type: ignore[arg-type]  # pydantic checks it
             user=view.user,
             address=view.address,
             fingerprint=view.fingerprint,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import imaplib
 import logging
+import socket
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ class Selected:
 class _Client(IMAPClient):  # type: ignore[misc]  # imapclient has no types
     """IMAPClient on a socket that we opened, guarded and secured ourselves."""
 
-    def __init__(self, sock: object, endpoint: Endpoint, wire: Wire) -> None:
+    def __init__(self, sock: socket.socket, endpoint: Endpoint, wire: Wire) -> None:
         self._given = sock, wire
         super().__init__(endpoint.host, port=endpoint.port, use_uid=True, ssl=endpoint.security == "tls")
         self._imap.debug = 0
@@ -76,7 +77,7 @@ class _Client(IMAPClient):  # type: ignore[misc]  # imapclient has no types
 
     def _create_IMAP4(self) -> WireIMAP4:  # noqa: N802 - IMAPClient calls it so
         sock, wire = self._given
-        return WireIMAP4(sock, self.host, wire)  # type: ignore[arg-type]
+        return WireIMAP4(sock, self.host, wire)
 
     def _set_read_timeout(self) -> None:
         """The wire keeps time."""
@@ -133,7 +134,7 @@ class ImapSession:
         except OSError as error:
             raise ConnectionLost(f"The connection to {host} broke.", detail=str(error)) from None
 
-    def _greet(self, sock: object) -> None:
+    def _greet(self, sock: socket.socket) -> None:
         where = f"{self.endpoint.host}:{self.endpoint.port}"
         try:
             self.client = _Client(sock, self.endpoint, self.wire)

@@ -53,7 +53,7 @@ def test_a_failing_migration_leaves_nothing_half_done(tmp_path: Path, monkeypatc
     upgrade = command.upgrade
 
     def fail_at_the_end(*arguments: object) -> None:
-        upgrade(*arguments)  # type: ignore[arg-type]
+        upgrade(*arguments)
         raise RuntimeError("the power went out")
 
     monkeypatch.setattr(command, "upgrade", fail_at_the_end)

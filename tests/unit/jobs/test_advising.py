@@ -30,7 +30,7 @@ A, B = b"Subject: a\r\n\r\nx\r\n", b"Subject: b\r\n\r\nyy\r\n"
 
 
 def end(url: str, **changes: object) -> Endpoint:
-    return replace(parse_url(url, lambda: "geheim"), **changes)  # type: ignore[arg-type]
+    return replace(parse_url(url, lambda: "geheim"), **changes)
 
 
 def imap_server(inbox: int = 2, sent: int = 0) -> ScriptedServer:

@@ -233,7 +233,7 @@ def test_ending_the_rhythm_wipes_the_password_unless_a_pass_is_under_way(
     done(db, second)
     end()
     assert not password_of(db, second)
-    assert kept.archive(db, 1).next_pass_at is None  # type: ignore[union-attr]
+    assert kept.archive(db, 1).next_pass_at is None
 
 
 def test_a_rhythm_that_begins_later_asks_for_the_password_only_where_it_is_gone(
@@ -394,7 +394,7 @@ def test_who_lost_the_lease_writes_nothing_about_an_archive(db: Database, make: 
         keeping.record_passes(db, held, 1, [PassFacts(1, NOW, NOW, 1, 0, 1)])
     with pytest.raises(Fenced):
         keeping.record_check(db, held, {"healthy": True}, NOW)
-    assert kept.archive(db, 1).points == []  # type: ignore[union-attr]
+    assert kept.archive(db, 1).points == []
 
 
 # ---- retention and destruction -------------------------------------------------------------------------------------
@@ -437,9 +437,9 @@ def test_what_may_be_the_only_copy_does_not_expire_until_all_of_it_was_played_in
     play(include=["INBOX"])
     keeping.tick(db, settings, late)
     assert the(db).destroyed_at is None
-    assert kept.archive(db, 1).is_only_copy  # type: ignore[union-attr]
+    assert kept.archive(db, 1).is_only_copy
     play()
-    assert not kept.archive(db, 1).is_only_copy  # type: ignore[union-attr]
+    assert not kept.archive(db, 1).is_only_copy
     keeping.tick(db, settings, late)
     assert the(db).destroyed_at == late
 
@@ -449,11 +449,11 @@ def test_a_removal_that_was_repeated_or_cut_off_leaves_its_mark_on_the_archive(
 ) -> None:
     removal = removal_waits(db, make, settings)
     held = taken(db, removal)
-    assert kept.archive(db, 1).is_only_copy, "nobody knows yet what it has deleted"  # type: ignore[union-attr]
+    assert kept.archive(db, 1).is_only_copy, "nobody knows yet what it has deleted"
     lease.fire(db, held, JobEvent.FALL_SHORT, NOW, result={"removed": 3, "unknown": 1, "noted": 4})
     operations.retry(db, removal, actor="staff", now=NOW)
     lease.fire(db, taken(db, removal), JobEvent.SUCCEED, NOW, result={"removed": 0, "unknown": 0, "noted": 4})
-    assert kept.archive(db, 1).is_only_copy  # type: ignore[union-attr]
+    assert kept.archive(db, 1).is_only_copy
 
 
 def test_a_removal_that_could_not_log_in_counts_until_a_later_one_says_that_nothing_was_deleted(
@@ -462,11 +462,11 @@ def test_a_removal_that_could_not_log_in_counts_until_a_later_one_says_that_noth
     removal = removal_waits(db, make, settings)
     lease.fire(db, taken(db, removal), JobEvent.BLOCK, NOW, error={"code": "login_refused"})
     operations.cancel(db, removal, actor="staff", now=NOW)
-    assert kept.archive(db, 1).is_only_copy  # type: ignore[union-attr]
+    assert kept.archive(db, 1).is_only_copy
     keeping.tick(db, settings, NOW + DAY)
     (later,) = waiting(db, JobKind.REMOVE)
     lease.fire(db, taken(db, later, NOW + DAY), JobEvent.SUCCEED, NOW, result={"removed": 0, "unknown": 0, "noted": 0})
-    assert not kept.archive(db, 1).is_only_copy  # type: ignore[union-attr]
+    assert not kept.archive(db, 1).is_only_copy
 
 
 def test_a_closed_archive_gets_no_passes_by_themselves_by_way_of_an_order(
@@ -527,7 +527,7 @@ def test_a_transfer_that_goes_on_after_all_takes_its_archive_out_of_danger(
     keeping.close(db, 1, settings=settings, now=NOW)
     keeping.reopen(db, 1)
     assert keeping.tick(db, settings, NOW + 5000 * DAY) == []
-    assert kept.archive(db, 1).state is ArchiveState.KEPT  # type: ignore[union-attr]
+    assert kept.archive(db, 1).state is ArchiveState.KEPT
     later = keeping.close(db, 1, settings=settings, until=NOW + 365 * DAY, now=NOW)
     assert later == NOW + 365 * DAY
 

@@ -36,13 +36,13 @@ LEVELS = (
 def folder(name: str, namespace: Namespace = SLASH, **more: object) -> FolderInfo:
     path = namespace.to_path(name)
     role = Role.INBOX if path == ("INBOX",) else None
-    return replace(FolderInfo(name, path, role), **more)  # type: ignore[arg-type]
+    return replace(FolderInfo(name, path, role), **more)
 
 
 def plan(
     source: list[FolderInfo], target: list[FolderInfo], namespace: Namespace = SLASH, **rules: object
 ) -> MappingPlan:
-    return plan_mapping(source, target, namespace, MappingRules(**rules))  # type: ignore[arg-type]
+    return plan_mapping(source, target, namespace, MappingRules(**rules))
 
 
 def places(found: MappingPlan, namespace: Namespace = SLASH) -> dict[str, str]:
@@ -96,8 +96,8 @@ def test_every_selectable_folder_has_exactly_one_fate_and_no_two_strangers_share
         if others:
             assert pair.source.name in said
             first = others[0]
-            same_role = pair.target_role is not None and pair.target_role == first.target_role  # type: ignore[attr-defined]
-            assert same_role or "rule" in (pair.reason, first.reason)  # type: ignore[attr-defined]
+            same_role = pair.target_role is not None and pair.target_role == first.target_role
+            assert same_role or "rule" in (pair.reason, first.reason)
         others.append(pair)
         for level in pair.target_path:
             assert not target_namespace.delimiter or target_namespace.delimiter not in level

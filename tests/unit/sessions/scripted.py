@@ -104,7 +104,7 @@ class ScriptedServer:
         stream.close()
 
     def _command(self, stream: object) -> bytes | None:
-        read: Callable[..., bytes] = stream.readline  # type: ignore[attr-defined]
+        read: Callable[..., bytes] = stream.readline
         line = whole = read()
         if self._verb(line.partition(b" ")[2]) == "AUTHENTICATE":
             if not self._take("challenge"):
@@ -117,7 +117,7 @@ class ScriptedServer:
                 if refusal:
                     return whole
                 self.ours.sendall(b"+ go\r\n")
-            whole += stream.read(int(found[1]))  # type: ignore[attr-defined]
+            whole += stream.read(int(found[1]))
             line = read()
             whole += line
         if not line.endswith(b"\n"):
@@ -145,7 +145,7 @@ class ScriptedServer:
 def endpoint(**more: object) -> Endpoint:
     """An account in clear text."""
     fields = {"user": "anna", "credential": lambda: "geheim", "security": "none", "host": "mail.old.example", **more}
-    return Endpoint("imap", port=143, **fields)  # type: ignore[arg-type]
+    return Endpoint("imap", port=143, **fields)
 
 
 @contextmanager

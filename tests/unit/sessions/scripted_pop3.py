@@ -94,7 +94,7 @@ def stuffed(letter: bytes) -> bytes:
 
 def endpoint(**more: object) -> Endpoint:
     fields = {"user": "anna", "credential": lambda: "geheim", "security": "none", "host": "mail.old.example", **more}
-    return Endpoint("pop3", port=110, **fields)  # type: ignore[arg-type]
+    return Endpoint("pop3", port=110, **fields)
 
 
 @contextmanager

@@ -64,7 +64,7 @@ def test_a_folder_is_opened_by_the_name_that_the_server_wrote(
     said = wire.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
     server = listing(b'() "/" "%s"' % said)
     known = server.says["EXAMINE"]
-    server.says["EXAMINE"] = lambda rest: known if b'EXAMINE "%s"' % said in rest else b"%t NO no such folder\r\n"  # type: ignore[return-value]
+    server.says["EXAMINE"] = lambda rest: known if b'EXAMINE "%s"' % said in rest else b"%t NO no such folder\r\n"
     with talking_to(server, monkeypatch) as session:
         (info,) = list_folders(session, numbers=False)
         if not listed_before:  # as after a reconnection

@@ -115,7 +115,7 @@ def test_reading_that_is_left_in_the_middle_drops_the_connection(monkeypatch: Pa
     with talking_to(ScriptedPop3([A, B, C]), monkeypatch) as session:
         answers = Pop3Source(session).read([Want("INBOX", MessageKey(0, 0, f"u{n}"), 9) for n in (1, 2, 3)])
         next(iter(answers))
-        answers.close()  # type: ignore[attr-defined]
+        answers.close()
         assert session.octets.dropped
 
 

@@ -179,7 +179,7 @@ def test_a_big_message_is_spooled_and_read_as_often_as_wanted(monkeypatch: Patch
     answers = read(monkeypatch, [want(4, len(body))], fetch(1, 4, body))
     assert octets(answers[0]) == body
     assert octets(answers[0]) == body
-    answers[0].close()  # type: ignore[union-attr]
+    answers[0].close()
 
 
 # ---- listings ------------------------------------------------------------------------------------------------------
