@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import signal
+import time
 from itertools import chain
 from pathlib import Path
 
@@ -10,8 +12,10 @@ import pytest
 
 from tests.corpus import nasty_messages, realistic_corpus
 from tests.servers.command import Postwagen, url
+from tests.servers.faults import Direction
 from tests.servers.fixtures import DovecotPair
 from tests.servers.mailboxes import Client, Mail, fill_all, read_all
+from tests.servers.proxy import FaultProxy
 
 pytestmark = pytest.mark.servers
 
@@ -65,6 +69,29 @@ def test_collecting_changes_no_file_and_no_flag_on_the_old_server(route: Route) 
         assert ran.code in (0, 1), ran
         assert route.files() == before
     assert ran.json["messages"]["copied"] == 0
+
+
+def test_killed_in_the_middle_it_leaves_no_mark_on_the_old_server(route: Route) -> None:
+    with Client(route.pair.old.imap_port, route.pair.old_account) as client:
+        client.tell(b"SELECT INBOX")
+    before = route.files()
+    assert route.pair.old.pop3_port is not None
+    with FaultProxy("127.0.0.1", route.pair.old.pop3_port) as proxy:
+        way = f"pop3://{route.user}@127.0.0.1:{proxy.port}?security=none"
+        for times, number in enumerate((20, 100, 150), 1):
+            proxy.cut_when(Direction.UP, b" %d" % number)  # the server never hears more of those asked for at once
+            running = route.command.start("archive", way, route.archive, "--json")
+            proxy.wait_for("connected", count=times)
+            proxy.refuse(True)
+            proxy.wait_for("cut", count=times)
+            running.send(signal.SIGKILL)
+            assert running.wait().code == -signal.SIGKILL
+            proxy.refuse(False)
+            time.sleep(0.3)  # Dovecot writes marks down when it notices that the connection has gone
+            assert route.files() == before
+        ran = route.command.run("archive", way, route.archive, "--json")
+    assert ran.code in (0, 1), ran
+    assert route.files() == before
 
 
 @pytest.mark.parametrize("security", ["tls", "stls", "none"])

@@ -9,11 +9,14 @@ _END = b"\r\n.\r\n"
 class DotReader:
     """Takes octets as they arrive and gives those of the message, until the line that is a single dot.
 
-    Lines may be of any length; only CRLF ends one. The CRLF before the last dot belongs to the message.
+    Lines may be of any length; only CRLF ends one. The CRLF before the last dot belongs to the message. A line that
+    begins with one dot was not stuffed, and stays as it is: Dovecot 2.3 forgets the dot that begins a mail.
     """
 
     def __init__(self) -> None:
         self.ended = False
+        self.opened_with_two = False
+        """The message came with two dots in front. One was taken out, although it may have been the message's."""
         self.rest = b""
         """What came behind the end: the next response."""
         self._held = b"\r\n"  # the response's first line begins a line too
@@ -32,8 +35,10 @@ class DotReader:
                 out.append(octets[start:at])
                 self._held = octets[at:]
                 return self._real(b"".join(out))
+            stuffed = after.startswith(b".")
+            self.opened_with_two |= stuffed and self._virtual > 0 and at == 0
             out.append(octets[start : at + 2])
-            start = at + 3
+            start = at + 3 if stuffed else at + 2
         keep = next((length for length in (2, 1) if octets.endswith(_END[:length], start)), 0)
         out.append(octets[start : len(octets) - keep])
         self._held = octets[len(octets) - keep :]

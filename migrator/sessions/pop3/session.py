@@ -55,6 +55,8 @@ class Pop3Session:
         self.endpoint = endpoint
         self.capabilities: dict[str, str] = {}
         """Capability in upper case → its arguments; empty where the server knows no CAPA."""
+        self.unproven = 0
+        """So often TOP did not give what LIST had announced (`reading`)."""
         self.tls = ""
         self.heeds_stop = True
         """Whether waiting ends when somebody wants us to stop; off where an answer must be heard to its end."""

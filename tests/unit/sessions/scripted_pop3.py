@@ -77,7 +77,17 @@ class ScriptedPop3:
             return _lines([b"%d %s" % (n, uidl) for n, uidl in enumerate(self.uidls, 1)])
         if verb == b"RETR":
             return b"+OK\r\n" + stuffed(self.letters[int(argument) - 1])
+        if verb == b"TOP":
+            number, _, lines = argument.partition(b" ")
+            return self._top(self.letters[int(number) - 1], int(lines))
         return b"+OK\r\n"
+
+    def _top(self, letter: bytes, lines: int) -> bytes:
+        """The header and so many lines (RFC 1939, 7); not offered unless CAPA says so."""
+        if b"TOP" not in (self.capabilities or ()):
+            return b"-ERR unknown command\r\n"
+        head, gap, body = letter.partition(b"\r\n\r\n")
+        return b"+OK\r\n" + stuffed(head + gap + b"".join(body.splitlines(keepends=True)[:lines]))
 
 
 def _lines(lines: Sequence[bytes]) -> bytes:

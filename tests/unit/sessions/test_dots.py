@@ -42,3 +42,17 @@ def test_without_its_end_a_message_is_not_ended(octets: bytes) -> None:
     reader = DotReader()
     reader.feed(octets)
     assert not reader.ended
+
+
+@pytest.mark.parametrize("cuts", [1, 2, 1000])
+@pytest.mark.parametrize(
+    ("wire", "octets", "two"),
+    [
+        (b".x\r\n..y\r\n.\r\n", b".x\r\n.y\r\n", False), (b".\rx\r\n.\r\n", b".\rx\r\n", False),
+        (b"..x\r\n.\r\n", b".x\r\n", True), (b"x\r\n..\r\n.\r\n", b"x\r\n.\r\n", False),
+    ],
+)  # fmt: skip
+def test_a_dot_that_no_server_stuffed_stays(wire: bytes, octets: bytes, two: bool, cuts: int) -> None:
+    reader = DotReader()
+    out = b"".join(reader.feed(wire[start : start + cuts]) for start in range(0, len(wire), cuts))
+    assert (out, reader.ended, reader.opened_with_two) == (octets, True, two)

@@ -24,7 +24,7 @@ from tests.unit.sessions.scripted_pop3 import CUT, ScriptedPop3, talking_to
 
 Patch = pytest.MonkeyPatch
 A, B, C = (b"Subject: %s\r\n\r\n.\r\n..\r\n.x\r\nend\r\n" % name for name in (b"a", b"b", b"c"))
-HARMLESS = {b"CAPA", b"USER", b"PASS", b"AUTH", b"LIST", b"UIDL", b"STAT", b"RETR", b"RSET", b"QUIT", b"STLS"}
+HARMLESS = {b"CAPA", b"USER", b"PASS", b"AUTH", b"LIST", b"UIDL", b"STAT", b"TOP", b"RETR", b"RSET", b"QUIT", b"STLS"}
 
 
 def names(source: Pop3Source) -> list[str]:
@@ -46,7 +46,9 @@ def read(source: Pop3Source) -> list[bytes | Absence]:
 # ---- reading -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("capabilities", [(b"UIDL", b"PIPELINING"), (b"UIDL",), None])
+@pytest.mark.parametrize(
+    "capabilities", [(b"UIDL", b"PIPELINING"), (b"UIDL",), None, (b"TOP", b"PIPELINING"), (b"TOP",)]
+)
 def test_messages_come_octet_for_octet_with_and_without_pipelining(
     monkeypatch: Patch, capabilities: tuple[bytes, ...] | None
 ) -> None:

@@ -10,7 +10,6 @@ from migrator.mail.messages import MessageKey
 from migrator.ports import Letter, Page, Source, Want
 from migrator.sessions.endpoint import parse_url
 from migrator.sessions.memory import FakeClock, FakeStop
-from migrator.sessions.pop3 import reading
 from migrator.sessions.pop3.session import Pop3Session
 from migrator.sessions.pop3.source import Pop3Source
 from tests.engine.world import Silent
@@ -42,20 +41,6 @@ def test_cut_in_the_middle_of_a_message_only_the_rest_is_read_again(capabilities
     assert len(drop.connections) == 2
     read = [command for command in drop.connections[1].commands if command.startswith(b"RETR")]
     assert read == [b"RETR 3", b"RETR 4", b"RETR 5"]
-
-
-@pytest.mark.parametrize("capabilities", [(b"UIDL", b"PIPELINING"), (b"UIDL",)])
-def test_whenever_we_are_killed_only_the_last_window_is_marked_as_read(
-    monkeypatch: pytest.MonkeyPatch, capabilities: tuple[bytes, ...]
-) -> None:
-    server = ScriptedPop3([b"%d\r\n" % number for number in range(100)], capabilities=capabilities)
-    with talking_to(server, monkeypatch) as session:
-        source = Pop3Source(session)
-        wants = [Want("INBOX", MessageKey(0, 0, f"u{number + 1}"), 5) for number in range(100)]
-        found = [b"".join(letter.chunks()) for letter in source.read(wants) if isinstance(letter, Letter)]
-        assert found == server.letters
-        marked = b"".join(b"R" if command.startswith(b"RETR") else b"-" for command in server.commands)
-        assert max(map(len, marked.split(b"-"))) == reading.WINDOW_MESSAGES
 
 
 def test_numbers_that_change_between_sessions_change_nothing() -> None:
