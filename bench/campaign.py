@@ -2,6 +2,7 @@
 
     python -m bench.campaign                                  all of it, 20,000 messages: about half an hour
     python -m bench.campaign --messages 2000 --kills 5 --seeds 2 --only many --only kills
+    python -m bench.campaign --messages 20000 --only collected          5,000 of them by POP3, compared one by one
 
 Two Dovecots of our own on loopback; what arrives is read by a client that shares no code with Postwagen, and compared
 folder by folder as multisets of (SHA-256, flags, instant). The table says what was seen, also when it was not right;
@@ -25,8 +26,9 @@ from typing import Any
 
 from migrator.demo.servers import DovecotServer, start_dovecot
 from tests.corpus import nasty_messages, realistic_corpus
+from tests.servers.collecting import collect
 from tests.servers.command import Postwagen, Ran, adds_up, url
-from tests.servers.fixtures import Account, fresh_account
+from tests.servers.fixtures import Account, DovecotPair, fresh_account
 from tests.servers.mailboxes import COURIER_NAMES, Client, Mail, differences, dressed, read_all, spread
 from tests.servers.proxy import FaultProxy
 from tests.servers.test_copy_faults import misfortune
@@ -245,6 +247,23 @@ class Campaign:
             proof = command.run("verify", *route.urls(), "--json", within=3600)
             yield Row("  verify", proof.code == 0 and proof.peak_mb < 150, _cost(proof))
 
+    def collected(self) -> Iterator[Row]:
+        """By POP3 into an archive, and played in; each message is compared with what was put there."""
+        octets = [mail.octets for mail in self.mails(self.wish.messages // 4, 3)]
+        where = self.directory / "collected"
+        with start_dovecot(where / "old", {}, pop3=True) as old, start_dovecot(where / "new", {}) as new:
+            account = fresh_account(old)
+            pair = DovecotPair(old, new, account, fresh_account(new, account.user))
+            found = collect(pair, where, octets)
+        kinds = ", ".join(f"{count} {kind}" for kind, count in found.kinds.most_common())
+        yield Row(
+            f"{len(octets)} messages by POP3",
+            not found.wrong and found.missing == found.named and found.play_in.code == 0,
+            f"{_cost(found.archive)}; play-in {_cost(found.play_in)}; missing {len(found.missing)}, named"
+            f" {len(found.named)}; differ from what was put there: {kinds or 'none'};"
+            f" otherwise than a server can send it: {'; '.join(found.wrong) or 'none'}",
+        )
+
     def _ended(self, scenario: str, route: Route, last: Ran, count: int, began: float) -> Row:
         said = last.json
         wrong = route.wrong([])
@@ -272,6 +291,7 @@ SCENARIOS: dict[str, Callable[[Campaign], Iterator[Row]]] = {
     "kills": Campaign.kills,
     "cuts": Campaign.cuts,
     "zombies": Campaign.zombies,
+    "collected": Campaign.collected,
 }
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "PYMAP_HANGS",
     "PYMAP_REFUSES",
     "as_dovecot_keeps",
+    "as_dovecot_sends",
     "as_pymap_keeps",
     "nasty_messages",
     "realistic_corpus",
@@ -74,6 +75,16 @@ def as_dovecot_keeps(octets: bytes) -> bytes:
     """What Dovecot gives back for `octets`: exact for the whole catalogue."""
     stored = octets.replace(b"\0", b"\x80").replace(b"\r\n", b"\n").removesuffix(b"\r")
     return re.sub(rb"(?<!\r)\n", b"\r\n", stored)
+
+
+def as_dovecot_sends(octets: bytes) -> bytes:
+    """What Dovecot's POP3 gives for `octets` that were appended: exact for the whole catalogue.
+
+    Line ends as it keeps them, NUL as it was, and a line end behind the last line if that had none. Nothing else.
+    """
+    stored = octets.replace(b"\r\n", b"\n").removesuffix(b"\r")
+    sent = re.sub(rb"(?<!\r)\n", b"\r\n", stored)
+    return sent if sent.endswith(b"\n") else sent + b"\r\n"
 
 
 def as_pymap_keeps(octets: bytes) -> bytes:
