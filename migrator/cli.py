@@ -24,6 +24,7 @@ _COMMANDS = {
     "play-in": "migrator.commands.carrying:play_in",
     "export": "migrator.commands.exporting:export",
     "remove-collected": "migrator.commands.removing:remove_collected",
+    "archives": "migrator.commands.keeping:archives",
     "demo": "migrator.commands.demonstrating:demo",
     "user": "migrator.commands.staff:user",
     "token": "migrator.commands.staff:token",
@@ -31,7 +32,7 @@ _COMMANDS = {
     "key": "migrator.commands.upkeep:key",
 }
 
-_ONE_SHOT = ("copy", "verify", "check", "archive", "play-in", "export", "remove-collected")
+_ONE_SHOT = ("copy", "verify", "check", "archive", "play-in", "export", "remove-collected", "archives")
 
 
 class _Lazy(click.Group):

@@ -53,11 +53,19 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
         command,
         click.option("--json", "as_json", is_flag=True, help="Exactly one JSON object on standard output."),
         click.option("--state", type=click.Path(path_type=Path), help="The ledger. Default: in the data directory."),
-        click.option("--include", multiple=True, metavar="GLOB", help="Only folders whose whole name matches."),
-        click.option("--exclude", multiple=True, metavar="GLOB", help="Not folders whose whole name matches."),
+        folders,
         click.option("--connections", type=click.IntRange(1, 16), default=1, help="At most so many per server."),
         click.option("--quiet", is_flag=True, help="No progress."),
     )  # fmt: skip
+
+
+def folders(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Which folders."""
+    return _with(
+        command,
+        click.option("--include", multiple=True, metavar="GLOB", help="Only folders whose whole name matches."),
+        click.option("--exclude", multiple=True, metavar="GLOB", help="Not folders whose whole name matches."),
+    )
 
 
 def _from_server(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -66,7 +74,8 @@ def _from_server(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
-def _to_server(command: Callable[..., Any]) -> Callable[..., Any]:
+def to_server(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Where at a target, and with which password."""
     return _with(
         command,
         click.option("--map", "mapping", multiple=True, metavar="OLD=NEW", help="This folder goes there (repeatable)."),
@@ -75,12 +84,28 @@ def _to_server(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
-def _writing(command: Callable[..., Any]) -> Callable[..., Any]:
+def writing(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What is written at a target, and what not."""
     return _with(
         command,
         click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing at the target."),
         click.option("--max-octets", type=click.IntRange(1), help="Leave larger messages behind, and say so."),
         click.option("--recreated", type=click.Choice(["replay", "keep"]), help="If a folder of ours was made anew."),
+    )  # fmt: skip
+
+
+def out_of_archive(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What of an archive, and as of when."""
+    return _with(
+        command,
+        click.option(
+            "--at", type=Moment(), help="As the mailbox was then (2026-11-22T18:00+01:00). Default: the latest pass.",
+        ),
+        click.option(
+            "--message", "messages", multiple=True, nargs=2, metavar="FOLDER KEY",
+            help="Only this message, as reports and manifests name it (repeatable).",
+        ),
+        click.option("--restore", is_flag=True, help="Carry anew what was carried before and is no longer there."),
     )  # fmt: skip
 
 
@@ -97,8 +122,8 @@ _KEY_FILE = click.option(
 @click.argument("target")
 @_common
 @_from_server
-@_to_server
-@_writing
+@to_server
+@writing
 def copy(source: str, target: str, as_json: bool, quiet: bool, **given: Any) -> int:
     """Carry a mailbox: all folders, messages, flags and dates. Run it again: it carries only what is new.
 
@@ -117,7 +142,7 @@ def copy(source: str, target: str, as_json: bool, quiet: bool, **given: Any) -> 
 @click.argument("target")
 @_common
 @_from_server
-@_to_server
+@to_server
 @_KEY_FILE
 @click.option(
     "--level", type=click.Choice(["counts", "fingerprints", "digests"]), default="digests", show_default=True,
@@ -155,15 +180,10 @@ def archive(source: str, archive: str, as_json: bool, quiet: bool, **given: Any)
 @click.argument("archive")
 @click.argument("target")
 @_common
-@_to_server
-@_writing
+@to_server
+@writing
 @_KEY_FILE
-@click.option("--at", type=Moment(), help="As the mailbox was then (2026-11-22T18:00+01:00). Default: the latest pass.")
-@click.option(
-    "--message", "messages", multiple=True, nargs=2, metavar="FOLDER KEY",
-    help="Only this message, as reports and manifests name it (repeatable).",
-)  # fmt: skip
-@click.option("--restore", is_flag=True, help="Carry anew what was carried before and is no longer there.")
+@out_of_archive
 def play_in(archive: str, target: str, as_json: bool, quiet: bool, **given: Any) -> int:
     """Put what an archive's latest complete pass has seen into TARGET. Run it again: it carries only what is missing.
 
@@ -191,7 +211,7 @@ def _carry(kind: JobKind, source: str, target: str, as_json: bool, quiet: bool, 
     else:
         new = parse_url(target, supplier("target", files[1], passwords.target))
         _refuse_itself(old, new)
-    work = Work(kind, old, new, _options(given))
+    work = Work(kind, old, new, chosen_options(given))
     for end in (old, new):
         end.credential()  # asked for now: later a Ctrl-C means "stop in good order", and bars cover the prompt
     state = _state(given["state"]) or default_state(settings.data_dir, work)
@@ -231,7 +251,8 @@ def _reached(end: Endpoint) -> set[str]:
         return set()
 
 
-def _options(given: dict[str, Any]) -> dict[str, Any]:
+def chosen_options(given: dict[str, Any]) -> dict[str, Any]:
+    """What was said on the command line, as a job's options. Raises UsageError."""
     pairs: dict[str, str] = {}
     for rule in given.get("mapping", ()):
         old, equals, new = rule.partition("=")

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import base64
-import errno
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import datetime
@@ -16,7 +13,8 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import click
 
 from migrator.commands.archives import opened_archive
-from migrator.errors import DiskFull, UsageError
+from migrator.commands.whole import write_whole
+from migrator.errors import UsageError
 from migrator.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,7 +45,7 @@ def check_archive(
             from migrator.db.vault import Vault
 
             signer = Signer(Vault.open(settings.secret_key_file).key_for(PURPOSE))
-            _write(manifest, lines(file, pass_at(file, when), signer))
+            write_whole(manifest, lines(file, pass_at(file, when), signer))
     if as_json:
         click.echo(json.dumps(_json(health) | {"manifest": str(manifest) if manifest else None}, ensure_ascii=False))
     else:
@@ -105,24 +103,6 @@ def _name(word: str, items: list[str]) -> None:
 
 
 # ---- manifests -----------------------------------------------------------------------------------------------------
-
-
-def _write(file: Path, lines: Iterable[bytes]) -> None:
-    """Whole or not at all, for its owner alone; what is there is never overwritten."""
-    try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as opened:
-                opened.writelines(lines)
-                opened.flush()
-                os.fsync(opened.fileno())
-            file.hardlink_to(name)
-        finally:
-            Path(name).unlink(missing_ok=True)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(f"The disk under {file} is full.", detail=str(error.strerror)) from error
-        raise UsageError(f"The manifest {file} cannot be written: {error.strerror}.") from None
 
 
 def check_manifest(text: str, public_keys: Iterable[str], settings: Settings, as_json: bool) -> int:

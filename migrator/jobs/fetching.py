@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -16,6 +17,7 @@ from migrator.sessions.endpoint import Endpoint
 from migrator.settings import Settings
 
 if TYPE_CHECKING:
+    from migrator.archive.export import Exported
     from migrator.archive.source import ArchiveSource
 
 
@@ -23,7 +25,7 @@ class ArchiveElsewhere(UsageError):
     """The archive's file lies on another storage node."""
 
     code: ClassVar[str] = "archive_elsewhere"
-    hint: ClassVar[str] = "Fetch it from the web server of that node, or make its archive directory reachable here."
+    hint: ClassVar[str] = "Fetch it on that node or from its web server, or make its archive directory reachable here."
 
 
 def zip_of(
@@ -45,6 +47,24 @@ def zip_of(
 
     source = _opened(db, vault, settings, archive_id, at)
     return _closing(source, zip_stream(source, kind, folder))
+
+
+def write_out(
+    db: Database,
+    vault: Vault,
+    settings: Settings,
+    archive_id: int,
+    directory: Path,
+    *,
+    kind: str,
+    at: datetime | None = None,
+    folder: str | None = None,
+) -> Exported:
+    """The same into a directory that is new or empty. Raises like `zip_of`, UsageError and DiskFull."""
+    from migrator.archive.export import export
+
+    with closing(_opened(db, vault, settings, archive_id, at)) as source:
+        return export(source, directory, kind, folder)
 
 
 def manifest_of(

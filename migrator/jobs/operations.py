@@ -78,8 +78,17 @@ class CredentialsWiped(UsageError):
 # ---- orders --------------------------------------------------------------------------------------------------------
 
 
-def create(db: Database, vault: Vault, new: NewJob, *, settings: Settings, now: datetime | None = None) -> int:
-    """A job, QUEUED and committed; the caller puts its id into the queue. Raises Invalid with every problem."""
+def create(
+    db: Database,
+    vault: Vault,
+    new: NewJob,
+    *,
+    settings: Settings,
+    now: datetime | None = None,
+    dispatched: bool = True,
+) -> int:
+    """A job, QUEUED and committed; the caller puts its id into the queue, or leaves that to the next sweep
+    (`dispatched` False). Raises Invalid with every problem."""
     moment = now or datetime.now(UTC)
     check(new, settings.allowed_networks)
     with db.writing() as session:
@@ -96,6 +105,7 @@ def create(db: Database, vault: Vault, new: NewJob, *, settings: Settings, now: 
             options=new.options,
             by=new.created_by,
             now=moment,
+            dispatched=dispatched,
         )
 
 

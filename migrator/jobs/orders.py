@@ -73,6 +73,10 @@ class Keeping:
     """Who asked for that, and when: the customer's wish."""
 
 
+NIGHTLY: Final = Keeping(every_hours=24, window=(0, 5))
+"""What passes are where somebody just says so."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewJob:
     """One kind of work for one mailbox. Options are those of `OPTIONS`. A CHECK has no target."""

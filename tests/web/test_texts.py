@@ -38,7 +38,8 @@ CORE = Path(migrator.__file__).parent
 CATALOGUE = WEB / "translations" / "de" / "LC_MESSAGES" / "messages.po"
 LANGUAGES = ("de", "en")
 NOT_FOR_PAGES = {
-    "account", "cursor_invalid", "error", "invalid", "manifest_refused", "not_found", "usage", "wrong_state",
+    "account", "cursor_invalid", "error", "invalid", "manifest_refused", "no_proof_yet", "not_found", "only_copy",
+    "still_open", "usage", "wrong_state",
 }  # fmt: skip
 """Codes of errors that answer a request or a command, and are never the error of a job."""
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from migrator.jobs.keeping.views import ArchiveLine, ArchiveState, ArchiveView, PassView
+from migrator.jobs.keeping.views import ArchiveState
 from web.api.schemas import Keep, Password, Strict
 
 
@@ -47,19 +47,6 @@ class PointInTime(BaseModel):
     missing: int
     octets: int
     job: int | None
-
-    @classmethod
-    def of(cls, view: PassView) -> PointInTime:
-        """From what queries give."""
-        return cls(
-            number=view.number,
-            began_at=view.began_at,
-            ended_at=view.ended_at,
-            found=view.found,
-            missing=view.missing,
-            octets=view.octets,
-            job=view.job_id,
-        )
 
 
 class ArchiveInList(BaseModel):
@@ -118,22 +105,3 @@ class ArchiveList(BaseModel):
 
     archives: list[ArchiveInList]
     next_cursor: str | None
-
-
-def line_values(line: ArchiveLine) -> dict[str, Any]:
-    """The fields that an archive has in lists and alone."""
-    names = [name for name in ArchiveInList.model_fields if name != "latest"]
-    latest = PointInTime.of(line.latest) if line.latest else None
-    return {"latest": latest, **{name: getattr(line, name) for name in names}}
-
-
-def archive_out(view: ArchiveView) -> Archive:
-    """One archive as JSON has it."""
-    other = {"points", "folders", "password_stored"} | ArchiveInList.model_fields.keys()
-    return Archive(
-        **line_values(view),
-        **{name: getattr(view, name) for name in Archive.model_fields if name not in other},
-        password_stored=view.credential_kept,
-        points=[PointInTime.of(point) for point in view.points],
-        folders=[ArchiveFolder(name=name, messages=messages) for name, _, messages in view.folders],
-    )

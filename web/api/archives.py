@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from migrator.errors import ArchiveUnusable
 from migrator.jobs import fetching
-from migrator.jobs.keeping import operations, queries
+from migrator.jobs.keeping import operations, queries, report
 from migrator.jobs.operations import Invalid
 from web.api import archive_schemas as schemas
 from web.api import bp, problems, reading
@@ -36,7 +36,7 @@ def archives() -> Response:
         limit=reading.limit(given, default=50),
         cursor=cursor(given.get("cursor")),
     )
-    found = [schemas.ArchiveInList(**schemas.line_values(line)) for line in lines]
+    found = [schemas.ArchiveInList(**report.in_list(line)) for line in lines]
     return _json(schemas.ArchiveList(archives=found, next_cursor=following))
 
 
@@ -142,7 +142,7 @@ def _shown(archive_id: int) -> Response:
     view = queries.archive(services().db, archive_id)
     if view is None:
         abort(404)
-    return _json(schemas.archive_out(view))
+    return _json(schemas.Archive(**report.alone(view)))
 
 
 def _stream(opened: Callable[[], Iterator[bytes]], mimetype: str, name: str) -> Response:

@@ -16,7 +16,6 @@ from web.babel import get_timezone
 from web.babel import gettext as _
 from web.services import services
 from web.texts.forms import problem_text
-from web.typed import one_line
 
 
 @bp.post(f"/archives/{ARCHIVE}/close")
@@ -68,7 +67,7 @@ def carry_out(archive_id: int) -> AnyResponse:
 
 def _problems(archive: ArchiveView, reason: str) -> dict[str, str]:
     problems = {} if reason else {"reason": problem_text("reason", "missing", "")}
-    if one_line(request.form.get("address", "")).casefold() != one_line(archive.address).casefold():
+    if not archive.is_called(request.form.get("address", "")):
         problems["address"] = problem_text("", "address_differs", "")
     return problems
 

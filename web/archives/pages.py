@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Response, render_template, request
 
-from migrator.jobs.keeping.views import ArchiveView
+from migrator.jobs.keeping.views import ArchiveView, recorded
 from migrator.planning.leaving import OFFERED_DAYS
 from web.archives import ARCHIVE, bp, listing, present
 from web.downloads import attached, json_text
@@ -50,7 +50,7 @@ def whole_page(
         "folders": present.folder_choices(archive),
         "keep": keep or keeping.of(archive),
         "leaving": present.leaving(archive),
-        "wish": keeping.recorded(archive.leave_wish),
+        "wish": recorded(archive.leave_wish),
         "ending": present.prospects(archive),
     }
     return render_template(

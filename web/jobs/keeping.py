@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
-from migrator.jobs.keeping.views import ArchiveView
-from migrator.jobs.orders import Keeping
+from migrator.jobs.keeping.views import ArchiveView, recorded
+from migrator.jobs.orders import NIGHTLY, Keeping
 from migrator.planning.leaving import OFFERED_DAYS
 
-NIGHTLY: Final = Keeping(every_hours=24, window=(0, 5))
 HOURS: Final = tuple(range(24))
-_STAMP: Final = re.compile(r" \(recorded by (.*), (\d{4}-\d\d-\d\d \d\d:\d\d) UTC\)$")
 _NONE: Final = -1
 """A number that is none: the core says what is wrong with it."""
 
@@ -68,15 +64,6 @@ def of(archive: ArchiveView) -> KeepForm:
         leave_days="" if days is None or offered else str(days),
         leave_wish=recorded(archive.leave_wish)[0],
     )
-
-
-def recorded(wish: str) -> tuple[str, str, datetime | None]:
-    """A kept wish: its words, and who wrote them down when, as far as the core has said so."""
-    stamp = _STAMP.search(wish)
-    if stamp is None:
-        return wish, "", None
-    at = datetime.strptime(stamp.group(2), "%Y-%m-%d %H:%M").replace(tzinfo=UTC)
-    return wish[: stamp.start()], stamp.group(1), at
 
 
 def _number(text: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 from migrator.db.models import Archive, ArchivePass, Endpoint, Job
 from migrator.db.store import Database
 from migrator.db.vault import Vault
-from migrator.errors import Fenced, Remedy, UsageError
+from migrator.errors import Fenced
 from migrator.jobs import lease as leases
 from migrator.jobs import making
 from migrator.jobs.keeping import rows
-from migrator.jobs.keeping.rows import ArchiveDestroyed, NoSuchArchive
+from migrator.jobs.keeping.rows import ArchiveBusy, ArchiveDestroyed, NoSuchArchive, OnlyCopy, StillOpen
 from migrator.jobs.keeping.views import PassFacts
 from migrator.jobs.lease import Lease
 from migrator.jobs.orders import Invalid, Keeping, check_keeping, check_password
@@ -27,11 +27,16 @@ __all__ = [
     "ArchiveBusy",
     "ArchiveDestroyed",
     "NoSuchArchive",
+    "OnlyCopy",
+    "StillOpen",
+    "adjust",
     "clear",
     "close",
     "destroy",
     "keep",
     "let_customer_fetch",
+    "order_pass",
+    "prolong",
     "record_check",
     "record_passes",
     "reopen",
@@ -41,14 +46,6 @@ __all__ = [
 
 _BY_ITSELF: Final = "schedule"
 _REMOVALS_EVERY: Final = timedelta(days=1)
-
-
-class ArchiveBusy(UsageError):
-    """A worker reads or writes the archive now."""
-
-    code: ClassVar[str] = "archive_busy"
-    remedy: ClassVar[Remedy] = Remedy.LATER
-    hint: ClassVar[str] = "Pause or cancel the job first, or wait until it has ended."
 
 
 # ---- what workers found --------------------------------------------------------------------------------------------
@@ -122,24 +119,60 @@ def keep(
     The old end is that of the last pass; `password` where none is stored for it. Raises Invalid, NoSuchArchive,
     ArchiveDestroyed.
     """
+    adjust(db, vault, archive_id, lambda _: wanted, password=password, settings=settings, actor=actor, now=now)
+
+
+def adjust(
+    db: Database,
+    vault: Vault,
+    archive_id: int,
+    change: Callable[[Keeping], Keeping],
+    *,
+    password: str | None = None,
+    settings: Settings,
+    actor: str,
+    now: datetime | None = None,
+) -> None:
+    """Like `keep`, where a part of it stays: `change` makes what shall come by itself out of what does so now."""
     moment = now or datetime.now(UTC)
     with db.writing() as session:
         archive = rows.living(session, archive_id)
+        wanted = change(rows.kept(archive))
         check_keeping(wanted, by_pop3=archive.account.startswith("pop3:"))
         withdraw_removals(session, archive, actor, moment)
         if wanted == Keeping():
             rows.stop_keeping(session, archive)
             return
-        last = rows.last_pass(session, archive)
-        assert last is not None  # an archive is made with its first pass
-        source = session.get_one(Endpoint, archive.source_id or last.source_id)
-        if password is not None:
-            check_password("source", password)
-            source.credential = vault.seal(password, making.credential_context(source.id))
-            source.credential_wiped_at = None
-        if source.credential is None:
-            raise Invalid([("source.password", "missing", "The password of the old server is not stored any more.")])
+        source = _old_end(session, vault, archive, password)
         rows.keep(session, archive, wanted, source.id, actor, settings, moment)
+
+
+def order_pass(
+    db: Database, vault: Vault, archive_id: int, *, password: str | None = None, actor: str, now: datetime | None = None
+) -> int:
+    """Another pass, like the last one, as soon as a worker is free; returns the job. The sweep puts it into the queue.
+
+    `password` where none is stored for the old end. Raises Invalid, NoSuchArchive, ArchiveDestroyed.
+    """
+    with db.writing() as session:
+        archive = rows.living(session, archive_id)
+        source = _old_end(session, vault, archive, password)
+        return _order(session, archive, JobKind.ARCHIVE, source.id, by=actor, now=now or datetime.now(UTC))
+
+
+def _old_end(session: Session, vault: Vault, archive: Archive, password: str | None) -> Endpoint:
+    """That of the last pass, with its password: this one, or the one that is stored. Raises Invalid."""
+    rows.refuse_closed(archive)
+    last = rows.last_pass(session, archive)
+    assert last is not None  # an archive is made with its first pass
+    source = session.get_one(Endpoint, archive.source_id or last.source_id)
+    if password is not None:
+        check_password("source", password)
+        source.credential = vault.seal(password, making.credential_context(source.id))
+        source.credential_wiped_at = None
+    if source.credential is None:
+        raise Invalid([("source.password", "missing", "The password of the old server is not stored any more.")])
+    return source
 
 
 def let_customer_fetch(db: Database, archive_id: int, allowed: bool) -> None:
@@ -153,21 +186,37 @@ def close(
 ) -> datetime:
     """The transfer is closed: no pass comes any more, the password is wiped, the archive expires; returns when.
 
-    `until`: keep it longer than `keep_archives_days` says; never shorter. Raises NoSuchArchive, ArchiveDestroyed,
-    Invalid.
+    `until`: keep it longer than `keep_archives_days` says; never shorter. Without it a date that was given before
+    stays. Raises NoSuchArchive, ArchiveDestroyed, Invalid.
     """
     moment = now or datetime.now(UTC)
     with db.writing() as session:
         archive = rows.living(session, archive_id)
         archive.closed_at = archive.closed_at or moment
-        earliest = archive.closed_at + timedelta(days=settings.keep_archives_days)
-        if until is not None and until < earliest:
-            message = f"It is kept until {earliest:%Y-%m-%d} at least."
-            raise Invalid([("until", "too_early", message)])
-        archive.expires_at = until or earliest
+        expires = _expire(archive, archive.closed_at, until, settings)
         withdraw_removals(session, archive, _BY_ITSELF, moment)
         rows.stop_keeping(session, archive)
-        return archive.expires_at
+        return expires
+
+
+def prolong(db: Database, archive_id: int, until: datetime, *, settings: Settings) -> None:
+    """Keep an archive whose transfer is closed until then.
+
+    Raises NoSuchArchive, ArchiveDestroyed, StillOpen, Invalid.
+    """
+    with db.writing() as session:
+        archive = rows.living(session, archive_id)
+        if archive.closed_at is None:
+            raise StillOpen(f"The transfer of the archive {archive_id} is open: it does not expire.")
+        _expire(archive, archive.closed_at, until, settings)
+
+
+def _expire(archive: Archive, closed: datetime, until: datetime | None, settings: Settings) -> datetime:
+    earliest = closed + timedelta(days=settings.keep_archives_days)
+    if until is not None and until < earliest:
+        raise Invalid([("until", "too_early", f"It is kept until {earliest:%Y-%m-%d} at least.")])
+    archive.expires_at = until or max(earliest, archive.expires_at or earliest)
+    return archive.expires_at
 
 
 def reopen(db: Database, archive_id: int) -> None:
@@ -177,15 +226,27 @@ def reopen(db: Database, archive_id: int) -> None:
         archive.closed_at = archive.expires_at = None
 
 
-def destroy(db: Database, archive_id: int, *, actor: str, reason: str, now: datetime | None = None) -> None:
+def destroy(
+    db: Database,
+    archive_id: int,
+    *,
+    actor: str,
+    reason: str,
+    spare_only_copy: bool = False,
+    now: datetime | None = None,
+) -> None:
     """Destroy the key, now and for good; the file goes next (`tick`). Jobs that wait for it are cancelled.
 
-    Raises NoSuchArchive, ArchiveDestroyed, ArchiveBusy, Invalid (no reason given).
+    `spare_only_copy`: nobody was told that it may be the only copy. Raises NoSuchArchive, ArchiveDestroyed,
+    ArchiveBusy, OnlyCopy, Invalid (no reason given).
     """
     if not reason.strip():
         raise Invalid([("reason", "missing", "Say why: it stands in the proof of destruction.")])
     with db.writing() as session:
-        _destroy(session, rows.living(session, archive_id), actor, reason.strip(), now or datetime.now(UTC))
+        archive = rows.living(session, archive_id)
+        if spare_only_copy and rows.is_only_copy(session, archive):
+            raise OnlyCopy(f"The archive {archive_id} may hold the only copy of its mail.")
+        _destroy(session, archive, actor, reason.strip(), now or datetime.now(UTC))
 
 
 def _destroy(session: Session, archive: Archive, actor: str, reason: str, now: datetime) -> None:
@@ -248,18 +309,22 @@ def _advance(session: Session, archive: Archive, settings: Settings, now: dateti
     kinds = {job.kind for job in waiting}
     if archive.next_pass_at is not None and archive.next_pass_at <= now:
         if JobKind.ARCHIVE not in kinds:
-            _order(session, archive, JobKind.ARCHIVE, now)
+            _order_by_itself(session, archive, JobKind.ARCHIVE, now)
         rows.plan_next_pass(archive, settings, now)
     elif archive.next_removal_at is not None and archive.next_removal_at <= now and not kinds & _AT_THE_OLD_SERVER:
-        _order(session, archive, JobKind.REMOVE, now)
+        _order_by_itself(session, archive, JobKind.REMOVE, now)
         archive.next_removal_at = now + _REMOVALS_EVERY
 
 
 _AT_THE_OLD_SERVER: Final = frozenset({JobKind.ARCHIVE, JobKind.REMOVE})
 
 
-def _order(session: Session, archive: Archive, kind: JobKind, now: datetime) -> int:
-    assert archive.source_id is not None  # `rows.keep` sets both
+def _order_by_itself(session: Session, archive: Archive, kind: JobKind, now: datetime) -> None:
+    assert archive.source_id is not None  # `rows.keep` sets it
+    _order(session, archive, kind, archive.source_id, by=_BY_ITSELF, now=now)
+
+
+def _order(session: Session, archive: Archive, kind: JobKind, source_id: int, *, by: str, now: datetime) -> int:
     last = rows.last_pass(session, archive)
     options: dict[str, Any] = dict(last.options) if last is not None else {}
     if kind is JobKind.REMOVE:
@@ -268,9 +333,9 @@ def _order(session: Session, archive: Archive, kind: JobKind, now: datetime) -> 
         session,
         kind,
         mailbox_id=making.mailbox(session, rows.route(archive), archive.address, now),
-        ends=(archive.source_id, rows.end_of(session, archive).id),
+        ends=(source_id, rows.end_of(session, archive).id),
         options=options,
-        by=_BY_ITSELF,
+        by=by,
         now=now,
         dispatched=False,
     )
@@ -297,6 +362,8 @@ def clear(
         remove(archive.file)
     with db.writing() as session:
         archive = rows.locked(session, archive_id)
+        if archive.file_removed_at is not None:  # by somebody else, meanwhile: a proof stays as it was given
+            return False
         archive.file_removed_at = now
         archive.proof = sign(_proof(session, archive))
     return True

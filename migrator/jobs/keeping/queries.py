@@ -19,6 +19,7 @@ from migrator.jobs.keeping.rows import (
     ArchiveDestroyed,
     NoSuchArchive,
     is_only_copy,
+    kept,
     key_context,
     latest_pass,
 )
@@ -66,16 +67,16 @@ def archive(db: Database, archive_id: int) -> ArchiveView | None:
             .order_by(ArchivePass.number.desc())
             .limit(MOST_POINTS)
         )
-        kept = session.get(Endpoint, row.source_id) if row.source_id is not None else None
+        source = session.get(Endpoint, row.source_id) if row.source_id is not None else None
         return ArchiveView(
             **_line(row, latest.get(row.id), numbers.get(row.id, 0)),
             created_at=row.created_at,
             created_by=row.created_by,
-            window=_window(row),
+            window=kept(row).window,
             leave_days=row.leave_days,
             leave_wish=row.leave_wish,
             by_pop3=row.account.startswith("pop3:"),
-            credential_kept=kept is not None and kept.credential is not None,
+            credential_kept=source is not None and source.credential is not None,
             customer_may_fetch=row.customer_may_fetch,
             is_only_copy=row.destroyed_at is None and is_only_copy(session, row),
             closed_at=row.closed_at,
@@ -167,12 +168,6 @@ def _state(row: Archive, latest: ArchivePass | None) -> ArchiveState:
     if row.closed_at is not None:
         return ArchiveState.CLOSED
     return ArchiveState.KEPT if latest is not None else ArchiveState.EMPTY
-
-
-def _window(row: Archive) -> tuple[int, int] | None:
-    if row.window_from is None or row.window_until is None:
-        return None
-    return row.window_from, row.window_until
 
 
 def _point(row: ArchivePass) -> PassView:

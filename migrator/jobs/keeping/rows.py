@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from migrator.db.models import Archive, ArchivePass, Endpoint, Job, Worker
 from migrator.db.vault import Vault
-from migrator.errors import UsageError
+from migrator.errors import Remedy, UsageError
+from migrator.jobs.keeping.views import recorded
 from migrator.jobs.orders import Invalid, Keeping
 from migrator.jobs.states import ENDED, JobKind, JobState
 from migrator.planning.passes import Rhythm, next_pass
@@ -31,6 +32,7 @@ class NoSuchArchive(UsageError):
     """There is no archive of this number."""
 
     code: ClassVar[str] = "not_found"
+    hint: ClassVar[str] = "`postwagen archives list` shows all of them."
 
 
 class ArchiveDestroyed(UsageError):
@@ -38,6 +40,29 @@ class ArchiveDestroyed(UsageError):
 
     code: ClassVar[str] = "archive_destroyed"
     hint: ClassVar[str] = "Its proof of destruction says when and why. Another pass makes a new archive."
+
+
+class ArchiveBusy(UsageError):
+    """A worker reads or writes the archive now."""
+
+    code: ClassVar[str] = "archive_busy"
+    remedy: ClassVar[Remedy] = Remedy.LATER
+    exit_code: ClassVar[int] = 5
+    hint: ClassVar[str] = "Pause or cancel the job first, or wait until it has ended."
+
+
+class OnlyCopy(UsageError):
+    """Mail of this archive may lie nowhere else."""
+
+    code: ClassVar[str] = "only_copy"
+    hint: ClassVar[str] = "Play all of it in first. Nothing was destroyed."
+
+
+class StillOpen(UsageError):
+    """The archive's transfer is open, so that there is no date to change."""
+
+    code: ClassVar[str] = "still_open"
+    hint: ClassVar[str] = "`postwagen archives close ID --until DATE` closes it and says until when it is kept."
 
 
 def key_context(archive_id: int) -> str:
@@ -97,6 +122,20 @@ def route(archive: Archive) -> str:
     return f"{archive.account} -> archive:{archive.id}"
 
 
+def refuse_closed(archive: Archive) -> None:
+    """Raises Invalid where the archive's transfer is closed: no pass comes into it any more."""
+    if archive.closed_at is not None:
+        raise Invalid([("every_hours", "closed", "The transfer of this archive is closed.")])
+
+
+def kept(archive: Archive) -> Keeping:
+    """What comes by itself now."""
+    window = None
+    if archive.window_from is not None and archive.window_until is not None:
+        window = archive.window_from, archive.window_until
+    return Keeping(archive.every_hours, window, archive.leave_days, recorded(archive.leave_wish)[0])
+
+
 def keep(
     session: Session, archive: Archive, wanted: Keeping, source_id: int, by: str, settings: Settings, now: datetime
 ) -> None:
@@ -104,8 +143,7 @@ def keep(
 
     Raises Invalid where the archive's transfer is closed.
     """
-    if archive.closed_at is not None:
-        raise Invalid([("every_hours", "closed", "The transfer of this archive is closed.")])
+    refuse_closed(archive)
     _release(session, archive, unless=source_id)
     archive.source_id = source_id
     archive.every_hours = wanted.every_hours
@@ -137,10 +175,7 @@ def plan_next_pass(archive: Archive, settings: Settings, now: datetime) -> None:
     """When the next pass begins, counted from now."""
     if archive.every_hours is None:
         return
-    window = None
-    if archive.window_from is not None and archive.window_until is not None:
-        window = archive.window_from, archive.window_until
-    rhythm = Rhythm(timedelta(hours=archive.every_hours), window)
+    rhythm = Rhythm(timedelta(hours=archive.every_hours), kept(archive).window)
     zone = ZoneInfo(settings.time_zone) if settings.time_zone else now.astimezone().tzinfo or UTC
     archive.next_pass_at = next_pass(rhythm, now, zone, archive.id * _GOLDEN % 1.0)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
+
+_STAMP: Final = re.compile(r" \(recorded by (.*), (\d{4}-\d\d-\d\d \d\d:\d\d) UTC\)$")
 
 
 class ArchiveState(StrEnum):
@@ -76,6 +79,10 @@ class ArchiveLine:
     expires_at: datetime | None
     destroyed_at: datetime | None
 
+    def is_called(self, typed: str) -> bool:
+        """Whether somebody typed this archive's address, to confirm what cannot be taken back."""
+        return " ".join(typed.split()).casefold() == " ".join(self.address.split()).casefold()
+
 
 @dataclass(frozen=True, slots=True)
 class ArchiveView(ArchiveLine):
@@ -103,3 +110,12 @@ class ArchiveView(ArchiveLine):
     """Name, levels and messages of the folders of the latest point in time, in the old server's order."""
     jobs: Sequence[int] = field(kw_only=True)
     """Of the last jobs with this archive, newest first."""
+
+
+def recorded(wish: str) -> tuple[str, str, datetime | None]:
+    """A kept wish: its words, and who wrote them down when, as far as `rows` has said so."""
+    stamp = _STAMP.search(wish)
+    if stamp is None:
+        return wish, "", None
+    at = datetime.strptime(stamp.group(2), "%Y-%m-%d %H:%M").replace(tzinfo=UTC)
+    return wish[: stamp.start()], stamp.group(1), at

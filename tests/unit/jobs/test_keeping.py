@@ -613,6 +613,24 @@ def test_the_file_is_removed_by_its_node_only_and_leaves_a_signed_dated_proof(
     assert not clear("main"), "once"
 
 
+def test_of_two_who_remove_a_file_at_once_the_first_leaves_the_proof(
+    db: Database, make: Make, vault: Vault, tmp_path: Path
+) -> None:
+    done(db, make(archiving()))
+    keeping.destroy(db, 1, actor="anna", reason="over", now=NOW)
+
+    def clear(remove: Callable[[str], None], now: datetime) -> bool:
+        return keeping.clear(db, 1, "main", remove, partial(files.signed, vault), now)
+
+    def overtaken(_file: str) -> None:
+        assert clear(partial(files.remove_file, tmp_path), NOW)
+
+    assert not clear(overtaken, NOW + DAY)
+    proof = the(db).proof
+    assert proof is not None
+    assert proof["file_removed_at"] == NOW.isoformat()
+
+
 # ---- the customer --------------------------------------------------------------------------------------------------
 
 
