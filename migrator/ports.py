@@ -263,8 +263,11 @@ class Historian(Protocol):
     def unchanged(self, info: FolderInfo) -> Sight | None:
         """What the pass before saw of a folder whose `state` is the same; it stands in this one too. None: look."""
 
-    def fail(self, info: FolderInfo, error: str) -> bool:
-        """The folder could not be looked at: it stands in this pass as earlier ones left it. False: it is not known."""
+    def fail(self, info: FolderInfo, error: str, listed: Sequence[Missing] = ()) -> bool:
+        """The folder could not be seen to its end: it stands in this pass as earlier ones left it, and lacks `listed`.
+
+        False: it is not known.
+        """
 
     def finish(self, summary: dict[str, Any]) -> None:
         """The pass is complete: everything was looked at that can be."""

@@ -51,11 +51,11 @@ class Lacking:
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """A folder that the pass could not look at: what is here of it is what earlier passes saw."""
+    """A folder that the pass could not see to its end: what is here of it is what this one and earlier ones saw."""
 
     folder: str
     messages: int
-    """So many more the source announced."""
+    """So many more the source announced, and nobody could list them."""
     error: str
 
 
@@ -73,11 +73,11 @@ class Health:
     whole: int = 0
     """Those of them that can be given back as they were."""
     missing: list[Lacking] = field(default_factory=list)
-    """What the pass did not keep of what it found."""
+    """What the pass did not keep of what it found, as far as anybody could name it."""
     left_out: list[LeftOut] = field(default_factory=list)
     """Folders that a rule left behind."""
     unseen: list[Unseen] = field(default_factory=list)
-    """Folders that this pass could not look at."""
+    """Folders that this pass could not see to their end."""
     kept: int = 0
     """All that any pass has seen."""
     blobs: int = 0
@@ -88,6 +88,11 @@ class Health:
     damaged: list[Damage] = field(default_factory=list)
     structure: str = ""
     """What SQLite says of its file, where that is damaged; what it costs stands in `damaged`."""
+
+    @property
+    def lacking(self) -> int:
+        """How many messages of the source are not here: those named, and those that were only announced."""
+        return len(self.missing) + sum(folder.messages for folder in self.unseen)
 
     @property
     def is_whole(self) -> bool:
@@ -186,15 +191,14 @@ def _look(archive: ArchiveFile, moment: Pass, read: _Blobs, health: Health) -> N
                 if trouble:
                     health.damaged.append(Damage(info.name, found.key, trouble))
     if moment.record is not None:
-        health.found, health.left_out = moment.record.found, list(moment.record.left_out)
+        health.found = moment.record.found
+        health.left_out = [item for item in moment.record.left_out if not item.failed]
         health.missing = [
             Lacking(folder.info.name, str(item.key), item.size, item.reason)
             for folder in moment.record.folders
             for item in folder.missing
         ]
-        health.unseen = [
-            Unseen(folder.info.name, folder.unseen, folder.error) for folder in moment.record.folders if folder.error
-        ]
+        health.unseen = [Unseen(*item) for item in moment.record.unseen()]
 
 
 def _look_elsewhere(archive: ArchiveFile, number: int, read: _Blobs, health: Health) -> None:

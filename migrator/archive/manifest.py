@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from migrator.archive import blobs
 from migrator.archive.file import ArchiveFile
+from migrator.archive.record import PassRecord
 from migrator.archive.view import Found, Pass, View
 from migrator.errors import ArchiveDamaged, PostwagenError
 
@@ -74,21 +75,21 @@ def lines(
     Stops without its last line, and so unsigned, where `wants_stop()`.
     """
     digest, counts = hashlib.sha256(), dict.fromkeys(_COUNTED, 0)
-    for kind, values in _entries(archive, moment):
+    for values in _entries(archive, moment):
         if wants_stop():
             return
-        if kind:
-            counts[kind] += 1
+        if "format" not in values:
+            _count(counts, values)
         line = _line(values)
         digest.update(line)
         yield line
     yield _last_line(counts, digest, signer.public, signer.sign(digest.digest()))
 
 
-def _entries(archive: ArchiveFile, moment: Pass) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What each line says, and what it counts for."""
+def _entries(archive: ArchiveFile, moment: Pass) -> Iterator[dict[str, Any]]:
+    """What each line says."""
     assert moment.ended is not None
-    yield "", {
+    yield {
         "format": FORMAT, "archive": archive.id.hex(), "account": archive.account, "pass": moment.number,
         "began": moment.began.isoformat(), "ended": moment.ended.isoformat(),
     }  # fmt: skip
@@ -100,16 +101,20 @@ def _entries(archive: ArchiveFile, moment: Pass) -> Iterator[tuple[str, dict[str
                 if "damaged" in values:
                     damaged.append(values)
                 else:
-                    yield "messages", values
-    for folder in moment.record.folders if moment.record is not None else ():
+                    yield values
+    if moment.record is not None:
+        yield from _missing(moment.record)
+    yield from damaged
+
+
+def _missing(seen: PassRecord) -> Iterator[dict[str, Any]]:
+    """What the pass did not keep, one by one, and how many more were announced in folders that were not seen."""
+    for folder in seen.folders:
         for item in folder.missing:
             lacking = {"key": str(item.key), "size": item.size, "reason": item.reason}
-            yield "missing", {"missing": {"folder": folder.info.name, **lacking}}
-        if folder.error:
-            unseen = {"folder": folder.info.name, "messages": folder.unseen, "reason": folder.error}
-            yield "missing", {"missing": unseen}
-    for values in damaged:
-        yield "damaged", values
+            yield {"missing": {"folder": folder.info.name, **lacking}}
+    for name, messages, error in seen.unseen():
+        yield {"missing": {"folder": name, "messages": messages, "reason": error}}
 
 
 def _message(archive: ArchiveFile, folder: str, found: Found) -> dict[str, Any]:
@@ -160,7 +165,7 @@ def verify(lines: Iterable[bytes], expected: Collection[bytes] | None = None) ->
             if number == 2:
                 first = values
             else:
-                counts[_kind(values)] += 1
+                _count(counts, values)
         before = line
     if first.get("format") != FORMAT:
         raise ManifestRefused("This is no manifest of ours.")
@@ -185,8 +190,11 @@ def _parsed(line: bytes, number: int) -> dict[str, Any]:
     return values
 
 
-def _kind(values: dict[str, Any]) -> str:
-    return next((kind for kind in _COUNTED if kind in values), "messages")
+def _count(counts: dict[str, int], values: dict[str, Any]) -> None:
+    """A line counts for one message, or for as many as it says."""
+    kind = next((kind for kind in _COUNTED if kind in values), "messages")
+    many = values[kind].get("messages", 1) if isinstance(values.get(kind), dict) else 1
+    counts[kind] += many if isinstance(many, int) else 1
 
 
 def _verified(last: dict[str, Any], digest: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -12,6 +12,10 @@ from migrator.ports import Missing, Sight
 
 MOST_UNLOOKED: Final = 6
 """A server may be wrong about itself: with nightly passes every folder is looked at once a week."""
+
+
+FAILED: Final = "failed: "
+"""Before a code, in place of a rule: the folder has never been here, and could not be carried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +35,9 @@ class FolderRecord:
     """The same over row and blob address of what was kept: another sum, and something has vanished."""
     missing: tuple[Missing, ...] = ()
     error: str = ""
-    """Why the folder could not be looked at in this pass; what is kept of it is what earlier ones saw."""
+    """Why the folder could not be seen to its end in this pass; beside what is kept, earlier ones saw it."""
     unseen: int = 0
-    """So many messages the source announced beyond those that are kept, where nobody could look."""
+    """So many messages the source announced beyond those that are kept or named, where nobody could look."""
     state: str = ""
     """What the source said of all of it before it was looked at (`FolderInfo.state`)."""
     unlooked: int = 0
@@ -48,6 +52,11 @@ class LeftOut:
     messages: int | None
     rule: str
 
+    @property
+    def failed(self) -> bool:
+        """It should have been here: no rule left it behind, it could not be carried."""
+        return self.rule.startswith(FAILED)
+
 
 @dataclass(frozen=True, slots=True)
 class PassRecord:
@@ -58,8 +67,8 @@ class PassRecord:
 
     @property
     def found(self) -> int:
-        """Messages of the source, in the folders that were looked at."""
-        return sum(folder.found for folder in self.folders)
+        """Messages of the source, in all folders that no rule left behind."""
+        return sum(folder.found for folder in self.folders) + self._failed
 
     @property
     def octets(self) -> int:
@@ -68,8 +77,21 @@ class PassRecord:
 
     @property
     def missing(self) -> int:
-        """Messages that the pass did not keep."""
-        return sum(len(folder.missing) + folder.unseen for folder in self.folders)
+        """Messages that the pass did not keep, named or not."""
+        return sum(len(folder.missing) + folder.unseen for folder in self.folders) + self._failed
+
+    @property
+    def _failed(self) -> int:
+        return sum(item.messages or 0 for item in self.left_out if item.failed)
+
+    def unseen(self) -> Iterator[tuple[str, int, str]]:
+        """Folders that could not be seen to their end: name, how many more were announced, and why."""
+        for folder in self.folders:
+            if folder.error:
+                yield folder.info.name, folder.unseen, folder.error
+        for item in self.left_out:
+            if item.failed:
+                yield item.folder, item.messages or 0, item.rule
 
 
 def mark(message: int, blob: bytes | None) -> bytes:
@@ -87,11 +109,28 @@ def of_sight(number: int, sight: Sight, kept: int, entries: int) -> FolderRecord
     )  # fmt: skip
 
 
-def of_failure(number: int, info: FolderInfo, kept: int, entries: int, error: str) -> FolderRecord:
-    """A folder that could not be looked at: as earlier passes left it."""
+def of_failure(
+    number: int, info: FolderInfo, kept: int, entries: int, error: str, missing: Sequence[Missing]
+) -> FolderRecord:
+    """A folder that could not be seen to its end: as earlier passes left it, but for what this one added and lacked."""
     bare = FolderInfo(info.name, info.path, info.role, subscribed=info.subscribed)
-    unseen = max(0, (info.messages or 0) - kept)
-    return FolderRecord(number, bare, kept + unseen, "", 0, kept, f"{entries:032x}", (), error, unseen)
+    known = kept + len(missing)
+    unseen = max(0, (info.messages or 0) - known)
+    sealed = f"{entries:032x}"
+    return FolderRecord(number, bare, known + unseen, "", 0, kept, sealed, tuple(missing), error, unseen)
+
+
+def still_missing(before: FolderRecord | None, listed: Sequence[Missing]) -> list[Missing]:
+    """What is known to be missing of a folder that could not be seen to its end: listed now, or missing before.
+
+    Where another UIDVALIDITY is listed now, what was missing before has other keys.
+    """
+    named = {item.key: item for item in listed}
+    now = {key.validity for key in named}
+    for item in before.missing if before is not None else ():
+        if not now or item.key.validity in now:
+            named.setdefault(item.key, item)
+    return list(named.values())
 
 
 def taken_over(before: FolderRecord, info: FolderInfo, kept: int) -> FolderRecord | None:

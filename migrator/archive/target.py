@@ -25,6 +25,7 @@ from migrator.ports import (
     Batch,
     FlagChange,
     Letter,
+    Missing,
     Page,
     Parcel,
     Sight,
@@ -313,16 +314,25 @@ class ArchiveTarget:
         found = self._archive.one("SELECT id FROM folder WHERE address = ? AND gone_pass IS NULL", (address,))
         return int(found[0]) if found is not None else None
 
-    def fail(self, info: FolderInfo, error: str) -> bool:
-        """This folder could not be looked at: it stands in this pass as earlier ones left it. False: none has it."""
+    def fail(self, info: FolderInfo, error: str, listed: Sequence[Missing] = ()) -> bool:
+        """This folder could not be seen to its end: it stands in this pass as earlier ones left it. False: none has it.
+
+        `listed`: what was seen in it all the same and is not kept. What an earlier pass missed is still missing.
+        """
         row = self._row_of(info)
-        if row is None:
+        if row is None or row in self._seen:  # two folders of the source that have one place here
             return False
         count = total = 0
         for message, blob in self._archive.rows(_OPEN_IN, (row,)):
             count, total = count + 1, sum_of((record.mark(message, blob),), total)
-        self._seen[row] = record.of_failure(row, info, count, total, error)
+        known = record.still_missing(self._before().get(row), listed)
+        missing = [item for item in known if not self._keeps(row, item.key)]
+        self._seen[row] = record.of_failure(row, info, count, total, error, missing)
         return True
+
+    def _keeps(self, folder: int, key: MessageKey) -> bool:
+        origin = entries.address_of_origin(self._seal, key)
+        return bool(self._archive.one(_COUNT_OPEN + " AND origin = ?", (folder, origin))[0])
 
     def finish(self, summary: dict[str, Any]) -> None:
         """The pass is complete: from now on it is the latest point in time. `summary` is kept with what it saw."""

@@ -20,7 +20,7 @@ from migrator.engine.readback import look_after, read_back
 from migrator.engine.recreated import heal_source, heal_target
 from migrator.engine.renamed import Renamed
 from migrator.engine.settle import settle_folder, shelved
-from migrator.errors import Fenced, PostwagenError, Stopped
+from migrator.errors import ConnectionLost, Fenced, FolderRefused, PostwagenError, Stopped
 from migrator.mail.dates import internal_date
 from migrator.mail.flags import fitting
 from migrator.mail.folders import FolderRef
@@ -40,6 +40,7 @@ from migrator.ports import (
     Intent,
     Letter,
     Mark,
+    Missing,
     Opened,
     PairLedger,
     Parcel,
@@ -143,6 +144,11 @@ class FolderCarry:
         read_back(self._ends, self._pair, self._folder, self._ledger)
         self._step(mark=self._history.mark(self._folder))
 
+    @property
+    def lacking(self) -> Sequence[Missing]:
+        """What the source has listed and a target that keeps history does not have."""
+        return self._history.lacking
+
     def _look_after(self) -> None:
         """What the target said OK to and does not list is not called copied. (`History` has compared every key.)"""
         looked = not self._appended and self._ledger.mark().looked >= self._folder.uidnext
@@ -190,7 +196,8 @@ class FolderCarry:
         loads: list[_Load] = []
         octets = 0
         most = BATCH_OCTETS_KEPT if self._ends.target.traits.keeps_history else BATCH_OCTETS
-        for load in self._loads():
+        broken: list[PostwagenError] = []
+        for load in self._until_broken(broken):
             alone = load.row.key in self._hindered
             if loads and (alone or is_full(octets, len(loads), load.letter.size, most)):
                 yield self._intend(loads)
@@ -207,6 +214,17 @@ class FolderCarry:
                     return
         if loads:
             yield self._intend(loads)
+        for error in broken:
+            raise error
+
+    def _until_broken(self, broken: list[PostwagenError]) -> Iterator[_Load]:
+        """All that can be read: what came before the source broke is not lost with it."""
+        try:
+            yield from self._loads()
+        except (FolderRefused, ConnectionLost) as error:
+            if error.end == "target":
+                raise
+            broken.append(error)
 
     def _pause(self) -> bool:
         """After a batch: whether to leave the folder for now."""
@@ -261,7 +279,7 @@ class FolderCarry:
             self._refuse(Refusal(row.key, "in_doubt", detail, row.size))
         elif decision.verdict is not Verdict.CARRY:
             self._count_there(decision.verdict, entry, row)
-            self._history.keep(entry.target_key if entry else None)
+            self._history.keep(entry.target_key if entry else None, row.key)
             if (decision.add or decision.remove) and entry is not None:
                 self._flag_changes.want(self._folder, entry, row, decision.add, decision.remove)
         return decision.verdict is Verdict.CARRY
@@ -347,7 +365,7 @@ class FolderCarry:
         if isinstance(result, Stored):
             note = "unread_back" if parted.prints.delicate else ""
             self._confirmed.append(Confirmation(parcel.entry, result.key, How.APPENDED, note))
-            self._history.keep(result.key)
+            self._history.keep(result.key, parcel.letter.want.key)
             self._appended = True
             self._count.copied += 1
             self._count.octets += parcel.letter.size

@@ -11,6 +11,9 @@ from migrator.mail.folders import FolderInfo, FolderRef
 from migrator.mail.messages import MessageKey, Row, key_octets, sum_of
 from migrator.ports import Absence, FolderPair, Historian, Ledger, Mark, Missing, PairLedger, Sight, Target
 
+NOT_READ = "folder_refused"
+"""The reason of a message that was listed before its folder could not be read on."""
+
 
 def forget_newer(target: Target, ledger: Ledger, pairs: Sequence[FolderPair]) -> None:
     """An older archive was put back: what the ledger says of folders that it saw in a newer one counts for nothing.
@@ -43,17 +46,21 @@ class History:
         """Keys at the target of all that the source has."""
         self._found = self._keys = self._octets = 0
         self._missing: list[Missing] = []
+        self._listed: dict[MessageKey, int] = {}
+        """Sizes of what the source has listed and nobody has said more of yet: at most a page and a batch."""
 
     def see(self, rows: Iterable[Row]) -> None:
         """The source lists these."""
         if self._keeper is not None:
             for row in rows:
                 self._found += 1
+                self._listed[row.key] = row.size
                 self._octets += row.size
                 self._keys = sum_of((key_octets(row.key),), self._keys)
 
-    def keep(self, key: MessageKey | None) -> None:
+    def keep(self, key: MessageKey | None, origin: MessageKey) -> None:
         """One of them is at the target, under this key."""
+        self._listed.pop(origin, None)
         if key is not None and self._keeper is not None:
             self._present.append(key.uid)
 
@@ -61,12 +68,18 @@ class History:
         """One of them is not kept; what vanished at the source in the meantime was never there."""
         if self._keeper is None:
             return
+        self._listed.pop(key, None)
         self._octets -= size
         if reason == Absence.GONE:
             self._found -= 1
             self._keys = sum_of([], self._keys - sum_of([key_octets(key)]))
         else:
             self._missing.append(Missing(key, size, reason))
+
+    @property
+    def lacking(self) -> Sequence[Missing]:
+        """What was listed and is not kept, where the folder could not be seen to its end."""
+        return [*self._missing, *(Missing(key, size, NOT_READ) for key, size in self._listed.items())]
 
     def is_concluded(self, source: FolderInfo, folder: FolderRef, ledger: PairLedger) -> bool:
         """Tell the target. False: an older archive was put back, and what it lacks is to be carried once more."""

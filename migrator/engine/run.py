@@ -26,6 +26,7 @@ from migrator.ports import (
     Historian,
     Ledger,
     Mark,
+    Missing,
     Observer,
     PairLedger,
     Source,
@@ -70,6 +71,8 @@ class Outcome:
     left_out: Sequence[tuple[FolderInfo, str]] = ()
     """Folders that a rule left behind."""
     carried_folders: int = 0
+    lacking: dict[str, Sequence[Missing]] = field(default_factory=dict)
+    """By name of a failed folder: what the source had listed in it and a target that keeps history does not have."""
 
 
 def plan(ends: Ends, options: Options) -> MappingPlan:
@@ -181,7 +184,12 @@ class _Round:
         if _is_unchanged(ends, pair, ledger):
             return
         hindered = self._hindered[pair.source.name]
-        FolderCarry(ends, self._options, pair, folder, ledger, self._quiet, hindered).carry()
+        work = FolderCarry(ends, self._options, pair, folder, ledger, self._quiet, hindered)
+        try:
+            work.carry()
+        except PostwagenError:
+            self._outcome.lacking[pair.source.name] = work.lacking
+            raise
         ends.observer.note(Event("folder_done", {"folder": pair.source.name}))
 
     def _fail(self, pair: FolderPair, error: PostwagenError) -> None:

@@ -33,6 +33,7 @@ def check(end: Endpoint, at: datetime | None, stop: StopSignal) -> dict[str, Any
         "structure": health.structure,
         **_named("damaged", health.damaged),
         **_named("missing", health.missing),
+        "missing_total": health.lacking,
         **_named("left_out", health.left_out),
         **_named("unseen", health.unseen),
         "healthy": not health.damaged and not health.structure,

@@ -147,6 +147,8 @@ def _archive(ends: Ends, options: Options, raw: Mapping[str, Any]) -> Result:
 
     A folder that cannot be looked at stands in it as earlier passes left it, named; the others do not wait for it.
     """
+    from migrator.archive.record import FAILED
+
     rules = replace(options.rules, by_hand=(), under="", verbatim=True)
     target = cast("ArchiveTarget", ends.target)
     if target.octets_before() is None:
@@ -154,8 +156,8 @@ def _archive(ends: Ends, options: Options, raw: Mapping[str, Any]) -> Result:
     outcome = run(ends, replace(options, rules=rules, recreated="replay", quiet_seconds=0.0))
     left = [
         *outcome.left_out,
-        *((info, f"failed: {error['code']}") for info, error in outcome.failed_folders
-          if not target.fail(info, error["message"])),
+        *((info, f"{FAILED}{error['code']}") for info, error in outcome.failed_folders
+          if not target.fail(info, error["message"], outcome.lacking.get(info.name, ()))),
     ]  # fmt: skip
     if outcome.carried_folders or not outcome.failed_folders:
         named = [{"folder": info.name, "messages": info.messages, "rule": rule} for info, rule in left]

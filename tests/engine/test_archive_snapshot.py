@@ -281,9 +281,8 @@ def test_a_folder_that_cannot_be_looked_at_keeps_no_other_from_being_a_point_in_
     assert chest.view()["Kunden"] == before["Kunden"], "as the pass before left it"
     assert len(chest.view()["INBOX"]) == len(before["INBOX"]) + 1
     found = health(chest)
-    assert [(item.folder, item.messages) for item in found.unseen] == [("Kunden", 2)], (
-        "the new one, and one with no body"
-    )
+    assert [(item.folder, item.messages) for item in found.unseen] == [("Kunden", 1)], "the new one"
+    assert [(item.folder, item.reason) for item in found.missing] == [("Kunden", "empty_at_source")], "as before"
     assert not found.is_whole
     assert found.damaged == []
     world.source_of = MemorySource

@@ -119,6 +119,19 @@ def test_messages_that_were_never_there_make_no_archive_damaged(
     assert "undamaged, not complete" in keeper.get(f"/archives/{stored.archives['damaged']}").text
 
 
+def test_what_nobody_could_list_is_counted_beside_what_is_named(
+    keeper: Browser, stored: Gallery, database: Database
+) -> None:
+    with database.writing() as session:
+        row = session.get_one(Archive, stored.archives["damaged"])
+        unseen = [{"folder": "Kunden", "messages": 3, "error": "The server does not open Kunden."}]
+        row.check = {**(row.check or {}), "unseen": unseen, "missing_total": 5}
+    card = words(keeper.get(f"/archives/{stored.archives['damaged']}").text)
+    assert "Kunden missing 3 more were announced, and not listed (The server does not open Kunden.)" in card
+    assert "damaged: 2, missing: 5 " in card
+    assert "are shown" not in card.partition("missing: 5")[2].partition("Check")[0]
+
+
 def test_only_what_is_possible_is_offered(keeper: Browser, stored: Gallery) -> None:
     def offered(name: str) -> set[str]:
         return buttons(keeper.get(f"/archives/{stored.archives[name]}").text)

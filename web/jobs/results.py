@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from migrator.jobs.states import JobKind
 from migrator.jobs.views import JobView
+from web.babel import ngettext
 from web.texts.failures import failure_text, stays_text
 
 _MOST: Final = 100
@@ -18,7 +19,10 @@ def checked(job: JobView) -> dict[str, Any]:
 
 
 def found(check: dict[str, Any]) -> dict[str, Any]:
-    """What a check says of an archive: damaged and missing messages by name, and how many there are of both."""
+    """What a check says of an archive: damaged and missing messages by name, and how many there are of both.
+
+    `shown`: for how many the lines stand.
+    """
     damaged = [
         (str(one.get("folder", "")), str(one.get("key", "")), str(one.get("detail", "")))
         for one in check.get("damaged", ())[:_MOST]
@@ -28,6 +32,12 @@ def found(check: dict[str, Any]) -> dict[str, Any]:
          int(one.get("size") or 0))
         for one in check.get("missing", ())[:_MOST]
     ]  # fmt: skip
+    unseen = check.get("unseen", ())[: _MOST - len(missing)]
+    shown = len(damaged) + len(missing) + sum(int(one.get("messages") or 0) for one in unseen)
+    missing += [
+        (str(one.get("folder", "")), "", _unlisted(int(one.get("messages") or 0), str(one.get("error", ""))), 0)
+        for one in unseen
+    ]
     if check.get("structure"):
         damaged.insert(0, ("", "", str(check["structure"])))
     return {
@@ -35,9 +45,16 @@ def found(check: dict[str, Any]) -> dict[str, Any]:
         "missing": missing,
         "damaged_total": int(check.get("damaged_total", len(damaged))),
         "missing_total": int(check.get("missing_total", len(missing))),
+        "shown": shown,
         "proven": bool(check.get("proven")),
         "healthy": bool(check.get("healthy")),
     }
+
+
+def _unlisted(count: int, error: str) -> str:
+    """A folder that could not be seen to its end."""
+    more = ngettext("%(num)d more was announced, and not listed", "%(num)d more were announced, and not listed", count)
+    return f"{more} ({error})" if error else more
 
 
 def removed(job: JobView) -> dict[str, Any]:
