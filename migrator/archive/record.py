@@ -14,6 +14,7 @@ MOST_UNLOOKED: Final = 6
 """A server may be wrong about itself: with nightly passes every folder is looked at once a week."""
 
 
+NOT_ANNOUNCED: Final = "The server does not say how many messages are in it now."
 FAILED: Final = "failed: "
 """Before a code, in place of a rule: the folder has never been here, and could not be carried."""
 
@@ -114,6 +115,8 @@ def of_failure(
 ) -> FolderRecord:
     """A folder that could not be seen to its end: as earlier passes left it, but for what this one added and lacked."""
     bare = FolderInfo(info.name, info.path, info.role, subscribed=info.subscribed)
+    if info.messages is None:
+        error = f"{error} {NOT_ANNOUNCED}"
     known = kept + len(missing)
     unseen = max(0, (info.messages or 0) - known)
     sealed = f"{entries:032x}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,6 +15,7 @@ from migrator.archive.manifest import Signer, lines, verify
 from migrator.archive.source import pass_at
 from migrator.archive.target import ArchiveTarget
 from migrator.errors import ConnectionLost, FolderRefused, PostwagenError
+from migrator.mail.folders import FolderInfo
 from migrator.ports import Letter, Opened, Page, Unread, Want
 from migrator.sessions.memory import MemorySource
 from tests.engine.test_archive_snapshot import by_recipe, health, record
@@ -103,6 +105,21 @@ def test_what_the_pass_before_missed_is_still_named_and_what_came_since_is_count
     chest.world.source_of = MemorySource
     by_recipe(chest)
     assert (named(chest), announced(chest)) == ([(2, "empty_at_source")], [])
+    assert_adds_up(chest)
+
+
+def test_a_server_that_announces_no_number_is_not_said_to_have_no_more(chest: Chest) -> None:
+    class Mute(breaking(opens=False)):
+        def folders(self) -> Sequence[FolderInfo]:
+            shut = {"Kunden": None}
+            return [replace(info, messages=shut.get(info.name, info.messages)) for info in super().folders()]
+
+    by_recipe(chest)
+    chest.world.old.put("Kunden", mail("new"), instant=days(20))
+    chest.world.source_of = Mute
+    by_recipe(chest)
+    assert (named(chest), announced(chest)) == ([(2, "empty_at_source")], [("Kunden", 0)])
+    assert "does not say how many" in health(chest).unseen[0].error
     assert_adds_up(chest)
 
 
