@@ -368,11 +368,16 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
-class Adopted:
-    """A message that the target had before us, found by its octets: an entry that is confirmed from the beginning."""
+class Settled:
+    """An entry that is confirmed from the beginning: its message was at the target before the ledger knew of it.
+
+    Somebody else's, found by its octets; or appended to a `Historian`, where the same again does no harm, so that no
+    intent comes first.
+    """
 
     intent: Intent
     target_key: MessageKey
+    how: How
 
 
 @dataclass(frozen=True, slots=True)
@@ -491,7 +496,7 @@ class PairLedger(Protocol):
         refused: Sequence[Refusal] = (),
         released: Sequence[int] = (),
         intended: Sequence[Intent] = (),
-        adopted: Sequence[Adopted] = (),
+        settled: Sequence[Settled] = (),
         amended: Sequence[Amendment] = (),
         skipped: Sequence[Skip] = (),
         tally: Tally | None = None,

@@ -7,6 +7,7 @@ import secrets
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import IO, Final, cast
 
 import zstandard
@@ -14,11 +15,14 @@ import zstandard
 from migrator.archive.file import ArchiveFile
 from migrator.archive.sealing import SALT_OCTETS, BlobSeal
 from migrator.errors import ArchiveDamaged
+from migrator.mail.messages import exact_prints
 from migrator.ports import Letter
 
-CHUNK_OCTETS: Final = 1024 * 1024
+CHUNK_OCTETS: Final = 256 * 1024
 """So much compressed text is sealed at once: SQLite and we bind whole values."""
-READ_OCTETS: Final = 256 * 1024
+READ_OCTETS: Final = CHUNK_OCTETS
+AT_ONCE_OCTETS: Final = 1024 * 1024
+"""What is no larger is packed in one go."""
 LEVEL: Final = 3
 _OWN: Final = threading.local()
 """Each thread's compressor, whose tables are made once: two threads in one would end in the middle of a C library."""
@@ -32,9 +36,22 @@ def packer() -> zstandard.ZstdCompressor:
     return found
 
 
-def packed(letter: Letter) -> bytes | None:
-    """Its octets as one Zstandard frame (RFC 8878), for who reads ahead; None: it is large, and goes piece by piece."""
-    return packer().compress(b"".join(letter.chunks())) if letter.size <= CHUNK_OCTETS else None
+def prepared(letter: Letter) -> Letter:
+    """For who reads ahead: with its prints, for an archive alters nothing; and packed, instead of as it came.
+
+    What is large stays as it is, and is packed piece by piece.
+    """
+    letter = replace(letter, prints=exact_prints(letter.head, letter.chunks()))
+    packed = _packed(letter)
+    if packed is None:
+        return letter
+    letter.close()
+    return replace(letter, packed=packed, chunks=lambda: iter((zstandard.decompress(packed),)), close=lambda: None)
+
+
+def _packed(letter: Letter) -> bytes | None:
+    """Its octets as one Zstandard frame (RFC 8878); None: it is large."""
+    return packer().compress(b"".join(letter.chunks())) if letter.size <= AT_ONCE_OCTETS else None
 
 
 def digest_of(chunks: Iterable[bytes]) -> bytes:
@@ -112,7 +129,7 @@ class _Pieces:
 
 def _compressed(letter: Letter) -> Iterator[bytes]:
     """One Zstandard frame (RFC 8878), cut into pieces of CHUNK_OCTETS."""
-    whole = letter.packed or packed(letter)
+    whole = letter.packed or _packed(letter)
     if whole is not None:
         yield from (whole[at : at + CHUNK_OCTETS] for at in range(0, len(whole), CHUNK_OCTETS))
         return

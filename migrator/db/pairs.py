@@ -15,7 +15,6 @@ from migrator.db.models import Failure, Folder, JobFolder, LedgerEntry, Skipped
 from migrator.db.store import Database
 from migrator.mail.messages import MessageKey, Prints
 from migrator.ports import (
-    Adopted,
     Amendment,
     Confirmation,
     Entry,
@@ -23,6 +22,7 @@ from migrator.ports import (
     Intent,
     Mark,
     Refusal,
+    Settled,
     Skip,
     Stand,
     Tally,
@@ -205,7 +205,7 @@ class SqlPairLedger:
         refused: Sequence[Refusal] = (),
         released: Sequence[int] = (),
         intended: Sequence[Intent] = (),
-        adopted: Sequence[Adopted] = (),
+        settled: Sequence[Settled] = (),
         amended: Sequence[Amendment] = (),
         skipped: Sequence[Skip] = (),
         tally: Tally | None = None,
@@ -223,8 +223,8 @@ class SqlPairLedger:
                 session.execute(delete(LedgerEntry).where(LedgerEntry.id.in_(gone[start : start + KEYS_AT_ONCE])))
             self._amend(session, amended)
             self._report(session, refused, homes, skipped, now)
-            ids = self._intend(session, intended)
-            self._adopt(session, adopted)
+            ids = self._add(session, [self._columns(item) for item in intended])
+            self._add(session, [self._columns(item.intent, item) for item in settled])
             if mark is not None:
                 self._mark(session, mark)
             if tally is not None:
@@ -251,10 +251,10 @@ class SqlPairLedger:
             ],
         )
 
-    def _intend(self, session: Session, intended: Sequence[Intent]) -> Sequence[int]:
-        if not intended:
+    def _add(self, session: Session, rows: Sequence[dict[str, Any]]) -> Sequence[int]:
+        """New entries; their ids, in order."""
+        if not rows:
             return []
-        rows = [self._columns(item) for item in intended]
         if self._db.is_sqlite:  # nobody else writes now: these are the numbers that it would give, all in one statement
             first = (session.scalar(select(func.max(LedgerEntry.id))) or 0) + 1
             numbered = [{**row, "id": number} for number, row in enumerate(rows, first)]
@@ -263,27 +263,15 @@ class SqlPairLedger:
         made = insert(LedgerEntry).returning(LedgerEntry.id, sort_by_parameter_order=True)
         return list(session.scalars(made, rows))
 
-    def _adopt(self, session: Session, adopted: Sequence[Adopted]) -> None:
-        if not adopted:
-            return
-        rows = [
-            self._columns(item.intent)
-            | {
-                "stand": Stand.CONFIRMED.value,
-                "how": How.ADOPTED.value,
-                "target_validity": item.target_key.validity,
-                "target_uid": item.target_key.uid,
-            }
-            for item in adopted
-        ]
-        session.execute(insert(LedgerEntry), rows)
-
-    def _columns(self, item: Intent) -> dict[str, Any]:
+    def _columns(self, item: Intent, settled: Settled | None = None) -> dict[str, Any]:
         return {
             "origin_folder_id": self._origin,
             **origin_columns(item.origin),
             "target_folder_id": self._target,
-            "stand": Stand.INTENDED.value,
+            "stand": (Stand.CONFIRMED if settled else Stand.INTENDED).value,
+            "how": settled.how.value if settled else "",
+            "target_validity": settled.target_key.validity if settled else None,
+            "target_uid": settled.target_key.uid if settled else None,
             "digest": item.prints.digest,
             "soft": item.prints.soft,
             "header": item.prints.header,

@@ -15,19 +15,28 @@ from migrator.mail.folders import FolderInfo
 from migrator.mail.messages import take_prints
 from migrator.ports import Letter, Opened, Page, Source, Traits, Unread, Want
 
-AHEAD_OCTETS = 512 * 1024
+AHEAD_OCTETS = 1024 * 1024
 """So much is held ready at most, and one message more; large messages lie on the disk anyhow (`sessions.spool`)."""
+LOT_OCTETS = AHEAD_OCTETS // 4
+"""So much is worth waking the other thread for: two that wake each other for every message have no time for it;"""
+LOT_SECONDS = 0.1
+"""or what came in so long a time."""
 
 Answer = Letter | Unread
+
+
+def with_prints(letter: Letter) -> Letter:
+    """The same letter, its prints taken."""
+    return replace(letter, prints=take_prints(letter.head, letter.chunks()))
 
 
 class ReadingAhead:
     """A Source whose `read` runs ahead. Until a run of reading has ended, nothing else may be asked of it."""
 
-    def __init__(self, source: Source, pack: Callable[[Letter], bytes | None] | None = None) -> None:
-        """`pack`: how the target keeps octets, so that the reader's thread does that too."""
+    def __init__(self, source: Source, prepare: Callable[[Letter], Letter] = with_prints) -> None:
+        """`prepare`: what can be done with a letter before its turn comes; done in the reader's thread."""
         self._source = source
-        self._pack = pack
+        self._prepare = prepare
 
     @property
     def traits(self) -> Traits:
@@ -49,7 +58,7 @@ class ReadingAhead:
             return
         store = _Store()
         thread = threading.Thread(
-            target=_fill, args=(self._source, asked, store, self._pack), name="reading-ahead", daemon=True
+            target=_fill, args=(self._source, asked, store, self._prepare), name="reading-ahead", daemon=True
         )
         thread.start()
         try:
@@ -79,8 +88,9 @@ class _Store:
             self._changed.wait_for(lambda: self._closed or self._octets < AHEAD_OCTETS)
             if not self._closed:
                 self._ready.append(answer)
-                self._octets += answer.want.size
-                self._changed.notify_all()
+                self._octets += _held(answer)
+                if self._octets >= LOT_OCTETS:
+                    self._changed.notify()
                 return True
         _forget(answer)
         return False
@@ -89,21 +99,26 @@ class _Store:
         """Nothing more comes, because of this error or because that was all."""
         with self._changed:
             self._ended, self._error = True, error
-            self._changed.notify_all()
+            self._changed.notify()
 
     def taken(self) -> Iterator[Answer]:
         """One after the other; raises the reader's error behind the last one."""
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._ready or self._ended)
-                if not self._ready:
+                self._changed.wait_for(lambda: self._ended or self._octets >= LOT_OCTETS, LOT_SECONDS)
+                if not self._ready and self._ended:
                     if self._error is not None:
                         raise self._error
                     return
-                answer = self._ready.popleft()
-                self._octets -= answer.want.size
-                self._changed.notify_all()
-            yield answer
+                lot, self._ready = self._ready, deque()
+                self._octets = 0
+                self._changed.notify()
+            try:
+                while lot:
+                    yield lot.popleft()
+            finally:
+                while lot:
+                    _forget(lot.popleft())
 
     def close(self) -> None:
         """Nobody wants any more: the reader stops at its next message."""
@@ -111,19 +126,16 @@ class _Store:
             self._closed = True
             while self._ready:
                 _forget(self._ready.popleft())
-            self._changed.notify_all()
+            self._changed.notify()
 
 
-def _fill(source: Source, wants: Sequence[Want], store: _Store, pack: Callable[[Letter], bytes | None] | None) -> None:
+def _fill(source: Source, wants: Sequence[Want], store: _Store, prepare: Callable[[Letter], Letter]) -> None:
     """The thread. Closes the source's run of reading itself, so that the connection is left in order."""
     error: BaseException | None = None
     answers = iter(source.read(wants))
     try:
         for answer in answers:
-            if isinstance(answer, Letter):
-                prints, octets = take_prints(answer.head, answer.chunks()), pack(answer) if pack else None
-                answer = replace(answer, prints=prints, packed=octets)  # noqa: PLW2901 - the same, and more
-            if not store.put(answer):
+            if not store.put(prepare(answer) if isinstance(answer, Letter) else answer):
                 break
     except BaseException as caught:  # noqa: BLE001 - raised again where the answers are taken
         error = caught
@@ -133,6 +145,11 @@ def _fill(source: Source, wants: Sequence[Want], store: _Store, pack: Callable[[
             close()
     finally:
         store.end(error)
+
+
+def _held(answer: Answer) -> int:
+    packed = answer.packed if isinstance(answer, Letter) else None
+    return answer.want.size if packed is None else len(packed)
 
 
 def _forget(answer: Answer) -> None:

@@ -1,7 +1,8 @@
 """Carrying one folder: survey, decide, read, intend, append, confirm, change flags, read back.
 
 The order is the whole point (house.md, the journey of one message): a message's intent is committed before the
-target's first octet, and its confirmation together with the next batch's intents.
+target's first octet, and its confirmation together with the next batch's intents. Only a target that keeps history
+needs no intent: what is appended there again under the same origin is there once.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from migrator.engine.adopt import Adoption
+from migrator.engine.booking import Booking
 from migrator.engine.flagging import FlagChanges
 from migrator.engine.history import History
 from migrator.engine.progress import Count
@@ -29,14 +31,11 @@ from migrator.planning.batches import BATCH_OCTETS, BATCH_OCTETS_KEPT, is_full
 from migrator.planning.delta import Verdict, decide
 from migrator.ports import (
     Absence,
-    Adopted,
     Amendment,
     AppendResult,
     Batch,
-    Confirmation,
     Entry,
     FolderPair,
-    How,
     Intent,
     Letter,
     Mark,
@@ -46,7 +45,6 @@ from migrator.ports import (
     Parcel,
     Refusal,
     Refused,
-    Skip,
     Stored,
     Unknown,
     Unread,
@@ -56,23 +54,12 @@ from migrator.ports import (
 if TYPE_CHECKING:
     from migrator.engine.run import Ends, Options
 
-ADOPTED_AT_ONCE = 200
-"""So many adopted messages are committed together where nothing is appended between them."""
 ALONE_TRIES = 3
 """So often a message may break the connection while it travels alone; then it is refused."""
 
 
 class InDoubt(Exception):
     """Something is in doubt here: come back when the target has been left alone for a while."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Parted:
-    """What is known of a message between intent and confirmation."""
-
-    row: Row
-    prints: Prints
-    dropped: int
 
 
 @dataclass(slots=True)
@@ -106,16 +93,11 @@ class FolderCarry:
         self._folder = folder
         self._ledger = ledger
         self._quiet = quiet
-        self._count = Count()
+        self._book = Booking(ledger, ends.clock, intends=not ends.target.traits.keeps_history)
         self._history = History(ends.target)
-        self._on_the_way: dict[int, _Parted] = {}
-        self._confirmed: list[Confirmation] = []
-        self._adopted: list[Adopted] = []
-        self._refused: list[Refusal] = []
-        self._released: list[int] = []
-        self._skipped: list[Skip] = []
+        self._dropped: dict[int, int] = {}
+        """How many flags the target does not take, of each message on its way."""
         self._flag_changes = FlagChanges()
-        self._amended: list[Amendment] = []
         self._doubtful = False
         self._appended = False
         self._hindered = hindered
@@ -142,7 +124,7 @@ class FolderCarry:
         self._settle_keyless()
         self._look_after()
         read_back(self._ends, self._pair, self._folder, self._ledger)
-        self._step(mark=self._history.mark(self._folder))
+        self._book.step(mark=self._history.mark(self._folder))
 
     @property
     def lacking(self) -> Sequence[Missing]:
@@ -157,13 +139,13 @@ class FolderCarry:
         now, unseen = look_after(self._ends, self._pair, self._folder, self._ledger)
         ours = self._ledger.entries([entry.origin for entry in unseen])
         for entry in unseen:
-            self._refused.append(shelved(entry, "not_seen_again"))
+            self._book.shelve(shelved(entry, "not_seen_again"))
             known = ours.get(entry.origin)
             if known is not None and known.id == entry.id:  # not of another folder that is merged into this one
-                self._count.failed += 1
-                self._count.copied -= int(entry.this_job)
-                self._count.already_there -= int(not entry.this_job)
-        self._step(mark=Mark(0, now.validity, looked=now.uidnext))
+                self._book.count.failed += 1
+                self._book.count.copied -= int(entry.this_job)
+                self._book.count.already_there -= int(not entry.this_job)
+        self._book.step(mark=Mark(0, now.validity, looked=now.uidnext))
 
     def _settle_keyless(self) -> None:
         if not self._ends.target.traits.reports_keys:
@@ -171,7 +153,7 @@ class FolderCarry:
 
     def _pass(self) -> bool:
         """Survey and append once. True: something was certainly not sent and is to be tried again now."""
-        self._count, self._history = Count(), History(self._ends.target)
+        self._book.count, self._history = Count(), History(self._ends.target)
         tries = sum(self._hindered.values())
         results = self._ends.target.append(self._batches(), may_commit=self._ends.stop.may_commit)
         try:
@@ -181,9 +163,9 @@ class FolderCarry:
             if self._doubtful:
                 self._quiet.begin()
             if not isinstance(error, Fenced):
-                self._step()
+                self._book.step()
             raise
-        self._step()
+        self._book.step()
         if self._doubtful:
             self._quiet.begin()
             raise InDoubt
@@ -239,8 +221,8 @@ class FolderCarry:
                 validity = item.validity
                 heal_source(self._ends, self._pair, self._ledger, validity)
                 continue
-            self._count.found += len(item.rows)
-            self._count.octets_found += sum(row.size for row in item.rows)
+            self._book.count.found += len(item.rows)
+            self._book.count.octets_found += sum(row.size for row in item.rows)
             self._history.see(item.rows)
             yield from self._page(item.rows)
             if self._pause():
@@ -253,7 +235,7 @@ class FolderCarry:
             entry = entries.get(row.key)
             if self._weigh(row, entry):
                 self._admit(row, wanted)
-        self._step()
+        self._book.step()
         if wanted:
             self._renamed.prepare()
         self._adoption.expect(wanted.values())
@@ -286,10 +268,10 @@ class FolderCarry:
 
     def _still_refused(self, row: Row, entry: Entry | None) -> None:
         """This job refused it already; or an earlier one could not tell whether it is there: each job says so."""
-        self._count.failed += 1
+        self._book.count.failed += 1
         if entry is not None and entry.id:
             refusal = shelved(entry, entry.note or "ambiguous")
-            self._refused.append(Refusal(row.key, refusal.reason, refusal.detail, refusal.size))
+            self._book.shelve(Refusal(row.key, refusal.reason, refusal.detail, refusal.size))
         self._history.leave(row.key, row.size, (entry.reason or entry.note if entry else "") or "ambiguous")
 
     def _admit(self, row: Row, wanted: dict[MessageKey, Row]) -> None:
@@ -305,11 +287,11 @@ class FolderCarry:
 
     def _count_there(self, verdict: Verdict, entry: Entry | None, row: Row) -> None:
         if verdict is Verdict.COPIED:
-            self._count.copied += 1
-            self._count.octets += entry.prints.size if entry else row.size
-            self._count.dropped_flags += len(fitting(entry.flags if entry else row.flags, self._folder).dropped)
+            self._book.count.copied += 1
+            self._book.count.octets += entry.prints.size if entry else row.size
+            self._book.count.dropped_flags += len(fitting(entry.flags if entry else row.flags, self._folder).dropped)
         else:
-            self._count.already_there += 1
+            self._book.count.already_there += 1
 
     def _unread(self, row: Row, answer: Unread) -> None:
         if answer.absence is Absence.GONE:
@@ -325,93 +307,64 @@ class FolderCarry:
         entry = self._renamed.find(prints)
         if entry is not None:
             letter.close()
-            self._amended.append(Amendment(entry.id, origin=row.key))
+            self._book.amended.append(Amendment(entry.id, origin=row.key))
             self._weigh(row, replace(entry, origin=row.key))
             return None
         instant = internal_date(row.instant, letter.head)
         key = self._adoption.find(prints, instant)
         if key is not None:
             letter.close()
-            self._adopt(row, prints, instant, key)
+            # Its flags stay as the customer left them.
+            self._book.adopt(Intent(row.key, prints, instant, row.flags, floor=key.uid), key)
             return None
         fit = fitting(row.flags, self._folder)
         return _Load(row, letter, prints, fit.kept, len(fit.dropped), instant)
-
-    def _adopt(self, row: Row, prints: Prints, instant: datetime | None, key: MessageKey) -> None:
-        """Already there, matched by its octets: never appended again. Its flags stay as the customer left them."""
-        self._adopted.append(Adopted(Intent(row.key, prints, instant, row.flags, floor=key.uid), key))
-        self._count.already_there += 1
-        if len(self._adopted) >= ADOPTED_AT_ONCE:
-            self._step()
 
     # ---- intending, sending, confirming --------------------------------------------------------------------------
 
     def _intend(self, loads: Sequence[_Load]) -> Batch:
         floor = self._folder.uidnext
-        ids = self._step(
-            intended=[Intent(load.row.key, load.prints, load.instant, load.row.flags, floor) for load in loads]
+        numbers = self._book.intend(
+            [Intent(load.row.key, load.prints, load.instant, load.row.flags, floor) for load in loads]
         )
         parcels = []
-        for entry, load in zip(ids, loads, strict=True):
-            self._on_the_way[entry] = _Parted(load.row, load.prints, load.dropped)
-            parcels.append(Parcel(entry, load.letter, load.flags, load.instant))
+        for number, load in zip(numbers, loads, strict=True):
+            self._dropped[number] = load.dropped
+            parcels.append(Parcel(number, load.letter, load.flags, load.instant))
         return Batch(self._folder, parcels)
 
     def _take(self, result: AppendResult) -> None:
         """Book one result; it is committed with the next step."""
-        parcel = result.parcel
-        parted = self._on_the_way.pop(parcel.entry)
-        row = parted.row
+        parcel, number = result.parcel, result.parcel.entry
+        dropped = self._dropped.pop(number)
         if isinstance(result, Stored):
-            note = "unread_back" if parted.prints.delicate else ""
-            self._confirmed.append(Confirmation(parcel.entry, result.key, How.APPENDED, note))
+            self._book.stored(number, result.key)
             self._history.keep(result.key, parcel.letter.want.key)
             self._appended = True
-            self._count.copied += 1
-            self._count.octets += parcel.letter.size
-            self._count.dropped_flags += parted.dropped
+            self._book.count.copied += 1
+            self._book.count.octets += parcel.letter.size
+            self._book.count.dropped_flags += dropped
         elif isinstance(result, Refused):
             identity = readable(find_message_id(header_block(parcel.letter.head)))
-            refusal = Refusal(row.key, result.reason, result.detail, parcel.letter.size, identity, parcel.entry)
-            self._refuse(refusal)
-        elif isinstance(result, Unknown):
-            self._doubtful = True
-            self._hindered[row.key] = self._hindered.get(row.key, 0) + 1
+            size = parcel.letter.size
+            self._refuse(self._book.turned_away(number, result.reason, result.detail, size, identity))
         else:
-            self._released.append(parcel.entry)
-            self._hindered[row.key] = self._hindered.get(row.key, 0) + 1
+            self._doubtful = self._doubtful or isinstance(result, Unknown)
+            key = self._book.unknown(number) if isinstance(result, Unknown) else self._book.unsent(number)
+            self._hindered[key] = self._hindered.get(key, 0) + 1
         parcel.letter.close()
 
     def _refuse(self, refusal: Refusal) -> None:
-        self._refused.append(refusal)
-        self._count.failed += 1
+        self._book.refuse(refusal)
         self._history.leave(refusal.origin, refusal.size, refusal.reason)
 
     def _skip(self, row: Row, rule: str) -> None:
-        self._skipped.append(Skip(row.key, rule))
-        self._count.skipped += 1
+        self._book.skip(row.key, rule)
         self._history.leave(row.key, row.size, rule)
-
-    def _step(self, *, intended: Sequence[Intent] = (), mark: Mark | None = None) -> Sequence[int]:
-        """One commit of everything that is known by now."""
-        ids = self._ledger.step(
-            confirmed=self._confirmed,
-            refused=self._refused,
-            released=self._released,
-            skipped=self._skipped,
-            amended=self._amended,
-            intended=intended,
-            adopted=self._adopted,
-            tally=self._count.frozen(),
-            mark=mark,
-        )
-        self._confirmed, self._refused, self._released, self._skipped = [], [], [], []
-        self._adopted, self._amended = [], []
-        return ids
 
     def _change_flags(self) -> None:
         for amendment, changed in self._flag_changes.carry_out(self._ends.target, self._folder):
-            self._amended.append(amendment)
-            self._count.flag_changes += int(changed)
-        if self._amended:
-            self._step()
+            self._book.amended.append(amendment)
+            self._book.count.flag_changes += int(changed)
+        if self._book.amended:
+            self._book.step()

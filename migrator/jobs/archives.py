@@ -76,11 +76,11 @@ def open_target(end: Endpoint, account: str, limits: Limits) -> ArchiveTarget:
         raise
 
 
-def packing() -> Callable[[Letter], bytes | None]:
-    """How archives keep a message's octets."""
-    from migrator.archive.blobs import packed
+def preparing() -> Callable[[Letter], Letter]:
+    """What can be done with a message before it is put into an archive."""
+    from migrator.archive.blobs import prepared
 
-    return packed
+    return prepared
 
 
 def open_source(end: Endpoint, at: datetime | None) -> ArchiveSource:

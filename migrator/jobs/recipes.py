@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from migrator.engine.ahead import ReadingAhead
+from migrator.engine.ahead import ReadingAhead, with_prints
 from migrator.engine.audit import audit
 from migrator.engine.chosen import ChosenSource
 from migrator.engine.rehearse import rehearse
@@ -102,8 +102,8 @@ def _source(work: Work, world: World) -> Source:
     def opened() -> Source:
         return open_source(work.source, world.stop.wanted, world.may_reach)
 
-    pack = archives.packing() if work.target.protocol == "archive" else None
-    return ReadingAhead(RetryingSource(Reopening[Source]("source", opened, **_around(world))), pack)
+    prepare = archives.preparing() if work.kind is JobKind.ARCHIVE else with_prints
+    return ReadingAhead(RetryingSource(Reopening[Source]("source", opened, **_around(world))), prepare)
 
 
 def _target(work: Work, world: World) -> Target:
