@@ -212,7 +212,8 @@ class Target(Protocol):
     def append(self, batches: Iterable[Batch], *, may_commit: Callable[[], bool]) -> Iterator[AppendResult]:
         """One result per parcel. The last two octets of a command are sent only after `may_commit()`.
 
-        A broken connection ends the batch in hand with `Unsent` or `Unknown`; the next batch uses a new connection.
+        Several batches may be on their way at once. A broken connection ends those that were begun with `Unsent` or
+        `Unknown`, and is raised; of batches that were taken and not begun nothing is said, and nothing was sent.
         """
 
     def change_flags(self, folder: FolderRef, changes: Iterable[FlagChange]) -> Iterator[tuple[FlagChange, bool]]:

@@ -5,8 +5,10 @@ An append is never repeated here: a lost answer is the value `Unknown`, and the 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Generic, TypeVar
 
 from migrator.errors import ConnectionLost, FolderRefused, PostwagenError, Remedy, ServerBusy
@@ -204,40 +206,51 @@ class RetryingSource:
         self._reopening.drop()
 
 
-class _Coming:
-    """Batches, of which the next one is made while the target works on the one before.
+class _HandedOut:
+    """Batches on their way through a target, and the parcels whose results it has not told.
 
-    What goes wrong in making it is raised in its turn, when the results of the one before were told.
+    What goes wrong in making a batch is kept, to be raised when the results of those before were told: it is not the
+    target's fault.
     """
 
     def __init__(self, batches: Iterable[Batch]) -> None:
         self._batches = iter(batches)
-        self._next: Batch | None = None
-        self._error: Exception | None = None
+        self._again: deque[Batch] = deque()
+        self._open: dict[int, tuple[Batch, Parcel]] = {}
+        self.error: Exception | None = None
 
-    def take(self) -> Batch | None:
-        """The next one, or None at the end."""
-        self._look()
-        if self._error is not None:
-            raise self._error
-        batch, self._next = self._next, None
-        return batch
+    def batches(self) -> Iterator[Batch]:
+        """First those that are to be sent again, then new ones. Never raises."""
+        while self.has_more():
+            batch = self._again.popleft()
+            self._open.update((parcel.entry, (batch, parcel)) for parcel in batch.parcels)
+            yield batch
 
-    def after(self, batch: Batch) -> Iterator[Batch]:
-        """Only this one; whoever asks for more has the next one made."""
-        yield batch
-        self._look()
-
-    def parcels(self) -> Sequence[Parcel]:
-        """Those of a batch that was made and will not be sent any more."""
-        return self._next.parcels if self._next is not None else ()
-
-    def _look(self) -> None:
-        if self._next is None and self._error is None:
+    def has_more(self) -> bool:
+        """Whether there is anything to be sent; the next batch is made to know that."""
+        if not self._again and self.error is None:
             try:
-                self._next = next(self._batches, None)
+                self._again.extend(islice(self._batches, 1))
             except Exception as error:  # noqa: BLE001 - raised in its turn
-                self._error = error
+                self.error = error
+        return bool(self._again)
+
+    def told(self, parcel: Parcel) -> None:
+        """Its result has come."""
+        del self._open[parcel.entry]
+
+    def once_more(self) -> None:
+        """What has no result is sent again, before everything else."""
+        batches: dict[int, tuple[Batch, list[Parcel]]] = {}
+        for batch, parcel in self._open.values():
+            batches.setdefault(id(batch), (batch, []))[1].append(parcel)
+        self._again.extendleft(replace(batch, parcels=parcels) for batch, parcels in reversed(batches.values()))
+        self._open.clear()
+
+    def given_up(self) -> Iterator[AppendResult]:
+        """What has no result will have none but this."""
+        self.once_more()
+        return (Unsent(parcel) for batch in self._again for parcel in batch.parcels)
 
 
 class RetryingTarget:
@@ -274,40 +287,40 @@ class RetryingTarget:
         return _read_again(self._reopening, wants, lambda end, missing: end.open(folder, missing))
 
     def append(self, batches: Iterable[Batch], *, may_commit: Callable[[], bool]) -> Iterator[AppendResult]:
-        """Batch by batch; a loss ends the batch in hand with its results, and the next one has a new connection.
+        """A loss ends what was begun with its results; what comes then has a new connection.
 
-        What was certainly not sent is sent again only where that is no fault of its messages: before anything of the
-        batch was sent, or because the server is busy. The target may take the next batch while it waits for an answer.
+        What was certainly not sent is sent again only where that is no fault of its messages: it was not begun, or the
+        server is busy.
         """
-        coming = _Coming(batches)
-        while (batch := coming.take()) is not None:
-            left = list(batch.parcels)
-            while left:
-                unsent: list[Parcel] = []
-                told = doubtful = False
+        handed = _HandedOut(batches)
+        while handed.has_more():
+            unsent: list[Parcel] = []
+            doubtful = False
+            try:
+                for result in self._reopening.end().append(handed.batches(), may_commit=may_commit):
+                    if isinstance(result, Unsent):
+                        unsent.append(result.parcel)
+                        continue
+                    handed.told(result.parcel)
+                    if isinstance(result, Unknown):
+                        doubtful = True
+                    else:
+                        self._reopening.progress()
+                    yield result
+            except PostwagenError as error:
                 try:
-                    end = self._reopening.end()
-                    for result in end.append(coming.after(replace(batch, parcels=left)), may_commit=may_commit):
-                        told = True
-                        doubtful = doubtful or isinstance(result, Unknown)
-                        if isinstance(result, Unsent):
-                            unsent.append(result.parcel)
-                        else:
-                            yield result
-                except PostwagenError as error:
-                    left = unsent if told else left
-                    try:
-                        self._reopening.lost(error)
-                    except PostwagenError:
-                        yield from map(Unsent, [*left, *coming.parcels()])
-                        raise
-                    if told and (doubtful or not isinstance(error, ServerBusy)):
-                        break
-                else:
-                    left = unsent
-                    self._reopening.progress()
-                    break
-            yield from map(Unsent, left)
+                    self._reopening.lost(error)
+                except PostwagenError:
+                    yield from handed.given_up()
+                    raise
+                if isinstance(error, ServerBusy) and not doubtful:
+                    unsent = []
+            for parcel in unsent:
+                handed.told(parcel)
+                yield Unsent(parcel)
+            handed.once_more()
+        if handed.error is not None:
+            raise handed.error
 
     def change_flags(self, folder: FolderRef, changes: Iterable[FlagChange]) -> Iterator[tuple[FlagChange, bool]]:
         """Setting flags twice does no harm: what has no answer is asked again."""

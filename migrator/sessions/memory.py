@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 
 from migrator.errors import ConnectionLost, FolderRefused, PostwagenError, ServerRefused, Stopped, TargetFull
 from migrator.mail.flags import SYSTEM_FLAGS
@@ -220,25 +221,40 @@ class MemoryTarget(_Connection):
 
     def append(self, batches: Iterable[Batch], *, may_commit: Callable[[], bool]) -> Iterator[AppendResult]:
         """One result per parcel, then whatever hits the mailbox or the connection is raised."""
-        for batch in batches:
-            waiting: list[Sequence[Parcel]] = [batch.parcels]
-            if not self._behaviour.whole_batches:
-                waiting = [[parcel] for parcel in batch.parcels]
-            while waiting:
-                parcels = waiting.pop(0)
-                self._committed = False
-                try:
-                    results = self._append(batch.folder, parcels, may_commit)
-                except PostwagenError as error:
-                    yield from ((Unknown if self._committed else Unsent)(parcel) for parcel in parcels)
-                    yield from (Unsent(parcel) for rest in waiting for parcel in rest)
-                    self._broken = self._broken or not isinstance(error, TargetFull)
-                    raise
-                if results is None:
-                    middle = len(parcels) // 2
-                    waiting[:0] = [parcels[:middle], parcels[middle:]]
-                    continue
-                yield from results
+        coming = iter(batches)
+        while some := list(islice(coming, self._behaviour.at_once)):
+            if len(some) == 1:
+                yield from self._append_batch(some[0], may_commit)
+                continue
+            told: list[AppendResult] = []
+            try:
+                for batch in some:
+                    told.extend(self._append_batch(batch, may_commit))
+            except PostwagenError as error:
+                lost = isinstance(error, ConnectionLost)
+                yield from (Unknown(it.parcel) if lost and isinstance(it, Stored) else it for it in told)
+                raise
+            yield from told
+
+    def _append_batch(self, batch: Batch, may_commit: Callable[[], bool]) -> Iterator[AppendResult]:
+        waiting: list[Sequence[Parcel]] = [batch.parcels]
+        if not self._behaviour.whole_batches:
+            waiting = [[parcel] for parcel in batch.parcels]
+        while waiting:
+            parcels = waiting.pop(0)
+            self._committed = False
+            try:
+                results = self._append(batch.folder, parcels, may_commit)
+            except PostwagenError as error:
+                yield from ((Unknown if self._committed else Unsent)(parcel) for parcel in parcels)
+                yield from (Unsent(parcel) for rest in waiting for parcel in rest)
+                self._broken = self._broken or not isinstance(error, TargetFull)
+                raise
+            if results is None:
+                middle = len(parcels) // 2
+                waiting[:0] = [parcels[:middle], parcels[middle:]]
+                continue
+            yield from results
 
     def _append(
         self, ref: FolderRef, parcels: Sequence[Parcel], may_commit: Callable[[], bool]

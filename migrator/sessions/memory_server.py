@@ -88,6 +88,8 @@ class Behaviour:
     says_uidnext: bool = True
     whole_batches: bool = True
     """MULTIAPPEND: a batch is stored at once or not at all; else one message after the other."""
+    at_once: int = 1
+    """So many batches are taken before the result of the first one is told; a break costs the answers of all."""
     commit_seconds: float = 0.0
     """So long it takes until a committed message is there; whoever dies meanwhile leaves a zombie."""
     keeps_dates: bool = True

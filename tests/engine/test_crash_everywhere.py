@@ -103,6 +103,11 @@ def zombies_without_uidplus(world: World) -> None:
     world.new.behaviour.whole_batches = False
 
 
+def several_batches_are_on_their_way(world: World) -> None:
+    every_append_may_become_a_zombie(world)
+    world.new.behaviour.at_once = 3
+
+
 def dates_are_not_kept(world: World) -> None:
     fill(world)
     world.new.behaviour.keeps_dates = False
@@ -238,6 +243,7 @@ CASES = {
         Case(octets_are_altered_without_uidplus),
         Case(every_append_may_become_a_zombie),
         Case(zombies_without_uidplus),
+        Case(several_batches_are_on_their_way),
         Case(dates_are_not_kept, same_digests),
         Case(one_message_is_refused, all_but_the_refused),
         Case(somebody_carried_before_us, as_many_as_the_larger_side_had),
@@ -326,6 +332,7 @@ def test_a_process_may_die_at_every_step(begin: Begin, case: Case) -> None:
     "without_uidplus_and_multiappend",
     "octets_are_altered_without_uidplus",
     "zombies_without_uidplus",
+    "several_batches_are_on_their_way",
     "somebody_carried_before_us",
 )
 def test_a_connection_may_break_at_every_step(begin: Begin, case: Case) -> None:

@@ -54,6 +54,7 @@ class History:
         old.page_rows = self.random.choice((1, 2, 5))
         new.reports_keys = chance() < 0.6
         new.whole_batches = chance() < 0.7
+        new.at_once = self.random.choice((1, 3))
         new.says_uidnext = chance() < 0.8
         new.keeps_dates = chance() < 0.9
         new.commit_seconds = self.random.choice((0.0, 0.0, 7.0, 25.0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from itertools import islice
 
 import pytest
 
@@ -12,7 +13,7 @@ from migrator.engine.wrappers import DELAYS, LONGEST_WAIT, Reopening, RetryingSo
 from migrator.errors import ConnectionLost, ConnectRefused, FolderRefused, LoginRefused, ServerBusy, Stopped
 from migrator.mail.folders import FolderRef
 from migrator.mail.messages import MessageKey, Row
-from migrator.ports import Batch, Letter, Opened, Page, Parcel, Stored, Unknown, Unread, Unsent, Want
+from migrator.ports import AppendResult, Batch, Letter, Opened, Page, Parcel, Stored, Unknown, Unread, Unsent, Want
 from migrator.sessions.memory import Break, FakeClock, FakeStop, MemoryServer, MemorySource, MemoryTarget
 from tests.engine.world import Silent, mail
 
@@ -26,7 +27,7 @@ class Bench:
         self.clock = FakeClock()
         self.server = MemoryServer(clock=self.clock)
         self.heard = Silent()
-        self.opened = 0
+        self.opened = self.parcels = 0
         self.source = RetryingSource(self.reopening("source", lambda: MemorySource(self.server)))
         self.target = RetryingTarget(self.reopening("target", lambda: MemoryTarget(self.server)))
 
@@ -50,8 +51,9 @@ class Bench:
         want = Want("x", MessageKey(1, 1), 1)
         parcels = [
             Parcel(number, Letter(want, item, len(item), lambda item=item: iter((item,))), (), None)
-            for number, item in enumerate(octets)
+            for number, item in enumerate(octets, self.parcels)
         ]
+        self.parcels += count
         return Batch(self.target.look("INBOX"), parcels)
 
 
@@ -299,3 +301,63 @@ def test_results_of_a_target_that_leaves_something_unsent_without_an_error_are_p
     target = RetryingTarget(bench.reopening("target", Shy))
     batch = Batch(FolderRef("INBOX", 1, 1, 0), bench.batch(2).parcels)
     assert kinds(target.append([batch], may_commit=MAY)) == ["Unsent", "Unsent"]
+
+
+class Eager:
+    """Takes three batches at once, and loses its connection when one of them was completed and the next one begun."""
+
+    traits = None
+
+    def __init__(self, error: Exception) -> None:
+        self.error: Exception | None = error
+        self.taken: list[int] = []
+
+    def append(self, batches: Iterable[Batch], *, may_commit: Callable[[], bool]) -> Iterator[AppendResult]:
+        assert may_commit()
+        some = iter(batches)
+        while three := list(islice(some, 3)):
+            self.taken += [parcel.entry for batch in three for parcel in batch.parcels]
+            error, self.error = self.error, None
+            if error is not None:
+                yield from map(Unknown if isinstance(error, ConnectionLost) else Unsent, three[0].parcels)
+                yield from map(Unsent, three[1].parcels)
+                raise error
+            yield from (Stored(parcel, None) for batch in three for parcel in batch.parcels)
+
+    def close(self) -> None:
+        pass
+
+
+def test_what_was_taken_and_not_begun_travels_with_the_next_connection_once(bench: Bench) -> None:
+    eager = Eager(ConnectionLost("x"))
+    target = RetryingTarget(bench.reopening("target", lambda: eager))
+    results = list(target.append([bench.batch(2) for _ in range(4)], may_commit=MAY))
+    assert [(type(result).__name__, result.parcel.entry) for result in results] == [
+        ("Unknown", 0), ("Unknown", 1), ("Unsent", 2), ("Unsent", 3),
+        ("Stored", 4), ("Stored", 5), ("Stored", 6), ("Stored", 7),
+    ]  # fmt: skip
+    assert eager.taken == [0, 1, 2, 3, 4, 5, 4, 5, 6, 7]
+
+
+def test_a_busy_server_gets_everything_later_in_the_same_order(bench: Bench) -> None:
+    eager = Eager(ServerBusy("x"))
+    target = RetryingTarget(bench.reopening("target", lambda: eager))
+    results = list(target.append([bench.batch(2) for _ in range(4)], may_commit=MAY))
+    assert [(type(result).__name__, result.parcel.entry) for result in results] == [("Stored", at) for at in range(8)]
+
+
+def test_everything_that_was_taken_is_accounted_for_when_patience_ends(bench: Bench) -> None:
+    target = RetryingTarget(bench.reopening("target", lambda: Eager(LoginRefused("x"))))
+    results = until(LoginRefused, target.append([bench.batch(2) for _ in range(4)], may_commit=MAY))
+    assert kinds(results) == ["Unsent"] * 6
+
+
+def test_an_error_in_making_a_batch_is_told_when_all_before_it_have_their_results(bench: Bench) -> None:
+    def batches() -> Iterator[Batch]:
+        yield bench.batch(1)
+        yield bench.batch(1)
+        raise Stopped("x")
+
+    eager = Eager(ConnectionLost("x"))
+    target = RetryingTarget(bench.reopening("target", lambda: eager))
+    assert kinds(until(Stopped, target.append(batches(), may_commit=MAY))) == ["Unknown", "Unsent"]

@@ -12,8 +12,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from migrator.errors import ConnectionLost, PostwagenError, Stopped
 from migrator.mail.messages import MessageKey
@@ -23,10 +24,26 @@ from migrator.sessions.imap.replies import date_argument, flags_argument, uid_se
 from migrator.sessions.imap.session import ImapSession
 from migrator.sessions.imap.wire import Answer
 
+AT_ONCE = 3
+"""So many commands are on their way: the server never waits for us, and a break puts only so much in doubt."""
 LITERAL_MINUS_OCTETS = 4096
 LARGE = 1024 * 1024
 """Above this one round trip more does not count."""
 _LITERAL_LIKE = re.compile(rb"\{\d+\+?\}$")
+
+
+@dataclass(slots=True)
+class _Command:
+    """An APPEND that was completed: the server may store it at any moment. `answer`: once it was read."""
+
+    batch: Batch
+    parcels: Sequence[Parcel]
+    tag: bytes
+    answer: Answer | None = None
+
+
+_Waiting = deque[tuple[Batch, Sequence[Parcel]]]
+"""What is to be sent, each in a command of its own."""
 
 
 class Appender:
@@ -39,61 +56,79 @@ class Appender:
         self._free_octets = _free_literals(capabilities)
         self._accepted: set[tuple[str, tuple[str, ...]]] = set()
         """(folder, flags) that this server has taken."""
-        self._due: bytes | None = None
-        self._answer: Answer | None = None
-        """The tag of the command that was completed last, until its answer was read; then that answer."""
+        self._on_the_way: deque[_Command] = deque()
+        """The oldest first; not yet told how they ended."""
 
-    def append(
-        self, batch: Batch, may_commit: Callable[[], bool], meanwhile: Callable[[], None] = lambda: None
-    ) -> Iterator[AppendResult]:
-        """One result per parcel; then raises if the connection broke or the mailbox is hit.
+    def append(self, batches: Iterable[Batch], may_commit: Callable[[], bool]) -> Iterator[AppendResult]:
+        """One result per parcel of each batch that was begun. Raises when the connection broke or the mailbox is hit.
 
-        `meanwhile` is called while the server works on what was completed. It must not raise.
+        Some commands are on their way at once, and the next batch is taken meanwhile. Taking it must not raise.
         """
-        queue: list[Sequence[Parcel]] = self._cut(batch.parcels)
-        while queue:
-            parcels = queue.pop(0)
-            committed = False
+        self.catch_up()
+        self._on_the_way.clear()  # of somebody who went away
+        coming, waiting = iter(batches), _Waiting()
+        begun: Batch | None = None
+        try:
+            while True:
+                if not waiting and (batch := next(coming, None)) is not None:
+                    waiting.extend((batch, parcels) for parcels in self._cut(batch.parcels))
+                if waiting and self._may_begin(*waiting[0]):
+                    self._open(waiting[0][0].folder.name)
+                    begun, parcels = waiting.popleft()
+                    yield from self._send(begun, parcels, may_commit, waiting)
+                elif self._on_the_way:
+                    command = self._on_the_way[0]
+                    answer = self._answer(command)
+                    self._on_the_way.popleft()
+                    yield from self._told(answer, command.batch, command.parcels, waiting)
+                else:
+                    return
+        except PostwagenError:
+            yield from self._left()
+            yield from (Unsent(parcel) for batch, parcels in waiting if batch is begun for parcel in parcels)
+            raise
+
+    def _may_begin(self, batch: Batch, parcels: Sequence[Parcel]) -> bool:
+        """Whether a command may be sent behind those on their way, or now that there are none."""
+        if not self._on_the_way:
+            return True
+        return len(self._on_the_way) < AT_ONCE and self._is_free(batch, parcels[0])
+
+    def _is_free(self, batch: Batch, parcel: Parcel) -> bool:
+        """Whether a message may be sent without asking the server first."""
+        shape = batch.folder.name, parcel.flags
+        return shape in self._accepted and parcel.letter.size <= self._free_octets and not _is_tricky(parcel)
+
+    def catch_up(self) -> None:
+        """Read all answers that are due, before anything else is asked over this connection."""
+        for command in self._on_the_way:
+            self._answer(command)
+
+    def _answer(self, command: _Command) -> Answer:
+        if command.answer is None:
+            if self._session.wire.dropped:  # when something else was asked meanwhile
+                raise ConnectionLost("The connection broke before an APPEND was answered.")
+            command.answer = self._session.wire.complete(command.tag)[0]
+        return command.answer
+
+    def _left(self) -> Iterator[AppendResult]:
+        """What became of those on their way when nothing more is sent."""
+        while self._on_the_way:
+            command = self._on_the_way.popleft()
             try:
-                tag, refused = self._send(batch, parcels)
-                if refused is None:
-                    if not may_commit():
-                        raise Stopped("Stopped before the commit point.")
-                    committed = True
-                    self._session.wire.send(b"\r\n")
-                    refused = self._answered(tag, meanwhile)
+                answer = self._answer(command)
             except PostwagenError:
                 self._session.wire.drop()
-                yield from ((Unknown if committed else Unsent)(parcel) for parcel in parcels)
-                yield from (Unsent(parcel) for rest in queue for parcel in rest)
-                raise
-            if refused.status == "NO" and len(parcels) > 1 and not self._hits_all(refused):
-                middle = len(parcels) // 2
-                queue[:0] = [parcels[:middle], parcels[middle:]]
-                continue
-            if refused.status == "NO" and translate.blames_keywords(refused) and _keywords(parcels[0]):
-                queue.insert(0, [_without_longest_keyword(parcels[0])])
-                continue
-            yield from self._results(refused, batch, parcels)
-            trouble = self._trouble(refused)
-            if trouble is not None:
-                yield from (Unsent(parcel) for rest in queue for parcel in rest)
-                raise trouble
+                yield from map(Unknown, command.parcels)
+            else:
+                yield from self._results(answer, command.batch, command.parcels)
+                self._trouble(answer)  # which drops the connection if the server is out of step
 
-    def _answered(self, tag: bytes, meanwhile: Callable[[], None]) -> Answer:
-        self._due, self._answer = tag, None
-        meanwhile()
-        answer = self.catch_up()
-        if answer is None:  # it was to be read before another command, and the connection broke
-            raise ConnectionLost("The connection broke before an APPEND was answered.")
-        return answer
-
-    def catch_up(self) -> Answer | None:
-        """Read the answer that is due, before anything else is asked over this connection; what it was."""
-        tag, self._due = self._due, None
-        if tag is not None:
-            self._answer = self._session.wire.complete(tag)[0]
-        return self._answer
+    def _open(self, name: str) -> None:
+        selected = self._session.selected
+        if selected is None or selected.name != name or not selected.writable:
+            self.catch_up()
+            self._session.open_folder(name, writable=True)
 
     def _cut(self, parcels: Sequence[Parcel]) -> list[Sequence[Parcel]]:
         """What travels in one command: all together, but an empty message alone; or each alone."""
@@ -103,22 +138,44 @@ class Appender:
         alone: list[Sequence[Parcel]] = [[parcel] for parcel in parcels if not parcel.letter.size]
         return ([full] if full else []) + alone
 
-    def _send(self, batch: Batch, parcels: Sequence[Parcel]) -> tuple[bytes, Answer | None]:
+    def _send(
+        self, batch: Batch, parcels: Sequence[Parcel], may_commit: Callable[[], bool], waiting: _Waiting
+    ) -> Iterator[AppendResult]:
+        """One command. It is on its way then, or the server ended it before."""
+        committed = False
+        try:
+            tag, refused = self._begin(batch, parcels)
+            if refused is None:
+                if not may_commit():
+                    raise Stopped("Stopped before the commit point.")
+                committed = True
+                self._session.wire.send(b"\r\n")
+        except PostwagenError:
+            yield from self._left()
+            self._session.wire.drop()
+            yield from map(Unknown if committed else Unsent, parcels)
+            raise
+        if refused is None:
+            self._on_the_way.append(_Command(batch, parcels, tag))
+        else:
+            yield from self._told(refused, batch, parcels, waiting)
+
+    def _begin(self, batch: Batch, parcels: Sequence[Parcel]) -> tuple[bytes, Answer | None]:
         """Everything but the last CRLF. An Answer: the server ended the command before."""
         wire = self._session.wire
         tag = wire.begin(b"APPEND " + self._session.argument(batch.folder.name))
         for parcel in parcels:
             size = parcel.letter.size
-            shape = batch.folder.name, parcel.flags
-            free = shape in self._accepted and size <= self._free_octets and not _is_tricky(parcel)
+            free = self._is_free(batch, parcel)
             date = b" " + date_argument(parcel.instant) if parcel.instant else b""
             mark = b"+" if free else b""
             wire.send(b" %s%s {%d%s}\r\n" % (flags_argument(parcel.flags), date, size, mark))
             if not free:
+                self.catch_up()  # the answers before this one
                 refused = wire.go_ahead(tag)
                 if refused is not None:
                     return tag, refused
-                self._accepted.add(shape)
+                self._accepted.add((batch.folder.name, parcel.flags))
             left = size
             for chunk in parcel.letter.chunks():
                 left -= len(chunk)
@@ -128,6 +185,22 @@ class Appender:
             if left:
                 raise ConnectionLost("A message changed its size while it was sent; the connection was dropped.")
         return tag, None
+
+    def _told(
+        self, answer: Answer, batch: Batch, parcels: Sequence[Parcel], waiting: _Waiting
+    ) -> Iterator[AppendResult]:
+        """What follows from an answer: halves to be sent next, or results. Raises what hits more than this command."""
+        if answer.status == "NO" and len(parcels) > 1 and not self._hits_all(answer):
+            middle = len(parcels) // 2
+            waiting.extendleft([(batch, parcels[middle:]), (batch, parcels[:middle])])
+            return
+        if answer.status == "NO" and translate.blames_keywords(answer) and _keywords(parcels[0]):
+            waiting.appendleft((batch, [_without_longest_keyword(parcels[0])]))
+            return
+        yield from self._results(answer, batch, parcels)
+        trouble = self._trouble(answer)
+        if trouble is not None:
+            raise trouble
 
     def _results(self, answer: Answer, batch: Batch, parcels: Sequence[Parcel]) -> Iterator[AppendResult]:
         if answer.status == "OK":

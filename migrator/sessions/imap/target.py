@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby, islice
+from itertools import groupby
 
 from migrator.errors import FolderRefused
 from migrator.mail.flags import SYSTEM_FLAGS, normalised
@@ -114,22 +113,11 @@ class ImapTarget:
         return self._session.open_folder(name, writable=True).validity
 
     def append(self, batches: Iterable[Batch], *, may_commit: Callable[[], bool]) -> Iterator[AppendResult]:
-        """One result per parcel. Raises after the batch in hand when the mailbox is hit (full, busy, broken).
+        """One result per parcel of each batch that was begun. Raises when the mailbox is hit (full, busy, broken).
 
-        The next batch is taken while the server works on this one; so taking it must not raise.
+        The next batch is taken while the server works on some; so taking it must not raise.
         """
-        coming, taken = iter(batches), deque[Batch]()
-
-        def look_ahead() -> None:
-            if not taken:
-                taken.extend(islice(coming, 1))
-
-        look_ahead()
-        while taken:
-            batch = taken.popleft()
-            self._session.open_folder(batch.folder.name, writable=True)
-            yield from self._appender.append(batch, may_commit, look_ahead)
-            look_ahead()
+        return self._appender.append(batches, may_commit)
 
     def change_flags(self, folder: FolderRef, changes: Iterable[FlagChange]) -> Iterator[tuple[FlagChange, bool]]:
         """+FLAGS and -FLAGS by UID, equal changes together; a message that is not there is told so."""

@@ -26,6 +26,8 @@ SELECTED = (
 )
 CUT = b"%cut"
 """In an answer: what stands before it is sent, then the connection is closed."""
+LATER = b"%later"
+"""An answer: nothing is said yet, somebody says it with another command (`ScriptedServer.tags`)."""
 _LITERAL = re.compile(rb"\{(\d+)(\+?)\}\r\n$")
 
 
@@ -48,6 +50,8 @@ class ScriptedServer:
         }
         self.commands: list[bytes] = []
         """Every command with its literals, without its tag."""
+        self.tags: list[bytes] = []
+        """The tag of every command."""
         self.unfinished = b""
         """What came of a command that never ended."""
         self.ours, self.theirs = socket.socketpair()
@@ -95,6 +99,7 @@ class ScriptedServer:
         while (command := self._command(stream)) is not None:
             tag, _, rest = command.partition(b" ")
             self.commands.append(rest.rstrip(b"\r\n"))
+            self.tags.append(tag)
             if not self._answer(tag, rest):
                 break
             if self.commands[-1] == b"STARTTLS" and self.tls_after_starttls is not None:
@@ -134,6 +139,8 @@ class ScriptedServer:
     def _answer(self, tag: bytes, rest: bytes) -> bool:
         say = self._take(self._verb(rest))
         answer = say(rest) if callable(say) else say
+        if answer == LATER:
+            return True
         if b"%t" not in answer and CUT not in answer:
             answer += b"%t OK done\r\n"
         answer = answer.replace(b"%t", tag)

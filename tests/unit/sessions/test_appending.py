@@ -12,13 +12,15 @@ from migrator.errors import ConnectionLost, Defect, PostwagenError, ServerBusy, 
 from migrator.mail.folders import FolderRef
 from migrator.mail.messages import MessageKey
 from migrator.ports import AppendResult, Batch, FlagChange, Letter, Parcel, Refused, Stored, Want
+from migrator.sessions.imap.appending import AT_ONCE
 from migrator.sessions.imap.target import ImapTarget
-from tests.unit.sessions.scripted import CUT, Say, ScriptedServer, talking_to
+from tests.unit.sessions.scripted import CUT, LATER, Say, ScriptedServer, talking_to
 
 Patch = pytest.MonkeyPatch
 FOLDER = FolderRef("INBOX", 77, 10, 3)
 INSTANT = datetime(2001, 3, 5, 1, 2, 3, tzinfo=UTC)
 OK = b"%t OK [APPENDUID 77 10:12] done\r\n"
+ONE = b"%t OK [APPENDUID 77 10] done\r\n"
 CAPABILITY = b"* CAPABILITY IMAP4rev1 UIDPLUS AUTH=PLAIN "
 
 
@@ -233,19 +235,80 @@ def test_any_bad_drops_the_connection_at_once(monkeypatch: Patch, count: int) ->
     assert sent.server.verbs()[-1] == "APPEND"
 
 
-def test_one_batch_is_made_while_the_server_works_on_the_one_before_and_no_more(monkeypatch: Patch) -> None:
-    server = ScriptedServer(APPEND=b"%t OK [APPENDUID 77 10] x\r\n")
+def test_some_batches_are_on_their_way_while_the_next_one_is_made_and_no_more(monkeypatch: Patch) -> None:
+    server = ScriptedServer(APPEND=ONE)
     log: list[str] = []
 
     def batches() -> Iterator[Batch]:
-        for number in range(3):
+        for number in range(6):
             log.append(f"made {number}")
             yield batch(parcel(number))
 
     with talking_to(server, monkeypatch) as session:
         for result in ImapTarget(session).append(batches(), may_commit=lambda: True):
             log.append(f"stored {result.parcel.entry}")  # noqa: PERF401 - in the order in which things happen
-    assert log == ["made 0", "made 1", "stored 0", "made 2", "stored 1", "stored 2"]
+    # the first one asks whether the server takes such flags; nothing is sent behind it before it has said yes
+    assert log == [
+        "made 0", "made 1", "made 2", "made 3", "stored 0", "made 4", "stored 1", "made 5", "stored 2",
+        "stored 3", "stored 4", "stored 5",
+    ]  # fmt: skip
+
+
+def test_who_answers_only_when_more_has_come_is_no_obstacle(monkeypatch: Patch) -> None:
+    """The second and third answer come with the fourth: nobody may wait for them before that one is sent."""
+
+    waiting: list[bytes] = []
+    seen: list[bytes] = []
+
+    def late(line: bytes) -> bytes:
+        seen.append(line)
+        if len(seen) in (2, 3):
+            waiting.append(server.tags[-1])
+            return LATER
+        before, waiting[:] = b"".join(ONE.replace(b"%t", tag) for tag in waiting), []
+        return before + ONE
+
+    server = ScriptedServer(APPEND=late)
+    with talking_to(server, monkeypatch) as session:
+        batches = [batch(parcel(number)) for number in range(4)]
+        results = list(ImapTarget(session).append(batches, may_commit=lambda: True))
+    assert [(type(result), result.parcel.entry) for result in results] == [(Stored, number) for number in range(4)]
+
+
+def test_what_was_refused_in_the_middle_changes_nothing_for_what_travels_behind_it(monkeypatch: Patch) -> None:
+    says: list[Say] = [ONE, ONE, b"%t NO Invalid message\r\n", ONE, ONE]
+    sent = append(monkeypatch, says, *(batch(parcel(number)) for number in range(5)))
+    assert sent.kinds == ["Stored", "Stored", "Refused", "Stored", "Stored"]
+    assert sent.error is None
+
+
+def test_a_mailbox_that_gets_full_tells_of_everything_that_travelled_behind(monkeypatch: Patch) -> None:
+    full = b"%t NO [OVERQUOTA] Quota exceeded\r\n"
+    sent = append(monkeypatch, [ONE, full, ONE, full, ONE], *(batch(parcel(number)) for number in range(9)))
+    assert isinstance(sent.error, TargetFull)
+    assert sent.kinds[:4] == ["Stored", "Unsent", "Stored", "Unsent"]
+    assert len(sent.appends()) == len(sent.results) <= 2 + AT_ONCE
+
+
+def test_a_bad_in_the_middle_is_doubt_about_what_travelled_behind(monkeypatch: Patch) -> None:
+    """The server may have taken octets of a mail for commands, and commands for octets."""
+    sent = append(monkeypatch, [ONE, b"%t BAD what?\r\n", ONE, ONE], *(batch(parcel(number)) for number in range(9)))
+    assert isinstance(sent.error, ConnectionLost)
+    assert sent.kinds[:2] == ["Stored", "Refused"]
+    assert set(sent.kinds[2:]) == {"Unknown"}
+    assert len(sent.kinds) <= 1 + AT_ONCE
+
+
+@pytest.mark.parametrize("after", [1, 2, 3])
+def test_a_break_is_doubt_about_all_that_was_completed_and_about_nothing_else(monkeypatch: Patch, after: int) -> None:
+    sent = append(monkeypatch, [*[ONE] * after, CUT], *(batch(parcel(number)) for number in range(9)))
+    assert isinstance(sent.error, ConnectionLost)
+    kinds = sent.kinds
+    assert kinds[:after] == ["Stored"] * after
+    assert 1 <= kinds.count("Unknown") <= AT_ONCE
+    assert len(kinds) == after + kinds.count("Unknown") + kinds.count("Unsent")
+    assert kinds.count("Unsent") <= 1, "what was never begun is nobody's fault"
+    assert len(sent.appends()) <= after + AT_ONCE + 1
 
 
 # ---- flags ---------------------------------------------------------------------------------------------------------
