@@ -20,6 +20,8 @@ import pytest
 
 from migrator.demo.certificates import Certificate, make_certificate
 from migrator.demo.servers import DovecotServer, free_ports
+from migrator.engine.wrappers import DELAYS
+from migrator.sessions.connect import CONNECT_SECONDS
 from tests.servers.command import ROOT, Postwagen, Ran, url
 from tests.servers.fixtures import Account, fresh_account
 from tests.servers.impostors import Impostor
@@ -29,6 +31,8 @@ pytestmark = pytest.mark.servers
 
 SECRET = "Geheim-7f3e9a-ä"
 """The password that no output may hold."""
+IMPATIENT = (("PYTHONPATH", str(Path(__file__).with_name("impatience"))),)
+"""For cases in which a server is waited for that never says anything useful."""
 _CAPABLE = b"* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\nTAG OK done\r\n"
 
 
@@ -104,18 +108,23 @@ CASES = {
         _source(lambda s: s.impostor("bare", "imaps", "")), 3, "wrong_protocol", "no TLS.*993"
     ),
     "the port speaks TLS where clear text is wanted": Case(
-        _source(lambda s: s.impostor("expired")), 3, "connect_timeout|connect_refused|wrong_protocol", "993|TLS"
+        _source(lambda s: s.impostor("expired")), 3, "connect_timeout|connect_refused|wrong_protocol", "993|TLS",
+        settings=IMPATIENT,
     ),
     "the port accepts and says nothing": Case(
-        _source(lambda s: s.impostor("silent")), 3, "connect_timeout", "says nothing", end="source"
+        _source(lambda s: s.impostor("silent")), 3, "connect_timeout", "says nothing", end="source",
+        settings=IMPATIENT,
     ),
     "the port accepts and says nothing to a TLS handshake": Case(
-        _target(lambda s: s.impostor("silent", "imaps", "")), 3, "connect_timeout", "does not answer", end="target"
+        _target(lambda s: s.impostor("silent", "imaps", "")), 3, "connect_timeout", "does not answer", end="target",
+        settings=IMPATIENT,
     ),
     "the port accepts and hangs up": Case(
         _source(lambda s: s.impostor("deaf")), 3, "connect_refused", "without a greeting"
     ),
-    "the server says it is closed today": Case(_source(lambda s: s.impostor("bye")), 3, "server_busy", "later"),
+    "the server says it is closed today": Case(
+        _source(lambda s: s.impostor("bye")), 3, "server_busy", "later", settings=IMPATIENT
+    ),
     # ---- is it who it says?
     "the certificate has expired": Case(
         _source(lambda s: s.showing("expired")), 3, "tls_expired", "has expired.*no password was sent", end="source"
@@ -368,6 +377,12 @@ def test_no_password_was_told_to_a_server_that_could_not_prove_itself(
         heard = bytes(scene.impostors[name].heard)
         assert scene.old_account.password.encode() not in heard, name
         assert scene.new_account.password.encode() not in heard, name
+
+
+def test_whoever_meets_a_silent_or_a_busy_server_hears_of_it_within_a_minute() -> None:
+    """In production; the cases above are less patient."""
+    assert CONNECT_SECONDS <= 15
+    assert sum(DELAYS) < 60
 
 
 def test_without_json_nothing_but_the_sentence_is_said(scene: Scene) -> None:
