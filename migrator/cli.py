@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import signal
 import sys
 import threading
 from collections.abc import Sequence
-from importlib import metadata
 from typing import Any
 
 import click
@@ -47,13 +47,18 @@ class _Lazy(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module, _, name = _COMMANDS[cmd_name].partition(":")
-        command = getattr(importlib.import_module(module), name)
+        gc.disable()
+        try:
+            command = getattr(importlib.import_module(module), name)
+        finally:
+            gc.enable()
+        gc.freeze()  # what was imported stays: the collector need not look through all of it time and again
         assert isinstance(command, click.Command)
         return command
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(metadata.version("postwagen"), prog_name="postwagen")
+@click.version_option(package_name="postwagen", prog_name="postwagen")
 def group() -> None:
     """Moves mailboxes when a domain moves: every folder, flag and date, octet for octet, exactly once.
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import cast
 
-from sqlalchemy import select, update
+from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.orm import Session, aliased
 
 from migrator.db.models import Folder, Job, JobFolder, JobSample, JobWarning, LedgerEntry
@@ -19,6 +20,13 @@ from migrator.mail.folders import FolderInfo
 from migrator.ports import FolderPair, Stand
 
 SAMPLE_SECONDS = 2.0
+_JOBS = cast("Table", Job.__table__)
+_HOLD = (
+    update(_JOBS)
+    .where(_JOBS.c.id == bindparam("job"), _JOBS.c.fence == bindparam("held"))
+    .values(fence=bindparam("held"))
+)
+"""Of the table, not of objects: it is run with every step."""
 REASON = 40
 """So long a reason may be (PostgreSQL refuses longer ones)."""
 
@@ -35,10 +43,8 @@ class SqlLedger:
 
     def under_fence(self, session: Session) -> None:
         """Lock the job's row; Fenced if somebody else holds the lease now."""
-        held = session.execute(
-            update(Job).where(Job.id == self.job_id, Job.fence == self._fence).values(fence=self._fence)
-        )
-        if held.rowcount != 1:  # type: ignore[attr-defined]  # CursorResult
+        held = session.connection().execute(_HOLD, {"job": self.job_id, "held": self._fence})
+        if held.rowcount != 1:
             raise Fenced("Another worker has taken this job over.")
 
     def plan(self, pairs: Sequence[FolderPair], skipped: Sequence[tuple[FolderInfo, str]]) -> None:

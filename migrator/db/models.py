@@ -161,7 +161,6 @@ class Archive(Base):
             "account",
             unique=True,
             sqlite_where=text("destroyed_at IS NULL"),
-            postgresql_where=text("destroyed_at IS NULL"),
         ),
     )
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -391,7 +390,6 @@ class LedgerEntry(Base):
             "ix_entries_unsettled",
             "target_folder_id",
             sqlite_where=_UNSETTLED,
-            postgresql_where=_UNSETTLED,
         ),
     )
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -448,3 +446,13 @@ class Skipped(Base):
     origin_uid: Mapped[int] = mapped_column(BigInteger)
     origin_name: Mapped[str] = mapped_column(String(255), default="")
     rule: Mapped[str] = mapped_column(String(200))
+
+
+def conditions_for_postgresql() -> None:
+    """Which rows an index is of, on PostgreSQL too: the same as on SQLite.
+
+    Said when that database is used: where it stands at the index, SQLAlchemy imports its dialect everywhere.
+    """
+    for table in Base.metadata.tables.values():
+        for index in table.indexes:
+            index.dialect_options["postgresql"]["where"] = index.dialect_options["sqlite"]["where"]

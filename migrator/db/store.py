@@ -220,6 +220,9 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _postgres_engine(address: URL) -> Engine:
+    from migrator.db.models import conditions_for_postgresql
+
+    conditions_for_postgresql()
     return create_engine(
         address,
         pool_size=8,

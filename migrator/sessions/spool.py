@@ -39,16 +39,12 @@ class Spool:
         if expected > IN_MEMORY:
             with _disk_told():
                 self._file = tempfile.TemporaryFile(prefix="postwagen-")  # noqa: SIM115 - closed by close()
-        self._keep_head(b"", head_octets)
-
-    def _keep_head(self, data: bytes, head_octets: int) -> None:
-        if len(self.head) < head_octets:
-            self.head += data[: head_octets - len(self.head)]
 
     def write(self, data: bytes, head_octets: int) -> None:
         """Add octets at the end."""
         self.size += len(data)
-        self._keep_head(data, head_octets)
+        if len(self.head) < head_octets:
+            self.head += data[: head_octets - len(self.head)]
         if self._file is None:
             self._parts.append(data)
             return

@@ -70,8 +70,8 @@ def _window(session: ImapSession, command: bytes, validity: int) -> list[Row]:
         got = fetched(parts)
         if got is not None:
             got.close()
-            if got.uid:
-                found[got.uid] |= got.items
+            if uid := got.uid:
+                found[uid] |= got.items
     if answer.status != "OK":
         if not answer.code.startswith("EXPUNGEISSUED"):
             raise translate.command_error(answer, "listing messages")
@@ -81,11 +81,12 @@ def _window(session: ImapSession, command: bytes, validity: int) -> list[Row]:
 
 
 def _row(uid: int, items: dict[str, Any], validity: int) -> Row:
-    size = items.get("RFC822.SIZE")
+    size, labels = items.get("RFC822.SIZE"), items.get("X-GM-LABELS")
+    flags = _normal(tuple(flags_of(items.get("FLAGS"))))
     return Row(
         key=MessageKey(validity, uid),
         size=min(max(0, number_of(size)), LARGEST) if isinstance(size, bytes) else 0,
-        flags=_normal(tuple(flags_of(items.get("FLAGS")))) | gmail_labels(items.get("X-GM-LABELS")),
+        flags=flags | gmail_labels(labels) if labels else flags,
         instant=instant_of(items.get("INTERNALDATE")),
     )
 

@@ -82,7 +82,7 @@ class Wire(Octets):
         parts: list[Part] = [line]
         if _TEXT.match(line):
             return parts
-        while found := _LITERAL.search(line):
+        while b"}" in line[-3:] and (found := _LITERAL.search(line)):
             size = int(found.group(1))
             if size > LITERAL_LIMIT:
                 raise ConnectionLost(f"The server announced {size} octets at once, more than IMAP allows.")
@@ -115,13 +115,14 @@ class Wire(Octets):
         while True:
             parts = self.response()
             first = parts[0]
-            if isinstance(first, bytes) and first[:1] != b"*":
+            assert isinstance(first, bytes)
+            if first[:1] != b"*":
                 self.waiting.discard(first.partition(b" ")[0])  # of a command that nobody waits for any more, too
-            if isinstance(first, bytes) and first.startswith(tag + b" "):
-                return answer_of(first[len(tag) + 1 :])
-            if isinstance(first, bytes) and first[:6].upper().startswith(b"* BYE"):
+                if first.startswith(tag + b" "):
+                    return answer_of(first[len(tag) + 1 :])
+            elif first[:6].upper().startswith(b"* BYE"):
                 raise ConnectionLost("The server ended the connection.", detail=readable(first[6:]))
-            if isinstance(first, bytes) and (gone := _EXPUNGE.match(first)):
+            elif gone := _EXPUNGE.match(first):
                 self.expunged.append(int(gone.group(1)))
             yield parts
 

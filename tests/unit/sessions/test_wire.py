@@ -6,6 +6,7 @@ import contextlib
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -325,6 +326,46 @@ def test_a_stop_is_noticed_while_the_server_is_silent() -> None:
         with pytest.raises(Stopped):
             wire.send(b"x")
         wire.drop()
+
+
+def test_a_stop_is_noticed_while_a_long_literal_trickles_in(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(octets_module, "POLL_SECONDS", 0.01)
+    asked: list[bool] = []
+
+    def stop() -> bool:
+        asked.append(len(asked) > 3)
+        return asked[-1]
+
+    ours, theirs = socket.socketpair()
+    over = threading.Event()
+
+    def trickle() -> None:
+        with ours, contextlib.suppress(OSError):
+            while not over.wait(0.002):
+                ours.sendall(b"x")
+
+    threading.Thread(target=trickle, daemon=True).start()
+    wire = Wire(theirs, timeout=60.0, wants_stop=stop)
+    with pytest.raises(Stopped):
+        wire.read(1_000_000)
+    over.set()
+    wire.drop()
+
+
+def test_a_server_that_sends_a_little_now_and_then_is_waited_for(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(octets_module, "POLL_SECONDS", 0.01)
+    ours, theirs = socket.socketpair()
+
+    def say() -> None:
+        with ours:
+            for _ in range(10):
+                time.sleep(0.03)
+                ours.sendall(b"x")
+
+    threading.Thread(target=say, daemon=True).start()
+    wire = Wire(theirs, timeout=0.2, wants_stop=lambda: False)
+    assert wire.read(10) == b"x" * 10
+    wire.drop()
 
 
 def test_a_silent_server_is_given_up_after_its_time(monkeypatch: Patch) -> None:
