@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
+from tests.web.templates import compiled_once
+
 SWITCHES = (
     "--no-sandbox",
     "--disable-background-networking",
@@ -21,6 +23,13 @@ SWITCHES = (
 OpenContext = Callable[..., BrowserContext]
 
 expect.set_options(timeout=30_000)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def templates() -> Iterator[None]:
+    """Compiled once, not for every test's app anew."""
+    with compiled_once():
+        yield
 
 
 @pytest.fixture(scope="session")

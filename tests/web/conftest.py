@@ -23,6 +23,7 @@ from migrator.settings import DATABASE_NAME, Settings, load
 from tests import making
 from tests.web import gallery
 from tests.web.script import Script
+from tests.web.templates import compiled_once
 from web import create_app
 
 Filled = tuple[Path, gallery.Gallery]
@@ -66,6 +67,13 @@ def cheap_hashes() -> Iterator[None]:
     """Hashes of passwords that cost nothing: what they must cost is tested where they are made."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(accounts, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def templates() -> Iterator[None]:
+    """Compiled once, not for every app anew."""
+    with compiled_once():
         yield
 
 
