@@ -67,7 +67,6 @@ def database_everywhere(request: pytest.FixtureRequest) -> Iterator[Database]:
     if request.param == "sqlite":
         yield request.getfixturevalue("database")
         return
-    made = Database(request.getfixturevalue("postgres_url"))
-    made.upgrade()
+    made = Database(request.getfixturevalue("migrated_postgres_url"))
     yield made
     made.dispose()

@@ -16,6 +16,7 @@ from typing import NoReturn, Protocol
 
 import pytest
 
+from migrator.db.store import Database
 from migrator.demo import servers
 from migrator.demo.servers import DovecotServer, LocalServer, ServerUnavailableError
 from tests.servers import running
@@ -145,6 +146,25 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 def postgres_url(postgres: Postgres) -> Iterator[str]:
     """A new, empty database of the test's own; dropped afterwards."""
     name = postgres.create_database()
+    yield postgres.url(name)
+    postgres.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres: Postgres) -> Iterator[str]:
+    """An empty database of the newest revision, to be copied: its name."""
+    name = postgres.create_database()
+    database = Database(postgres.url(name))
+    database.upgrade()  # step by step, as those who upgrade have it
+    database.dispose()
+    yield name
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+def migrated_postgres_url(postgres: Postgres, migrated_postgres: str) -> Iterator[str]:
+    """A new database of the test's own, migrated and empty; dropped afterwards."""
+    name = postgres.create_database(migrated_postgres)
     yield postgres.url(name)
     postgres.drop_database(name)
 

@@ -39,10 +39,12 @@ class Postgres:
         """As SQLAlchemy wants it."""
         return f"postgresql+psycopg://app@{LOOPBACK}:{self.port}/{database}"
 
-    def create_database(self) -> str:
-        """A new, empty database; its name."""
+    def create_database(self, template: str = "template1") -> str:
+        """A new database, empty or a copy of another one that nobody is connected to; its name."""
+        if not _SAFE_NAME.match(template):
+            raise ValueError(f"not a database of ours: {template!r}")
         name = f"t_{secrets.token_hex(6)}"
-        self._execute(f"CREATE DATABASE {name}")
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return name
 
     def drop_database(self, name: str) -> None:

@@ -148,10 +148,9 @@ def test_every_address_that_changes_something_refuses_a_form_from_elsewhere(
 
 
 @pytest.fixture
-def strict(postgres_url: str, settings: Settings, vault: Vault) -> Iterator[Browser]:
+def strict(migrated_postgres_url: str, settings: Settings, vault: Vault) -> Iterator[Browser]:
     """Staff of an installation on PostgreSQL, which stores no NUL."""
-    database = Database(postgres_url)
-    database.upgrade()
+    database = Database(migrated_postgres_url)
     accounts.create_user(database, EMAIL, "Jana Petersen", PASSWORD)
     app = create_app(settings, db=database, vault=vault, enqueue=lambda _: None)
     app.testing = False
