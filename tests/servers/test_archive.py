@@ -101,7 +101,7 @@ def telling(move: Move) -> Iterator[bytes]:
 
 def test_nothing_in_the_file_tells_a_stranger_anything(move: Move) -> None:
     move.fill(60)
-    ran = move.command.run("archive", move.old, str(move.archive), "--json")
+    ran = move.command.call("archive", move.old, str(move.archive), "--json")
     assert ran.code == 0, ran
     words = {word for word in telling(move) if len(word) >= 6}  # shorter ones stand in any noise
     assert len(words) > 200
@@ -121,11 +121,11 @@ def test_nothing_in_the_file_tells_a_stranger_anything(move: Move) -> None:
 
 def test_what_a_direct_copy_carried_is_not_played_in_again(move: Move) -> None:
     count = move.fill(80)
-    assert move.command.run("copy", move.old, move.new, "--json").code == 0
+    assert move.command.call("copy", move.old, move.new, "--json").code == 0
     with Client(move.pair.old.imap_port, move.pair.old_account) as client:
         client.fill("INBOX", [Mail(b"Subject: late\r\n\r\nx\r\n", ("\\Flagged",), "01-Feb-2026 10:00:00 +0000")])
-    assert move.command.run("archive", move.old, str(move.archive), "--json").code == 0
-    played = move.command.run("play-in", str(move.archive), move.new, "--json")
+    assert move.command.call("archive", move.old, str(move.archive), "--json").code == 0
+    played = move.command.call("play-in", str(move.archive), move.new, "--json")
     assert (played.json["messages"]["copied"], played.json["messages"]["already_there"]) == (1, count)
     assert move.wrong() == []
 
@@ -175,41 +175,41 @@ def test_what_is_wrong_is_said_in_one_sentence(move: Move, arguments: list[str],
     key.write_text(OTHER_KEY)
     key.chmod(0o600)
     names = {"archive": move.archive, "new": move.new, "old": move.old, "other": other, "key": key}
-    ran = move.command.run(*(word.format(**names) for word in arguments))
+    ran = move.command.call(*(word.format(**names) for word in arguments))
     assert (ran.code, words in ran.err) == (code, True), ran
     assert other.read_text() == "hallo"
 
 
 def test_without_its_key_or_with_another_one_an_archive_stays_closed(move: Move) -> None:
     move.fill(1)
-    move.command.run("archive", move.old, str(move.archive), "--json")
+    move.command.call("archive", move.old, str(move.archive), "--json")
     key = move.archive.with_name("anna.pwa.key")
     whole = key.read_text()
     key.unlink()
-    gone = move.command.run("archive", move.old, str(move.archive))
+    gone = move.command.call("archive", move.old, str(move.archive))
     assert (gone.code, "key file" in gone.err) == (2, True), gone
     key.write_text(OTHER_KEY)
     key.chmod(0o600)
-    other = move.command.run("play-in", str(move.archive), move.new)
+    other = move.command.call("play-in", str(move.archive), move.new)
     assert (other.code, "not the key" in other.err) == (2, True), other
     key.write_text(whole)
     key.chmod(0o644)
-    seen = move.command.run("play-in", str(move.archive), move.new)
+    seen = move.command.call("play-in", str(move.archive), move.new)
     assert (seen.code, "chmod 600" in seen.err) == (2, True), seen
     key.chmod(0o600)
-    assert move.command.run("play-in", str(move.archive), move.new).code == 0
+    assert move.command.call("play-in", str(move.archive), move.new).code == 0
 
 
 def test_an_archive_holds_one_mailbox_only(move: Move) -> None:
-    assert move.command.run("archive", move.old, str(move.archive)).code == 0
+    assert move.command.call("archive", move.old, str(move.archive)).code == 0
     swapped = Postwagen(move.command.data, move.pair.new_account.password)
-    mixed = swapped.run("archive", move.new, str(move.archive))
+    mixed = swapped.call("archive", move.new, str(move.archive))
     assert (mixed.code, "holds the mail of" in mixed.err) == (2, True), mixed
 
 
 def test_check_reads_an_archive_from_end_to_end_and_names_what_is_damaged(move: Move) -> None:
     count = move.fill(20)
-    move.command.run("archive", move.old, str(move.archive), "--json")
+    move.command.call("archive", move.old, str(move.archive), "--json")
     whole = move.command.run("check", f"archive:{move.archive}", "--json")
     assert (whole.code, whole.json["messages"], whole.json["damaged"]) == (0, count, []), whole
     assert move.pair.old_account.user in whole.json["account"]
@@ -217,67 +217,69 @@ def test_check_reads_an_archive_from_end_to_end_and_names_what_is_damaged(move: 
         alone = "SELECT blob FROM message GROUP BY blob HAVING count(*) = 1 LIMIT 1"
         sql.execute(f"UPDATE chunk SET sealed = zeroblob(100) WHERE blob = ({alone})")
     sql.close()
-    broken = move.command.run("check", f"archive:{move.archive}")
+    broken = move.command.call("check", f"archive:{move.archive}")
     assert (broken.code, "1 damaged" in broken.out, "Damaged: " in broken.out) == (1, True, True), broken
-    played = move.command.run("play-in", str(move.archive), move.new, "--json")
+    played = move.command.call("play-in", str(move.archive), move.new, "--json")
     assert (played.code, played.json["messages"]["copied"], played.json["messages"]["failed"]) == (1, count - 1, 1)
 
 
 def test_what_an_archive_lacks_of_its_source_is_said_with_the_reason(move: Move) -> None:
     count = move.fill(20)
-    archived = move.command.run("archive", move.old, str(move.archive), "--max-octets", "9000", "--json")
+    archived = move.command.call("archive", move.old, str(move.archive), "--max-octets", "9000", "--json")
     left = archived.json["messages"]["skipped"]
     assert left
-    checked = move.command.run("check", f"archive:{move.archive}")
+    checked = move.command.call("check", f"archive:{move.archive}")
     assert checked.code == 1, checked
     assert f"{count - left} of {count} messages of the source are here; {left} missing" in checked.out
     assert "octets): larger than 9000 octets" in checked.out
-    shown = move.command.run("check", f"archive:{move.archive}", "--json").json
+    shown = move.command.call("check", f"archive:{move.archive}", "--json").json
     assert (shown["found"], shown["whole"], len(shown["missing"])) == (count, count - left, left)
 
 
 def test_a_manifest_is_written_verified_and_refused_when_it_is_altered(move: Move, tmp_path: Path) -> None:
     count = move.fill(20)
-    move.command.run("archive", move.old, str(move.archive), "--json")
+    move.command.call("archive", move.old, str(move.archive), "--json")
     file = tmp_path / "anna.manifest"
     assert move.command.run("check", f"archive:{move.archive}", "--manifest", str(file)).code == 0
     assert file.stat().st_mode & 0o077 == 0
     there = {message.digest.hex() for folder in read_all(move.pair.old.imap_port, move.pair.old_account).values()
              for message in folder.values()}  # fmt: skip
     assert {json.loads(line)["sha256"] for line in file.read_bytes().splitlines()[1:-1]} == there
-    verified = move.command.run("check", f"manifest:{file}", "--json")
+    verified = move.command.call("check", f"manifest:{file}", "--json")
     assert (verified.code, verified.json["messages"], verified.json["signer"]) == (0, count, "ours"), verified
-    again = move.command.run("check", f"archive:{move.archive}", "--manifest", str(file))
+    again = move.command.call("check", f"archive:{move.archive}", "--manifest", str(file))
     assert (again.code, "cannot be written" in again.err) == (2, True), again
     stranger = Postwagen(tmp_path / "elsewhere")
-    assert stranger.run("check", f"manifest:{file}").code == 1, "who signed it is not known there"
+    assert stranger.call("check", f"manifest:{file}").code == 1, "who signed it is not known there"
     public = verified.json["public_key"]
-    assert stranger.run("check", f"manifest:{file}", "--public-key", public).code == 0
+    assert stranger.call("check", f"manifest:{file}", "--public-key", public).code == 0
     file.write_bytes(file.read_bytes().replace(b'"size":', b'"size": ', 1))
-    altered = move.command.run("check", f"manifest:{file}")
+    altered = move.command.call("check", f"manifest:{file}")
     assert (altered.code, "altered" in altered.err) == (1, True), altered
 
 
 def test_a_message_deleted_by_accident_is_restored_alone(move: Move) -> None:
     move.fill(20)
-    move.command.run("archive", move.old, str(move.archive), "--json")
-    assert move.command.run("play-in", str(move.archive), move.new).code == 0
+    move.command.call("archive", move.old, str(move.archive), "--json")
+    assert move.command.call("play-in", str(move.archive), move.new).code == 0
     with Client(move.pair.new.imap_port, move.pair.new_account) as client:
         client.delete("INBOX", "1:2")
     with Client(move.pair.old.imap_port, move.pair.old_account) as client:
         first = min(client.read("INBOX"))
     before = read_all(move.pair.new.imap_port, move.pair.new_account)
-    plain = move.command.run("play-in", str(move.archive), move.new, "--json")
+    plain = move.command.call("play-in", str(move.archive), move.new, "--json")
     assert (plain.code, plain.json["messages"]["copied"]) == (0, 0), plain
     key = f"{plain_validity(move)}/{first}"
     for copied in (1, 0):
-        ran = move.command.run("play-in", str(move.archive), move.new, "--message", "INBOX", key, "--restore", "--json")
+        ran = move.command.call(
+            "play-in", str(move.archive), move.new, "--message", "INBOX", key, "--restore", "--json"
+        )
         assert (ran.code, ran.json["messages"]["found"], ran.json["messages"]["copied"]) == (0, 1, copied), ran
     after = read_all(move.pair.new.imap_port, move.pair.new_account)
     assert sum(map(len, after.values())) == sum(map(len, before.values())) + 1
-    unknown = move.command.run("play-in", str(move.archive), move.new, "--message", "INBOX", "1/1")
+    unknown = move.command.call("play-in", str(move.archive), move.new, "--message", "INBOX", "1/1")
     assert (unknown.code, "INBOX 1/1" in unknown.err) == (2, True), unknown
-    assert move.command.run("play-in", str(move.archive), move.new, "--restore").code == 0
+    assert move.command.call("play-in", str(move.archive), move.new, "--restore").code == 0
     assert move.wrong() == []
 
 
@@ -290,7 +292,7 @@ def test_a_pass_opens_only_folders_in_which_something_has_changed_and_misses_no_
         def opened() -> set[bytes]:
             """The folders that one more pass opens."""
             before = len(proxy.commands())
-            ran = move.command.run("archive", source, str(move.archive), "--json")
+            ran = move.command.call("archive", source, str(move.archive), "--json")
             assert (ran.code, adds_up(ran.json)) == (0, True), ran
             return {line.split()[-1] for verb, line in proxy.commands()[before:] if verb in (b"EXAMINE", b"SELECT")}
 
@@ -307,28 +309,28 @@ def test_a_pass_opens_only_folders_in_which_something_has_changed_and_misses_no_
             with Client(old.imap_port, account) as client:
                 change(client)
             assert opened() == {b'"INBOX"'}
-    assert move.command.run("play-in", str(move.archive), move.new, "--json").code == 0
+    assert move.command.call("play-in", str(move.archive), move.new, "--json").code == 0
     assert move.wrong() == []
 
 
 def plain_validity(move: Move) -> int:
     """Of the old inbox, as the manifest's keys have it."""
     file = move.archive.with_name("keys.manifest")
-    move.command.run("check", f"archive:{move.archive}", "--manifest", str(file))
+    move.command.call("check", f"archive:{move.archive}", "--manifest", str(file))
     key = next(one["key"] for one in map(json.loads, file.read_bytes().splitlines()) if one.get("folder") == "INBOX")
     return int(key.partition("/")[0])
 
 
 def test_an_archive_is_exported_as_files(move: Move, tmp_path: Path) -> None:
     count = move.fill(20)
-    move.command.run("archive", move.old, str(move.archive), "--json")
+    move.command.call("archive", move.old, str(move.archive), "--json")
     ran = move.command.run("export", str(move.archive), str(tmp_path / "mail"), "--format", "eml", "--json")
     assert (ran.code, ran.json["messages"], ran.json["failed"]) == (0, count, []), ran
     assert len(list((tmp_path / "mail").rglob("*.eml"))) == count
-    one = move.command.run("export", str(move.archive), str(tmp_path / "one"), "--folder", "INBOX", "--json")
+    one = move.command.call("export", str(move.archive), str(tmp_path / "one"), "--folder", "INBOX", "--json")
     assert (one.code, {path.name for path in (tmp_path / "one").iterdir()}) == (0, {"INBOX"}), one
     assert 0 < one.json["messages"] < count
-    none = move.command.run("export", str(move.archive), str(tmp_path / "none"), "--folder", "Inbos")
+    none = move.command.call("export", str(move.archive), str(tmp_path / "none"), "--folder", "Inbos")
     assert (none.code, "no folder Inbos" in none.err) == (2, True), none
-    again = move.command.run("export", str(move.archive), str(tmp_path / "mail"))
+    again = move.command.call("export", str(move.archive), str(tmp_path / "mail"))
     assert (again.code, "not empty" in again.err) == (2, True), again

@@ -65,9 +65,9 @@ def test_the_inbox_is_collected_once_nothing_is_marked_and_a_proof_agrees(
     there = read_all(dovecot_pair.new.imap_port, dovecot_pair.new_account)
     assert Counter(seen.digest for seen in there["INBOX"].values()) == _digests([_as_sent(each) for each in plain])
     assert read_all(dovecot_pair.old.imap_port, dovecot_pair.old_account) == before, "nothing is marked at the source"
-    again = command.run("copy", _pop3(dovecot_pair, stls=True), new, "--json", "--state", _state(tmp_path))
+    again = command.call("copy", _pop3(dovecot_pair, stls=True), new, "--json", "--state", _state(tmp_path))
     assert (again.code, again.json["messages"]["copied"], again.json["messages"]["already_there"]) == (0, 0, 300)
-    proof = command.run("verify", _pop3(dovecot_pair), new, "--json")
+    proof = command.call("verify", _pop3(dovecot_pair), new, "--json")
     assert (proof.code, proof.json["discrepancies"]) == (0, []), proof
 
 
@@ -111,14 +111,14 @@ def test_what_is_wrong_is_said_in_one_sentence(
     source = _pop3(dovecot_pair)
     if port is not None:
         source = source.replace(f":{dovecot_pair.old.pop3s_port}", f":{port}")
-    ran = command.run("copy", source, url(dovecot_pair.new, dovecot_pair.new_account))
+    ran = command.call("copy", source, url(dovecot_pair.new, dovecot_pair.new_account))
     assert (ran.code, words in ran.err) == (code, True), ran
     assert "IMAP with TLS" not in ran.err
 
 
 def test_check_looks_into_a_pop3_mailbox(dovecot_pair: DovecotPair, tmp_path: Path) -> None:
     _fill(dovecot_pair, 5)
-    ran = _command(dovecot_pair, tmp_path).run("check", _pop3(dovecot_pair), "--json")
+    ran = _command(dovecot_pair, tmp_path).call("check", _pop3(dovecot_pair), "--json")
     assert ran.code == 0, ran
     assert ran.json["source"]["folders"] == 1
     assert ran.json["source"]["messages"] > 5

@@ -96,7 +96,7 @@ def test_killed_in_the_middle_it_leaves_no_mark_on_the_old_server(route: Route) 
 
 @pytest.mark.parametrize("security", ["tls", "stls", "none"])
 def test_every_way_to_the_server_brings_the_same(route: Route, security: str) -> None:
-    ran = route.command.run("copy", route.way(security), route.new, "--json")
+    ran = route.command.call("copy", route.way(security), route.new, "--json")
     assert ran.code == 0, ran
     found = len(read_all(route.pair.old.imap_port, route.pair.old_account)["INBOX"])
     assert len(read_all(route.pair.new.imap_port, route.pair.new_account)["INBOX"]) == found
@@ -113,10 +113,10 @@ def test_every_way_to_the_server_brings_the_same(route: Route, security: str) ->
 def test_the_inbox_goes_to_the_folder_of_choice_and_nowhere_twice(
     route: Route, options: list[str], folder: str
 ) -> None:
-    assert route.command.run("archive", route.way("tls"), route.archive).code == 0
+    assert route.command.call("archive", route.way("tls"), route.archive).code == 0
     found = len(read_all(route.pair.old.imap_port, route.pair.old_account)["INBOX"])
     for copied in (found, 0):
-        played = route.command.run("play-in", route.archive, route.new, *options, "--json")
+        played = route.command.call("play-in", route.archive, route.new, *options, "--json")
         assert (played.code, played.json["messages"]["copied"]) == (0, copied), played
     there = read_all(route.pair.new.imap_port, route.pair.new_account)
     assert {name: len(mails) for name, mails in there.items() if mails} == {folder: found}

@@ -34,13 +34,13 @@ class Collected:
             client.fill("INBOX", mails)
 
     def collect(self) -> Ran:
-        ran = self.command.run("archive", self.source, str(self.archive), "--json")
+        ran = self.command.call("archive", self.source, str(self.archive), "--json")
         assert ran.code == 0, ran
         return ran
 
     def remove(self, *more: str, source: str = "") -> Ran:
         arguments = (source or self.source, str(self.archive), "--after", "0", "--wish", WISH, "--json", *more)
-        return self.command.run("remove-collected", *arguments)
+        return self.command.call("remove-collected", *arguments)
 
     def inbox(self) -> Folder:
         return read_all(self.pair.old.imap_port, self.pair.old_account)["INBOX"]
@@ -112,7 +112,7 @@ def test_what_we_deleted_is_played_in_all_the_same(collected: Collected) -> None
     collected.collect()
     assert collected.remove().json["removed"] == 60
     new = url(collected.pair.new, collected.pair.new_account)
-    played = collected.command.run("play-in", str(collected.archive), new, "--json")
+    played = collected.command.call("play-in", str(collected.archive), new, "--json")
     assert (played.code, played.json["messages"]["copied"]) == (0, 60), played
 
 
@@ -122,9 +122,9 @@ def test_what_we_deleted_is_played_in_after_a_later_pass_too(collected: Collecte
     collected.deliver([Mail(b"Subject: late\r\n\r\nx\r\n")])
     collected.collect()
     new = url(collected.pair.new, collected.pair.new_account)
-    played = collected.command.run("play-in", str(collected.archive), new, "--json")
+    played = collected.command.call("play-in", str(collected.archive), new, "--json")
     assert (played.code, played.json["messages"]["copied"]) == (0, 61), played
-    checked = collected.command.run("check", f"archive:{collected.archive}", "--json")
+    checked = collected.command.call("check", f"archive:{collected.archive}", "--json")
     assert (checked.code, checked.json["messages"], checked.json["damaged"]) == (0, 61, []), checked
 
 
