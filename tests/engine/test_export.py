@@ -196,11 +196,11 @@ def test_a_client_that_goes_away_leaves_nothing_open(chest: Chest, kind: str) ->
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("line", [b"", b"\r\n"])
 def test_a_giant_streams_in_small_pieces(world: World, tmp_path: Path, kind: str, line: bytes) -> None:
-    size = 60 * 1024 * 1024
+    size = 30 * 1024 * 1024
     piece = (
         random.Random(5).randbytes(1024 * 1024).replace(b"\n", b"x").replace(b"\r", b"x")[: -len(line) or None] + line
     )
-    world.old.put("INBOX", piece * 60)
+    world.old.put("INBOX", piece * 30)
     chest = Chest(world, tmp_path)
     chest.archive()
     source = chest.source()
