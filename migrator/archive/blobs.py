@@ -13,7 +13,7 @@ from typing import IO, Final, cast
 import zstandard
 
 from migrator.archive.file import ArchiveFile
-from migrator.archive.sealing import SALT_OCTETS, ArchiveSeal, BlobSeal
+from migrator.archive.sealing import SALT_OCTETS, BlobSeal
 from migrator.errors import ArchiveDamaged
 from migrator.mail.messages import exact_prints
 from migrator.ports import Letter
@@ -46,12 +46,12 @@ def prepared(letter: Letter) -> Letter:
         return replace(letter, prints=prints)
     letter.close()
     return replace(
-        letter, prints=prints, packed=packed, chunks=lambda: iter((zstandard.decompress(packed),)), close=_nothing
+        letter,
+        prints=prints,
+        packed=packed,
+        chunks=lambda: iter((zstandard.decompress(packed),)),
+        close=lambda: None,
     )
-
-
-def _nothing() -> None:
-    """What there is to close of a message that was packed."""
 
 
 def _packed(letter: Letter) -> bytes | None:
@@ -67,23 +67,15 @@ def digest_of(chunks: Iterable[bytes]) -> bytes:
     return made.digest()
 
 
-def put(archive: ArchiveFile, sql: sqlite3.Connection, new: Iterable[tuple[int, bytes, Letter]]) -> None:
-    """Blobs that are not there yet: row, address, octets. Inside the caller's transaction."""
-    rows: list[tuple[int, bytes, bytes, int]] = []
-    sql.executemany("INSERT INTO chunk (blob, position, sealed) VALUES (?, ?, ?)", _sealed(archive.seal, new, rows))
-    sql.executemany("INSERT INTO blob (id, address, salt, chunks) VALUES (?, ?, ?, ?)", rows)
-
-
-def _sealed(
-    seal: ArchiveSeal, new: Iterable[tuple[int, bytes, Letter]], rows: list[tuple[int, bytes, bytes, int]]
-) -> Iterator[tuple[int, int, bytes]]:
-    """The rows of the chunks, each made when its turn has come; those of the blobs are put into `rows`."""
-    for blob, address, letter in new:
-        salt = secrets.token_bytes(SALT_OCTETS)
-        own, count = seal.blob(address, salt), 0
-        for count, (piece, last) in enumerate(_with_last(_compressed(letter)), 1):
-            yield blob, count - 1, own.seal(piece, count - 1, last=last)
-        rows.append((blob, address, salt, count))
+def put(archive: ArchiveFile, sql: sqlite3.Connection, blob: int, address: bytes, letter: Letter) -> None:
+    """A blob that is not there yet, under this row and address. Inside the caller's transaction."""
+    salt = secrets.token_bytes(SALT_OCTETS)
+    seal = archive.seal.blob(address, salt)
+    count = 0
+    for count, (piece, last) in enumerate(_with_last(_compressed(letter)), 1):
+        sealed = seal.seal(piece, count - 1, last=last)
+        sql.execute("INSERT INTO chunk (blob, position, sealed) VALUES (?, ?, ?)", (blob, count - 1, sealed))
+    sql.execute("INSERT INTO blob (id, address, salt, chunks) VALUES (?, ?, ?, ?)", (blob, address, salt, count))
 
 
 def read(archive: ArchiveFile, blob: int) -> Iterator[bytes]:

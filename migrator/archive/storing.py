@@ -26,9 +26,9 @@ def blobs_of(archive: ArchiveFile, sql: sqlite3.Connection, letters: Sequence[Le
     known = dict(_looked_up(sql, "SELECT address, id FROM blob WHERE address IN ({})", (), addresses))
     new = {address: letter for address, letter in zip(addresses, letters, strict=True) if address not in known}
     rows = enumerate(new.items(), _one(sql, "SELECT coalesce(max(id), 0) + 1 FROM blob"))
-    made = [(blob, address, letter) for blob, (address, letter) in rows]
-    blobs.put(archive, sql, made)
-    known.update((address, blob) for blob, address, _ in made)
+    for blob, (address, letter) in rows:
+        blobs.put(archive, sql, blob, address, letter)
+        known[address] = blob
     return [(address, known[address]) for address in addresses]
 
 

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import quote, unquote
-
-from sqlalchemy import Column
-from sqlalchemy.engine import Dialect
 
 from migrator.db.models import Failure
 from migrator.mail.messages import MessageKey, Prints
@@ -27,14 +23,6 @@ def packed(flags: frozenset[str]) -> str:
 def unpacked(text: str) -> frozenset[str]:
     """What `packed` made."""
     return frozenset(unquote(word) for word in text.split())
-
-
-def as_driver_takes(
-    columns: Sequence[Column[Any]], rows: Iterable[dict[str, Any]], dialect: Dialect
-) -> list[tuple[Any, ...]]:
-    """Rows that hold a value for every column, in the columns' order, each value as its type hands it to the driver."""
-    made = [(column.name, column.type.dialect_impl(dialect).bind_processor(dialect)) for column in columns]
-    return [tuple(row[name] if make is None else make(row[name]) for name, make in made) for row in rows]
 
 
 def origin_columns(key: MessageKey) -> dict[str, Any]:

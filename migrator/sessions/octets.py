@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import socket
 import ssl
-import time
 from collections.abc import Callable, Iterable
 
 from migrator.errors import ConnectionLost, Stopped
@@ -26,7 +24,7 @@ class Silence(ConnectionLost):
 class Octets:
     """One connection's octets. Not thread-safe.
 
-    `wants_stop` is asked before we wait and about once a second while we do: then `Stopped` is raised, and the
+    `wants_stop` is asked about once a second while we wait and between chunks: then `Stopped` is raised, and the
     connection must be dropped.
     """
 
@@ -48,23 +46,17 @@ class Octets:
         count = self._receive(self._arrival)
         self._buffer += self._arrival[:count]
 
-    def _receive(self, place: memoryview, least: int = 1) -> int:
-        """What comes next, put there; at least so many octets.
-
-        A mail comes in TLS records of a few KB: for each of them this loop is run, so there is little in it.
-        """
-        receive, clock = self._sock.recv_into, time.monotonic
-        self._in_short_waits()
-        have, waited, look = 0, 0.0, -math.inf
-        while have < least:
-            if (now := clock()) >= look:
-                look = now + POLL_SECONDS
-                if self._wants_stop():
-                    raise Stopped("Stopped while waiting for the server.")
+    def _receive(self, place: memoryview) -> int:
+        """What comes next, put there; at least one octet."""
+        waited = 0.0
+        while True:
+            if self._wants_stop():
+                raise Stopped("Stopped while waiting for the server.")
             try:
-                count = receive(place[have:])
+                self._in_short_waits()
+                count = self._sock.recv_into(place)
             except TimeoutError:
-                waited, look = waited + POLL_SECONDS, now
+                waited += POLL_SECONDS
                 if waited >= self.timeout:
                     raise Silence(f"The server did not answer for {self.timeout:.0f} seconds.") from None
                 continue
@@ -72,8 +64,7 @@ class Octets:
                 raise ConnectionLost("The connection broke.", detail=str(error)) from error
             if not count:
                 raise ConnectionLost("The server closed the connection.")
-            have, waited = have + count, 0.0
-        return have
+            return count
 
     def _in_short_waits(self) -> None:
         """Others (a handshake, imaplib) may have set another time; setting it is a system call."""
@@ -97,8 +88,8 @@ class Octets:
         at = min(len(place), len(self._buffer))
         place[:at] = self._buffer[:at]
         del self._buffer[:at]
-        if at < len(place):
-            self._receive(place[at:], len(place) - at)
+        while at < len(place):
+            at += self._receive(place[at:])
 
     def some(self) -> bytes:
         """What is there already, or what comes next; at least one octet."""

@@ -32,7 +32,7 @@ def fill(directory: Path, thread: int) -> None:
             )
             address = file.seal.address("blob", hashlib.sha256(told).digest())
             with file.writing() as sql:
-                blobs.put(file, sql, [(number, address, letter)])
+                blobs.put(file, sql, number, address, letter)
 
 
 def main(directory: Path) -> None:
