@@ -86,10 +86,12 @@ def test_a_writing_block_inside_another_one_is_refused_instead_of_waiting_for_ev
         session.add(Worker(name="the lock is free again", seen_at=NOW))
 
 
-def test_sqlite_runs_as_it_must_so_that_power_may_fail(database: Database) -> None:
+def test_sqlite_runs_as_it_must_so_that_power_may_fail(tmp_path: Path) -> None:
+    db = Database(f"sqlite:///{tmp_path}/x.sqlite3")  # not the one of tests, which is in a hurry
     expected = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000, "secure_delete": 1}
-    with database.reading() as session:
+    with db.reading() as session:
         assert {name: session.scalar(text(f"PRAGMA {name}")) for name in expected} == expected
+    db.dispose()
 
 
 def test_sqlites_file_is_ours_alone(tmp_path: Path) -> None:
