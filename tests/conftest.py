@@ -31,6 +31,21 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+_LONG = ("service", "servers", "e2e", "worker", "engine", "contract")
+"""Directories of files that take long, in that order; all others, whose files are short, come after them."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes long comes first: the short files at the end let no worker wait for the other one."""
+    tests = config.rootpath / "tests"
+
+    def turn(item: pytest.Item) -> int:
+        kind = item.path.relative_to(tests).parts[0]
+        return _LONG.index(kind) if kind in _LONG else len(_LONG)
+
+    items.sort(key=turn)
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """The defaults, in a data directory of the test's own."""
