@@ -27,7 +27,7 @@ from migrator.mail.dates import internal_date
 from migrator.mail.flags import fitting
 from migrator.mail.folders import FolderRef
 from migrator.mail.messages import MessageKey, Prints, Row, find_message_id, header_block, readable, take_prints
-from migrator.planning.batches import BATCH_OCTETS, BATCH_OCTETS_KEPT, is_full
+from migrator.planning.batches import is_full
 from migrator.planning.delta import Verdict, decide
 from migrator.ports import (
     Absence,
@@ -177,11 +177,10 @@ class FolderCarry:
         """Batches, each intended before it is handed out."""
         loads: list[_Load] = []
         octets = 0
-        most = BATCH_OCTETS_KEPT if self._ends.target.traits.keeps_history else BATCH_OCTETS
         broken: list[PostwagenError] = []
         for load in self._until_broken(broken):
             alone = load.row.key in self._hindered
-            if loads and (alone or is_full(octets, len(loads), load.letter.size, most)):
+            if loads and (alone or is_full(octets, len(loads), load.letter.size)):
                 yield self._intend(loads)
                 loads, octets = [], 0
                 if self._pause():

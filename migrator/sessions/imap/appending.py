@@ -1,8 +1,8 @@
 """APPEND and MULTIAPPEND (RFC 3502), so that a message is stored once or not at all, and we know which.
 
 * Every argument comes from the closed encoder (`replies`), never from a mail (traps.md, A). A literal is sent without
-  waiting (LITERAL+, RFC 7888) only after the same flags were accepted once for this folder on this connection, and with
-  a date that every server can keep; any BAD drops it.
+  waiting (LITERAL+, RFC 7888) only after each of its flags was accepted once for this folder on this connection, and
+  with a date that every server can keep; any BAD drops it.
 * The commit point: without the final CRLF nothing is stored. Those two octets are held back until `may_commit()`
   (traps.md, B). Whatever breaks before them is `Unsent`, whatever breaks after them is `Unknown`.
 * Some servers take the end of a message for another literal if it reads `{n+}`; such a one is waited for.
@@ -27,8 +27,8 @@ from migrator.sessions.imap.wire import Answer
 AT_ONCE = 3
 """So many commands are on their way: the server never waits for us, and a break puts only so much in doubt."""
 LITERAL_MINUS_OCTETS = 4096
-LARGE = 1024 * 1024
-"""Above this one round trip more does not count."""
+LARGE = 8 * 1024 * 1024
+"""Above this the server is asked first: a refusal costs little then, and one round trip more does not count."""
 _LITERAL_LIKE = re.compile(rb"\{\d+\+?\}$")
 
 
@@ -54,8 +54,8 @@ class Appender:
         capabilities = session.capabilities
         self._multi = "MULTIAPPEND" in capabilities
         self._free_octets = _free_literals(capabilities)
-        self._accepted: set[tuple[str, tuple[str, ...]]] = set()
-        """(folder, flags) that this server has taken."""
+        self._accepted: dict[str, set[str]] = {}
+        """Flags that this server has taken, by folder; a folder is in it when it has taken a message."""
         self._on_the_way: deque[_Command] = deque()
         """The oldest first; not yet told how they ended."""
 
@@ -96,8 +96,9 @@ class Appender:
 
     def _is_free(self, batch: Batch, parcel: Parcel) -> bool:
         """Whether a message may be sent without asking the server first."""
-        shape = batch.folder.name, parcel.flags
-        return shape in self._accepted and parcel.letter.size <= self._free_octets and not _is_tricky(parcel)
+        accepted = self._accepted.get(batch.folder.name)
+        known = accepted is not None and accepted.issuperset(parcel.flags)
+        return known and parcel.letter.size <= self._free_octets and not _is_tricky(parcel)
 
     def catch_up(self) -> None:
         """Read all answers that are due, before anything else is asked over this connection."""
@@ -175,7 +176,7 @@ class Appender:
                 refused = wire.go_ahead(tag)
                 if refused is not None:
                     return tag, refused
-                self._accepted.add((batch.folder.name, parcel.flags))
+                self._accepted.setdefault(batch.folder.name, set()).update(parcel.flags)
             left = size
             for chunk in parcel.letter.chunks():
                 left -= len(chunk)

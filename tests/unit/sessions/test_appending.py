@@ -91,6 +91,13 @@ def test_flags_that_were_not_accepted_yet_wait_for_the_server(monkeypatch: Patch
     assert re.findall(rb"\{7(\+?)\}", sent.appends()[0]) == [b"", b"+", b"", b"+"]
 
 
+def test_flags_that_were_accepted_one_by_one_are_accepted_together(monkeypatch: Patch) -> None:
+    flags = [("\\Seen",), ("$Work",), ("$Work", "\\Seen"), ("\\Flagged", "\\Seen"), ()]
+    many = batch(*(parcel(number, flags=one) for number, one in enumerate(flags)))
+    sent = append(monkeypatch, OK.replace(b"10:12", b"10:14"), many)
+    assert re.findall(rb"\{7(\+?)\}", sent.appends()[0]) == [b"", b"", b"+", b"", b"+"]
+
+
 def test_without_literal_plus_every_literal_waits(monkeypatch: Patch) -> None:
     sent = append(monkeypatch, OK, capabilities=b"MULTIAPPEND")
     assert re.findall(rb"\{7(\+?)\}", sent.appends()[0]) == [b"", b"", b""]
