@@ -143,6 +143,8 @@ class Batch:
 
     folder: FolderRef
     parcels: Sequence[Parcel]
+    alone: bool = False
+    """Nothing else may be on its way with it: it is suspected of breaking connections."""
 
 
 @dataclass(frozen=True, slots=True)

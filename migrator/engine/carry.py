@@ -189,7 +189,7 @@ class FolderCarry:
             loads.append(load)
             octets += load.letter.size
             if alone:
-                yield self._intend(loads)
+                yield replace(self._intend(loads), alone=True)
                 loads, octets = [], 0
                 if self._pause():
                     return

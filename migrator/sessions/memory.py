@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import islice
 
 from migrator.errors import ConnectionLost, FolderRefused, PostwagenError, ServerRefused, Stopped, TargetFull
 from migrator.mail.flags import SYSTEM_FLAGS
@@ -221,8 +220,7 @@ class MemoryTarget(_Connection):
 
     def append(self, batches: Iterable[Batch], *, may_commit: Callable[[], bool]) -> Iterator[AppendResult]:
         """One result per parcel, then whatever hits the mailbox or the connection is raised."""
-        coming = iter(batches)
-        while some := list(islice(coming, self._behaviour.at_once)):
+        for some in self._together(batches):
             if len(some) == 1:
                 yield from self._append_batch(some[0], may_commit)
                 continue
@@ -231,10 +229,29 @@ class MemoryTarget(_Connection):
                 for batch in some:
                     told.extend(self._append_batch(batch, may_commit))
             except PostwagenError as error:
-                lost = isinstance(error, ConnectionLost)
-                yield from (Unknown(it.parcel) if lost and isinstance(it, Stored) else it for it in told)
+                if not isinstance(error, ConnectionLost):
+                    yield from told
+                    raise
+                yield from (Unknown(it.parcel) if isinstance(it, Stored) else it for it in told)
+                known = {it.parcel.entry for it in told}
+                behind = (parcel for batch in some for parcel in batch.parcels if parcel.entry not in known)
+                yield from map(Unknown, behind)  # they were completed too, and nobody read them
                 raise
             yield from told
+
+    def _together(self, batches: Iterable[Batch]) -> Iterator[list[Batch]]:
+        """Those that are on their way at once."""
+        some: list[Batch] = []
+        for batch in batches:
+            if some and (batch.alone or some[-1].alone or len(some) >= self._behaviour.at_once):
+                yield some
+                some = []
+            some.append(batch)
+            if self._behaviour.at_once == 1:
+                yield some
+                some = []
+        if some:
+            yield some
 
     def _append_batch(self, batch: Batch, may_commit: Callable[[], bool]) -> Iterator[AppendResult]:
         waiting: list[Sequence[Parcel]] = [batch.parcels]

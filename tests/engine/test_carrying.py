@@ -144,12 +144,14 @@ def test_what_a_person_left_behind_by_size_is_skipped(world: World) -> None:
 
 @pytest.mark.parametrize("after_commit", [False, True])
 @pytest.mark.parametrize("whole_batches", [False, True])
+@pytest.mark.parametrize("at_once", [1, 3])
 def test_a_message_that_breaks_the_connection_each_time_is_isolated_and_the_others_are_carried(
-    world: World, after_commit: bool, whole_batches: bool
+    world: World, after_commit: bool, whole_batches: bool, at_once: int
 ) -> None:
     put(world, 6)
     how = Break(after_commit=after_commit, stored=False)
     world.new.behaviour.whole_batches = whole_batches
+    world.new.behaviour.at_once = at_once
     world.new.behaviour.poison = lambda octets: how if b"INBOX3" in octets else None
     world.run()
     assert world.failures() == {"INBOX/4": "connection_lost_on_append"}

@@ -141,7 +141,9 @@ def test_a_full_mailbox_blocks_the_job_and_room_lets_it_finish_without_doubles(
         assert (job["error"]["code"], job["error"]["end"]) == ("target_full", "target"), job["error"]
         assert "quota" in job["error"]["remedy"]
         assert "full" in _title(service.staff, number)
-        assert (job["messages"]["copied"], arrived(pair)) == (5, 6), job
+        copied = job["messages"]["copied"]
+        assert 5 <= copied < 25, job
+        assert arrived(pair) == copied + 1, "what lay there, and what the job says it copied"
         caller.tell(number, "retry")
     caller.wait(number, "blocked", within=40)
     with Client(full.imap_port, pair.new_account) as customer:

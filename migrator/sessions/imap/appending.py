@@ -92,7 +92,9 @@ class Appender:
         """Whether a command may be sent behind those on their way, or now that there are none."""
         if not self._on_the_way:
             return True
-        return len(self._on_the_way) < AT_ONCE and self._is_free(batch, parcels[0])
+        if batch.alone or self._on_the_way[-1].batch.alone or len(self._on_the_way) >= AT_ONCE:
+            return False
+        return self._is_free(batch, parcels[0])
 
     def _is_free(self, batch: Batch, parcel: Parcel) -> bool:
         """Whether a message may be sent without asking the server first."""
@@ -110,6 +112,8 @@ class Appender:
             if self._session.wire.dropped:  # when something else was asked meanwhile
                 raise ConnectionLost("The connection broke before an APPEND was answered.")
             command.answer = self._session.wire.complete(command.tag)[0]
+            if command.answer.status == "BAD":
+                self._session.wire.drop()  # the server may read octets of a mail as commands now
         return command.answer
 
     def _left(self) -> Iterator[AppendResult]:
@@ -123,7 +127,6 @@ class Appender:
                 yield from map(Unknown, command.parcels)
             else:
                 yield from self._results(answer, command.batch, command.parcels)
-                self._trouble(answer)  # which drops the connection if the server is out of step
 
     def _open(self, name: str) -> None:
         selected = self._session.selected

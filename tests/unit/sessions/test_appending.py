@@ -282,6 +282,16 @@ def test_who_answers_only_when_more_has_come_is_no_obstacle(monkeypatch: Patch) 
     assert [(type(result), result.parcel.entry) for result in results] == [(Stored, number) for number in range(4)]
 
 
+def test_with_a_suspect_nothing_else_is_on_its_way(monkeypatch: Patch) -> None:
+    server = ScriptedServer(APPEND=ONE)
+    batches = [Batch(FOLDER, [parcel(number)], alone=number == 2) for number in range(5)]
+    sent: dict[int, int] = {}
+    with talking_to(server, monkeypatch) as session:
+        for result in ImapTarget(session).append(batches, may_commit=lambda: True):
+            sent[result.parcel.entry] = server.verbs().count("APPEND")
+    assert (sent[1], sent[2]) == (2, 3), "those before have their results when it is sent, and it has when more is"
+
+
 def test_what_was_refused_in_the_middle_changes_nothing_for_what_travels_behind_it(monkeypatch: Patch) -> None:
     says: list[Say] = [ONE, ONE, b"%t NO Invalid message\r\n", ONE, ONE]
     sent = append(monkeypatch, says, *(batch(parcel(number)) for number in range(5)))
