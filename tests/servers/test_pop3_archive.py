@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import poplib
 import signal
-import time
 from itertools import chain
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from tests.corpus import nasty_messages, realistic_corpus
 from tests.servers.command import Postwagen, url
 from tests.servers.faults import Direction
 from tests.servers.fixtures import DovecotPair
-from tests.servers.mailboxes import Client, Mail, fill_all, read_all
+from tests.servers.mailboxes import Client, Mail, fill_all, read_all, until
 from tests.servers.proxy import FaultProxy
+from tests.worker.crew import descendants
 
 pytestmark = pytest.mark.servers
 
@@ -39,6 +41,11 @@ class Route:
             "none": f"pop3://{self.user}@localhost:{old.pop3_port}?security=none",
         }[security]
 
+    def is_left_alone(self) -> bool:
+        """Whether no process of the old server serves a POP3 client any more: each serves one, and ends."""
+        below = descendants(self.pair.old.child.keeper_pid)
+        return not any(_name(pid) == "pop3" for pid, _ in below)
+
     def files(self) -> dict[str, str]:
         """Every mail file of the old mailbox, flags in its name, with its digest; Dovecot's own notes left out."""
         home = self.pair.old.mail_directory(self.pair.old_account.user)
@@ -47,6 +54,12 @@ class Route:
             for path in sorted(home.rglob("*"))
             if path.is_file() and path.parent.name in ("cur", "new", "tmp")
         }
+
+
+def _name(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
 
 
 @pytest.fixture
@@ -76,6 +89,11 @@ def test_killed_in_the_middle_it_leaves_no_mark_on_the_old_server(route: Route) 
         client.tell(b"SELECT INBOX")
     before = route.files()
     assert route.pair.old.pop3_port is not None
+    client = poplib.POP3("127.0.0.1", route.pair.old.pop3_port)
+    client.user(route.pair.old_account.user)
+    client.pass_(route.pair.old_account.password)
+    assert not route.is_left_alone(), "who is there is seen"
+    client.quit()
     with FaultProxy("127.0.0.1", route.pair.old.pop3_port) as proxy:
         way = f"pop3://{route.user}@127.0.0.1:{proxy.port}?security=none"
         for times, number in enumerate((20, 100, 150), 1):
@@ -87,7 +105,7 @@ def test_killed_in_the_middle_it_leaves_no_mark_on_the_old_server(route: Route) 
             running.send(signal.SIGKILL)
             assert running.wait().code == -signal.SIGKILL
             proxy.refuse(False)
-            time.sleep(0.3)  # Dovecot writes marks down when it notices that the connection has gone
+            until(route.is_left_alone)  # Dovecot writes marks down when it notices that the connection has gone
             assert route.files() == before
         ran = route.command.run("archive", way, route.archive, "--json")
     assert ran.code in (0, 1), ran

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 import tempfile
 import threading
-import time
 from collections.abc import Callable
 
 import pytest
@@ -353,19 +353,20 @@ def test_a_stop_is_noticed_while_a_long_literal_trickles_in(monkeypatch: Patch) 
 
 
 def test_a_server_that_sends_a_little_now_and_then_is_waited_for(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(octets_module, "POLL_SECONDS", 0.01)
+    """It says one octet each time that we have waited for three quarters of our patience."""
+    monkeypatch.setattr(octets_module, "POLL_SECONDS", 0.001)
     ours, theirs = socket.socketpair()
+    polls = itertools.count(1)
 
-    def say() -> None:
-        with ours:
-            for _ in range(10):
-                time.sleep(0.03)
-                ours.sendall(b"x")
+    def say_now_and_then() -> bool:
+        if next(polls) % 15 == 0:
+            ours.sendall(b"x")
+        return False
 
-    threading.Thread(target=say, daemon=True).start()
-    wire = Wire(theirs, timeout=0.2, wants_stop=lambda: False)
-    assert wire.read(10) == b"x" * 10
-    wire.drop()
+    with ours:
+        wire = Wire(theirs, timeout=0.02, wants_stop=say_now_and_then)
+        assert wire.read(10) == b"x" * 10
+        wire.drop()
 
 
 def test_a_silent_server_is_given_up_after_its_time(monkeypatch: Patch) -> None:
