@@ -84,7 +84,7 @@ def _show(health: Health) -> None:
         click.echo(f"Left out: {folder.folder} ({folder.rule})")
     for unseen in health.unseen:
         more = f", {unseen.messages:,} messages more were announced" if unseen.messages else ""
-        click.echo(f"Not looked at: {unseen.folder} ({unseen.error}){more}; here is what earlier passes saw of it.")
+        click.echo(f"Not seen to its end: {unseen.folder} ({unseen.error}){more}; what any pass saw of it is here.")
     _name("Damaged", [f"{item.folder or '?'} {item.key or '?'}: {item.detail}" for item in health.damaged])
     if health.structure:
         click.echo(f"The file itself is damaged; what could be read was read all the same. ({health.structure})")
