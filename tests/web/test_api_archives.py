@@ -17,6 +17,7 @@ from migrator.errors import ArchiveUnusable, LoginRefused
 from migrator.jobs import advising, fetching, lease
 from migrator.jobs.advising import AdviceReport
 from migrator.jobs.keeping import operations as keeping
+from migrator.jobs.keeping import rows
 from migrator.jobs.keeping.views import PassFacts
 from migrator.jobs.orders import NewEndpoint
 from migrator.jobs.probe import ProbeReport
@@ -135,6 +136,16 @@ def test_an_archive_is_kept_closed_reopened_and_destroyed(script: Script, archiv
         answer = ask(verb)
         assert (answer.status_code, answer.json["code"]) == (409, "archive_destroyed")
     assert script.get(f"{ARCHIVES}/{archive}/export").json["code"] == "archive_destroyed"
+
+
+def test_what_may_be_the_only_copy_is_destroyed_only_by_saying_so(
+    script: Script, archive: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "is_only_copy", lambda *_: True)
+    answer = script.post(f"{ARCHIVES}/{archive}/destroy", {"reason": "over"})
+    assert (answer.status_code, answer.json["code"]) == (409, "only_copy")
+    destroyed = script.post(f"{ARCHIVES}/{archive}/destroy", {"reason": "over", "even_the_only_copy": True})
+    assert destroyed.json["state"] == "destroyed"
 
 
 def test_what_a_worker_works_with_is_not_destroyed(script: Script, database: Database) -> None:

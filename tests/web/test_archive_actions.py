@@ -222,6 +222,22 @@ def test_destruction_destroys_the_key_and_says_who_and_why(
     assert "The archive is destroyed. Its file is removed next" in keeper.get(answer.location).text
 
 
+def test_what_may_be_the_only_copy_is_destroyed_only_by_who_was_told(
+    keeper: Browser, stored: Gallery, database: Database
+) -> None:
+    """It may have become that since the page was opened: then it is said first, and nothing is destroyed."""
+    number = stored.archives["pop3"]
+    form = {"reason": "Löschverlangen", "address": row(database, number).address}
+    keeper.post(f"/archives/{number}/destroy", form)
+    assert row(database, number).sealed_key is not None
+    assert "may hold the only copy" in keeper.get(f"/archives/{number}").text
+    told = re.findall(
+        r'<input type="hidden" name="(only_copy)" value="(yes)">', keeper.get(f"/archives/{number}/destroy").text
+    )
+    keeper.post(f"/archives/{number}/destroy", form | dict(told))
+    assert row(database, number).sealed_key is None
+
+
 def test_an_archive_at_work_is_not_destroyed(keeper: Browser, stored: Gallery, database: Database) -> None:
     number = stored.archives["kept"]
     keeper.post(f"/archives/{number}/destroy", {"reason": "Wunsch", "address": "verkauf@mueller-bau.example"})

@@ -32,9 +32,10 @@ class CloseIn(Strict):
 
 
 class DestroyIn(Strict):
-    """The reason stands in the proof of destruction."""
+    """The reason stands in the proof of destruction. What may be the only copy is destroyed only by saying so."""
 
     reason: Annotated[str, Field(min_length=1, max_length=1_000)]
+    even_the_only_copy: bool = False
 
 
 class PointInTime(BaseModel):

@@ -88,8 +88,8 @@ def reopen(archive_id: int) -> Response:
 @bp.post(f"/archives/{ARCHIVE}/destroy")
 def destroy(archive_id: int) -> Response:
     """Destroy the key now and for good."""
-    reason = reading.body(schemas.DestroyIn).reason
-    return _do(archive_id, lambda: operations.destroy(services().db, archive_id, actor=actor(), reason=reason))
+    wish = reading.body(schemas.DestroyIn).model_dump()
+    return _do(archive_id, lambda: operations.destroy(services().db, archive_id, actor=actor(), **wish))
 
 
 @bp.get(f"/archives/{ARCHIVE}/export")
@@ -135,6 +135,8 @@ def _do(archive_id: int, operation: Callable[[], Any]) -> Response:
         return problems.problem(409, "archive_destroyed", error.message)
     except operations.ArchiveBusy as error:
         return problems.problem(409, "archive_busy", error.message)
+    except operations.OnlyCopy as error:
+        return problems.problem(409, "only_copy", error.message)
     return _shown(archive_id)
 
 

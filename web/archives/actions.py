@@ -71,7 +71,9 @@ def attempt(archive_id: int, ask: Callable[[], Any], text: str) -> AnyResponse:
         there = ask()
     except Invalid as error:
         flash(" ".join(problems_of(error).values()), "failed")
-    except (operations.ArchiveBusy, operations.ArchiveDestroyed, operations.NoSuchArchive) as error:
+    except (
+        operations.ArchiveBusy, operations.ArchiveDestroyed, operations.NoSuchArchive, operations.OnlyCopy
+    ) as error:  # fmt: skip
         flash(problem_text("", error.code, error.message), "needs")
     else:
         flash(text, "done")

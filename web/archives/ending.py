@@ -60,7 +60,13 @@ def carry_out(archive_id: int) -> AnyResponse:
         return make_response(_form(archive, problems), 422)
     return actions.attempt(
         archive_id,
-        lambda: operations.destroy(services().db, archive_id, actor=actions.actor(), reason=reason),
+        lambda: operations.destroy(
+            services().db,
+            archive_id,
+            actor=actions.actor(),
+            reason=reason,
+            even_the_only_copy=request.form.get("only_copy") == "yes",
+        ),
         _("The archive is destroyed. Its file is removed next; the proof then stands here."),
     )
 

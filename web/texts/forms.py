@@ -21,6 +21,7 @@ PROBLEMS: Final[Mapping[str, LazyString]] = {
     "other_account": _("This archive holds the mail of another account."),
     "archive_destroyed": _("This archive is destroyed: nobody can read it any more."),
     "archive_busy": _("A job works with this archive at the moment. Pause or cancel it, or wait until it has ended."),
+    "only_copy": _("This archive may hold the only copy of its mail. Nothing was destroyed."),
     "source.missing": _("No pass has been ordered for this archive yet, so the old server is not known."),
     "keep.every_hours.invalid": _("A whole number from 1 to 744."),
     "keep.leave_days.invalid": _("A whole number from 0 to 3650."),

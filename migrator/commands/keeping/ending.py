@@ -55,7 +55,7 @@ def destroy(
     _confirmed(archive, confirm)
     with place.in_words():
         operations.destroy(
-            here.db, archive_id, actor=place.actor(), reason=reason, spare_only_copy=not even_the_only_copy
+            here.db, archive_id, actor=place.actor(), reason=reason, even_the_only_copy=even_the_only_copy
         )
     _remove_here(here, vault, archive_id)
     place.say_archive(here.archive(archive_id), _ended(here.archive(archive_id)), as_json)

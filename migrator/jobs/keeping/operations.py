@@ -232,19 +232,19 @@ def destroy(
     *,
     actor: str,
     reason: str,
-    spare_only_copy: bool = False,
+    even_the_only_copy: bool = False,
     now: datetime | None = None,
 ) -> None:
     """Destroy the key, now and for good; the file goes next (`tick`). Jobs that wait for it are cancelled.
 
-    `spare_only_copy`: nobody was told that it may be the only copy. Raises NoSuchArchive, ArchiveDestroyed,
+    `even_the_only_copy`: somebody was told that it may be that. Raises NoSuchArchive, ArchiveDestroyed,
     ArchiveBusy, OnlyCopy, Invalid (no reason given).
     """
     if not reason.strip():
         raise Invalid([("reason", "missing", "Say why: it stands in the proof of destruction.")])
     with db.writing() as session:
         archive = rows.living(session, archive_id)
-        if spare_only_copy and rows.is_only_copy(session, archive):
+        if not even_the_only_copy and rows.is_only_copy(session, archive):
             raise OnlyCopy(f"The archive {archive_id} may hold the only copy of its mail.")
         _destroy(session, archive, actor, reason.strip(), now or datetime.now(UTC))
 

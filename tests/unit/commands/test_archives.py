@@ -237,7 +237,7 @@ def test_what_may_be_the_only_copy_is_destroyed_only_by_saying_so(service: Servi
     assert service.refused(*confirmed) == "only_copy"
     assert "only copy" in service.run("close", "2").out
     with pytest.raises(keeping.OnlyCopy):
-        keeping.destroy(service.db, 2, actor="anna", reason="over", spare_only_copy=True)
+        keeping.destroy(service.db, 2, actor="anna", reason="over")
     assert service.json(*confirmed, "--even-the-only-copy")["state"] == "destroyed"
 
 
