@@ -1,0 +1,39 @@
+"""The tables, typed (SQLAlchemy 2). Times are aware UTC; hashes and digests are octets.
+
+What a job does stands in `jobs`, `job_folders`, `failures`, `skips`; what was ever carried for a mailbox, by whichever
+job, stands in `entries` (the ledger).
+"""
+
+from __future__ import annotations
+
+from migrator.db.models.archives import Archive, ArchivePass
+from migrator.db.models.base import Base, BigId, Instant, conditions_for_postgresql
+from migrator.db.models.jobs import Job, JobEventRow, JobFolder, JobSample, JobWarning, StatusLink, Worker
+from migrator.db.models.ledger import Failure, Folder, LedgerEntry, Skipped
+from migrator.db.models.mailboxes import Endpoint, Mailbox
+from migrator.db.models.people import ApiToken, OneTimeLink, User
+
+__all__ = [
+    "ApiToken",
+    "Archive",
+    "ArchivePass",
+    "Base",
+    "BigId",
+    "Endpoint",
+    "Failure",
+    "Folder",
+    "Instant",
+    "Job",
+    "JobEventRow",
+    "JobFolder",
+    "JobSample",
+    "JobWarning",
+    "LedgerEntry",
+    "Mailbox",
+    "OneTimeLink",
+    "Skipped",
+    "StatusLink",
+    "User",
+    "Worker",
+    "conditions_for_postgresql",
+]

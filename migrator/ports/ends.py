@@ -1,0 +1,211 @@
+"""The two ends of a move: Source and Target, and the values that pass through them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from migrator.mail.folders import FolderInfo, FolderPath, FolderRef, Namespace, Role
+from migrator.mail.messages import MessageKey, Prints, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What planners need to know of an end."""
+
+    namespace: Namespace = field(default_factory=Namespace)
+    has_folders: bool = True
+    has_flags: bool = True
+    has_dates: bool = True
+    keys_are_stable: bool = True
+    """The same message keeps its key. POP3 servers may give all UIDLs anew, and never say so."""
+    reports_keys: bool = True
+    """The target names the new key of every append (UIDPLUS)."""
+    partial: bool = False
+    """Only chosen messages are listed: what is not listed is not gone (`engine.chosen`)."""
+    keeps_history: bool = False
+    """The target is also a `Historian`: appends are idempotent by origin, nothing there is anybody else's."""
+    max_octets: int | None = None
+    """The largest message that the target says it takes (APPENDLIMIT)."""
+    limits: str = ""
+    """One line for people: server, TLS, capabilities that matter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A folder was opened for reading: its UIDVALIDITY, UIDNEXT (0 if unknown) and number of messages."""
+
+    folder: str
+    validity: int
+    uidnext: int
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """At most 5,000 rows in key order."""
+
+    rows: Sequence[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """A message that we want to read: its folder's full name at that end, its key, the size announced."""
+
+    folder: str
+    key: MessageKey
+    size: int
+
+
+class Absence(StrEnum):
+    """Why a message could not be read."""
+
+    GONE = "gone_at_source"
+    EMPTY = "empty_at_source"
+    SHORT = "short_at_source"
+    SUBSTITUTE = "substitute_at_source"
+    LATER = "later"
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A message that was not delivered, and why."""
+
+    want: Want
+    absence: Absence
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message's octets. `chunks()` may be called again and again until `close()`; `head` is its beginning."""
+
+    want: Want
+    head: bytes
+    size: int
+    chunks: Callable[[], Iterator[bytes]]
+    close: Callable[[], None] = field(default=lambda: None)
+    prints: Prints | None = None
+    """Where they were taken on the way already (`engine.ahead`)."""
+    packed: bytes | None = None
+    """Its octets as the target keeps them, where somebody packed them on the way."""
+
+
+class Source(Protocol):
+    """The end that is read. No verb writes: nothing is ever deleted or marked at the source."""
+
+    @property
+    def traits(self) -> Traits: ...
+
+    def folders(self) -> Sequence[FolderInfo]:
+        """All folders, containers too. Raises ServerRefused when the server shows none at all."""
+
+    def survey(self, folder: str) -> Iterator[Opened | Page]:
+        """One `Opened`, then the rows in pages. Nothing else may be asked of the source inside a page."""
+
+    def read(self, wants: Iterable[Want]) -> Iterator[Letter | Unread]:
+        """Exactly one answer per want, in any order within a folder. The caller closes every letter."""
+
+    def close(self) -> None:
+        """Log out. Never raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One message to append: octets, the flags that the target takes, its internal date (None: now), its ledger id."""
+
+    entry: int
+    letter: Letter
+    flags: tuple[str, ...]
+    instant: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Parcels for one folder that are sent together; at most about 4 MB unless it is one giant."""
+
+    folder: FolderRef
+    parcels: Sequence[Parcel]
+    alone: bool = False
+    """Nothing else may be on its way with it: it is suspected of breaking connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The target has it. `key` is None where the target does not say which key it got."""
+
+    parcel: Parcel
+    key: MessageKey | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The target refused this one message; the stream goes on. `reason` is a code, `detail` the server's text."""
+
+    parcel: Parcel
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """Certain: nothing of it was stored, because its commit point was not passed."""
+
+    parcel: Parcel
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The commit point was passed and no answer came: it may be stored now, or later (traps.md, B)."""
+
+    parcel: Parcel
+
+
+AppendResult = Stored | Refused | Unsent | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class FlagChange:
+    """Add and remove flags of one message; everything else that stands there stays."""
+
+    key: MessageKey
+    add: frozenset[str]
+    remove: frozenset[str]
+
+
+class Target(Protocol):
+    """The end that is filled. It has no verb that deletes."""
+
+    @property
+    def traits(self) -> Traits: ...
+
+    def folders(self) -> Sequence[FolderInfo]:
+        """All folders, containers too; may be empty on a new account."""
+
+    def ensure_folder(self, path: FolderPath, role: Role | None, *, subscribe: bool = True) -> FolderRef:
+        """Make the folder if it is not there, subscribe it if wanted, open it. Raises FolderRefused."""
+
+    def look(self, name: str) -> FolderRef:
+        """The folder as it stands now (validity, UIDNEXT, number of messages). Raises FolderRefused."""
+
+    def listing(self, folder: FolderRef, *, floor: int = 1) -> Iterator[Page]:
+        """The rows with UID >= floor, in key order."""
+
+    def open(self, folder: FolderRef, wants: Iterable[Want]) -> Iterator[Letter | Unread]:
+        """Read messages back without marking them: for doubt, adoption, read-back and audit."""
+
+    def append(self, batches: Iterable[Batch], *, may_commit: Callable[[], bool]) -> Iterator[AppendResult]:
+        """One result per parcel. The last two octets of a command are sent only after `may_commit()`.
+
+        Several batches may be on their way at once. A broken connection ends those that were begun with `Unsent` or
+        `Unknown`, and is raised; of batches that were taken and not begun nothing is said, and nothing was sent.
+        """
+
+    def change_flags(self, folder: FolderRef, changes: Iterable[FlagChange]) -> Iterator[tuple[FlagChange, bool]]:
+        """Carry out the changes; False: the message is not there any more."""
+
+    def close(self) -> None:
+        """Log out. Never raises."""
