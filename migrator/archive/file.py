@@ -10,6 +10,7 @@ import secrets
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -60,20 +61,22 @@ CREATE INDEX placement_of ON placement (message, from_pass);
 
 
 class ArchiveFile:
-    """One open archive. Not shared by threads. Use it as a context manager, or close it."""
+    """One open archive, used by one thread at a time. Use it as a context manager, or close it."""
 
     def __init__(self, path: Path, key: bytes, *, writable: bool, create: bool = False) -> None:
         """Raises ArchiveUnusable, LedgerBusy (another writer), DatabaseUnavailable, DiskFull."""
         self.path = path
         self._cached: _Cached | None = None
         self._may_salvage = not writable
+        self._ender = ThreadPoolExecutor(1, "archive-commits")
+        self._ending: Future[None] | None = None
         self._lock = _locked(path) if writable else None
         try:
             with self._told():
                 if create and not path.exists():
                     _make(path, key)
                 _refuse_other_files(path)
-                self.sql = self._connect(writable)
+                self._sql = self._connect(writable)
                 self._cached = _Cached(path) if writable else None
                 archive_id = self._meta("archive_id")
                 self.id = archive_id
@@ -93,10 +96,11 @@ class ArchiveFile:
 
     def close(self) -> None:
         """Put the WAL into the file and give the lock back. Never raises."""
+        self._ender.shutdown()
         with contextlib.suppress(AttributeError, sqlite3.Error):
             if self._lock is not None:
-                self.sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            self.sql.close()
+                self._sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._sql.close()
         if self._cached is not None:
             self._cached.close()
             self._cached = None
@@ -165,18 +169,56 @@ class ArchiveFile:
 
     # ---- transactions --------------------------------------------------------------------------------------------
 
+    @property
+    def sql(self) -> sqlite3.Connection:
+        """The connection, with no transaction that is still ending."""
+        if self._ending is not None:
+            wait((self._ending,))
+        return self._sql
+
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """ONE transaction: all of it or nothing, on the disk when it ends."""
+    def writing(self, *, behind: bool = False) -> Iterator[sqlite3.Connection]:
+        """ONE transaction: all of it or nothing, on the disk when it ends.
+
+        `behind`: the caller goes on while it ends; what comes of that, `landed` says.
+        """
+        self.landed()
         with self._told():
-            self.sql.execute("BEGIN IMMEDIATE")
+            sql = self.sql
+            sql.execute("BEGIN IMMEDIATE")
             try:
-                yield self.sql
-                self.sql.execute("COMMIT")
+                yield sql
+                if not behind:
+                    sql.execute("COMMIT")
             except BaseException:
-                if self.sql.in_transaction:
-                    self.sql.execute("ROLLBACK")
+                _roll_back(sql)
                 raise
+        if behind:
+            self._ending = self._ender.submit(self._end)
+        else:
+            self._let_go()
+
+    def landed(self) -> bool:
+        """Wait until the transaction that ends behind the caller is on the disk; raises what `writing` would.
+
+        Whether there was one.
+        """
+        ending, self._ending = self._ending, None
+        if ending is not None:
+            ending.result()
+        return ending is not None
+
+    def _end(self) -> None:
+        """In a thread of its own: SQLite and the disk need as long as making the next messages ready."""
+        with self._told():
+            try:
+                self._sql.execute("COMMIT")
+            except BaseException:
+                _roll_back(self._sql)
+                raise
+        self._let_go()
+
+    def _let_go(self) -> None:
         if self._cached is not None:
             self._cached.let_go()
 
@@ -243,6 +285,11 @@ class _Cached:
 
     def close(self) -> None:
         os.close(self._file)
+
+
+def _roll_back(sql: sqlite3.Connection) -> None:
+    if sql.in_transaction:
+        sql.execute("ROLLBACK")
 
 
 def _opened(path: Path, mode: str) -> sqlite3.Connection:

@@ -175,26 +175,48 @@ class ArchiveTarget:
                 yield Unread(want, Absence.GONE)
                 continue
             try:
-                yield letter_of(self._archive, want, found[0], want.size)
+                yield letter_of(self._archive, want, found[0])
             except ArchiveDamaged as error:
                 yield Unread(want, Absence.EMPTY, error.message)
 
     def append(self, batches: Iterable[Batch], *, may_commit: Callable[[], bool]) -> Iterator[AppendResult]:
-        """One transaction per batch; what was there already under the same origin is Stored, and written once."""
-        for batch in batches:
+        """One transaction per batch; what was there already under the same origin is Stored, and written once.
+
+        The next batch is taken while the one before is being written to the disk.
+        """
+        coming, begun = iter(batches), list[Stored]()
+        while True:
+            batch = self._next(coming)
+            self._archive.landed()
+            yield from begun
+            if isinstance(batch, Exception):
+                raise batch
+            if batch is None:
+                return
             try:
-                self.fits(sum(parcel.letter.size for parcel in batch.parcels))
-                with self._archive.writing() as sql:
-                    folder = self._folder(batch.folder.name)
-                    rows = self._store(sql, folder, batch.parcels)
-                    keys = (MessageKey(self._archive.validity, row) for row in rows)
-                    stored = [Stored(parcel, key) for parcel, key in zip(batch.parcels, keys, strict=True)]
-                    if not may_commit():
-                        raise Stopped("Stopped before the batch was committed.")
+                begun = self._begin_to_store(batch, may_commit)
             except Stopped:
                 yield from map(Unsent, batch.parcels)
                 raise
-            yield from stored
+
+    @staticmethod
+    def _next(coming: Iterator[Batch]) -> Batch | Exception | None:
+        """What goes wrong in making a batch is raised when the results of those before were told."""
+        try:
+            return next(coming, None)
+        except Exception as error:  # noqa: BLE001 - raised in its turn
+            return error
+
+    def _begin_to_store(self, batch: Batch, may_commit: Callable[[], bool]) -> list[Stored]:
+        """Its results, once the archive's transaction has landed."""
+        self.fits(sum(parcel.letter.size for parcel in batch.parcels))
+        with self._archive.writing(behind=True) as sql:
+            folder = self._folder(batch.folder.name)
+            rows = self._store(sql, folder, batch.parcels)
+            if not may_commit():
+                raise Stopped("Stopped before the batch was committed.")
+        keys = (MessageKey(self._archive.validity, row) for row in rows)
+        return [Stored(parcel, key) for parcel, key in zip(batch.parcels, keys, strict=True)]
 
     def _store(self, sql: sqlite3.Connection, folder: int, parcels: Sequence[Parcel]) -> list[int]:
         """The messages' rows, in order."""

@@ -33,12 +33,18 @@ class Watchful(ArchiveFile):
     witness: Callable[[str], None] = staticmethod(lambda _: None)
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self, *, behind: bool = False) -> Iterator[sqlite3.Connection]:
         self.witness("archive.begin")
-        with super().writing() as sql:
+        with super().writing(behind=behind) as sql:
             yield sql
             self.witness("archive.commit?")
-        self.witness("archive.commit!")
+        self.witness("archive.committing" if behind else "archive.commit!")
+
+    def landed(self) -> bool:
+        there_was_one = super().landed()
+        if there_was_one:
+            self.witness("archive.commit!")
+        return there_was_one
 
 
 class Chest:
