@@ -7,33 +7,36 @@ import secrets
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 from typing import IO, Final, cast
 
 import zstandard
 
 from migrator.archive.file import ArchiveFile
-from migrator.archive.sealing import SALT_OCTETS, BlobSeal
+from migrator.archive.sealing import SALT_OCTETS
 from migrator.errors import ArchiveDamaged
 from migrator.mail.messages import exact_prints
 from migrator.ports import Letter
 
 CHUNK_OCTETS: Final = 256 * 1024
 """So much compressed text is sealed at once: SQLite and we bind whole values."""
-READ_OCTETS: Final = CHUNK_OCTETS
 AT_ONCE_OCTETS: Final = 1024 * 1024
 """What is no larger is packed in one go."""
 LEVEL: Final = 3
-_OWN: Final = threading.local()
-"""Each thread's compressor, whose tables are made once: two threads in one would end in the middle of a C library."""
 
 
-def packer() -> zstandard.ZstdCompressor:
-    """This thread's own."""
-    found: zstandard.ZstdCompressor | None = getattr(_OWN, "packer", None)
-    if found is None:
-        found = _OWN.packer = zstandard.ZstdCompressor(level=LEVEL)
-    return found
+class _Own(threading.local):
+    """Each thread's tables, made once: two threads in one would end in the middle of a C library."""
+
+    def __init__(self) -> None:
+        self.packer = zstandard.ZstdCompressor(level=LEVEL)
+        self.unpacker = zstandard.ZstdDecompressor()
+        """Only for what is unpacked in one go: two streams at a time would disturb each other."""
+
+
+_OWN: Final = _Own()
 
 
 def prepared(letter: Letter) -> Letter:
@@ -56,7 +59,7 @@ def prepared(letter: Letter) -> Letter:
 
 def _packed(letter: Letter) -> bytes | None:
     """Its octets as one Zstandard frame (RFC 8878); None: it is large."""
-    return packer().compress(b"".join(letter.chunks())) if letter.size <= AT_ONCE_OCTETS else None
+    return _OWN.packer.compress(b"".join(letter.chunks())) if letter.size <= AT_ONCE_OCTETS else None
 
 
 def digest_of(chunks: Iterable[bytes]) -> bytes:
@@ -80,35 +83,57 @@ def put(archive: ArchiveFile, sql: sqlite3.Connection, blob: int, address: bytes
 
 def read(archive: ArchiveFile, blob: int) -> Iterator[bytes]:
     """The octets, in pieces. Raises ArchiveDamaged."""
+    pieces = _unsealed(archive, blob)
+    first = next(pieces)
+    with _damage_told():
+        if not _is_small(first, CHUNK_OCTETS):
+            yield from _unpacked(chain((first,), pieces))
+        elif octets := _at_once(first, pieces):
+            yield octets
+
+
+def whole(archive: ArchiveFile, blob: int, at_most: int) -> bytes | None:
+    """The octets at once; None: they are more than `at_most`. Raises ArchiveDamaged."""
+    pieces = _unsealed(archive, blob)
+    first = next(pieces)
+    with _damage_told():
+        return _at_once(first, pieces) if _is_small(first, at_most) else None
+
+
+def _is_small(first: bytes, at_most: int) -> bool:
+    """Whether the frame that begins so says how much is in it, and that it is no more."""
+    return 0 <= zstandard.frame_content_size(first) <= at_most
+
+
+def _at_once(first: bytes, pieces: Iterator[bytes]) -> bytes:
+    """Without a stream's buffers."""
+    return _OWN.unpacker.decompress(b"".join((first, *pieces)))
+
+
+def _unpacked(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """In bounded pieces: a little may unpack to a lot."""
+    with zstandard.ZstdDecompressor().stream_reader(cast("IO[bytes]", _Pieces(pieces))) as reader:
+        while octets := reader.read(CHUNK_OCTETS):
+            yield octets
+
+
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    try:
+        yield
+    except zstandard.ZstdError:
+        raise ArchiveDamaged("The octets of a message do not unpack.") from None
+
+
+def _unsealed(archive: ArchiveFile, blob: int) -> Iterator[bytes]:
+    """At least one piece."""
     found = archive.one("SELECT address, salt, chunks FROM blob WHERE id = ?", (blob,))
     if found is None:
         raise ArchiveDamaged("The octets of a message are missing.")
     address, salt, count = found
     if not isinstance(count, int) or count < 1 or not isinstance(address, bytes) or not isinstance(salt, bytes):
         raise ArchiveDamaged("The octets of a message are not whole.")
-    unsealed = _unsealed(archive, blob, archive.seal.blob(address, salt), count)
-    try:
-        yield from _unpacked_at_once(next(unsealed)) if count == 1 else _unpacked(unsealed)
-    except zstandard.ZstdError:
-        raise ArchiveDamaged("The octets of a message do not unpack.") from None
-
-
-def _unpacked_at_once(piece: bytes) -> Iterator[bytes]:
-    """A frame that says how little is in it needs no buffers."""
-    if 0 < zstandard.frame_content_size(piece) <= CHUNK_OCTETS:
-        yield zstandard.ZstdDecompressor().decompress(piece)
-    else:
-        yield from _unpacked(iter((piece,)))
-
-
-def _unpacked(unsealed: Iterator[bytes]) -> Iterator[bytes]:
-    """In bounded pieces: a little may unpack to a lot."""
-    with zstandard.ZstdDecompressor().stream_reader(cast("IO[bytes]", _Pieces(unsealed))) as reader:
-        while octets := reader.read(READ_OCTETS):
-            yield octets
-
-
-def _unsealed(archive: ArchiveFile, blob: int, seal: BlobSeal, count: int) -> Iterator[bytes]:
+    seal = archive.seal.blob(address, salt)
     for position in range(count):
         row = archive.one("SELECT sealed FROM chunk WHERE blob = ? AND position = ?", (blob, position))
         if row is None:
@@ -138,7 +163,7 @@ def _compressed(letter: Letter) -> Iterator[bytes]:
     if whole is not None:
         yield from (whole[at : at + CHUNK_OCTETS] for at in range(0, len(whole), CHUNK_OCTETS))
         return
-    stream = packer().compressobj(size=letter.size)
+    stream = _OWN.packer.compressobj(size=letter.size)
     held = bytearray()
     for chunk in letter.chunks():
         held += stream.compress(chunk)

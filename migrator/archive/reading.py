@@ -9,13 +9,14 @@ from migrator.archive.file import ArchiveFile
 from migrator.mail.messages import HEAD_OCTETS
 from migrator.ports import Letter, Want
 
-IN_MEMORY = 1024 * 1024
+IN_MEMORY = 2 * 1024 * 1024
+"""As much as a batch may hold (`planning.batches`)."""
 
 
-def letter_of(archive: ArchiveFile, want: Want, blob: int, size: int) -> Letter:
+def letter_of(archive: ArchiveFile, want: Want, blob: int) -> Letter:
     """Its octets, all of which were unsealed once. Raises ArchiveDamaged."""
-    if size <= IN_MEMORY:
-        octets = b"".join(blobs.read(archive, blob))
+    octets = blobs.whole(archive, blob, IN_MEMORY)
+    if octets is not None:
         return Letter(want, octets[:HEAD_OCTETS], len(octets), lambda: iter((octets,) if octets else ()))
     head, count = b"", 0
     for chunk in blobs.read(archive, blob):

@@ -73,7 +73,7 @@ class ArchiveSource:
 
     def _letter(self, want: Want, blob: int) -> Letter | Unread:
         try:
-            return self._archive.again(lambda: letter_of(self._archive, want, blob, want.size))
+            return self._archive.again(lambda: letter_of(self._archive, want, blob))
         except ArchiveDamaged as error:
             return Unread(want, Absence.EMPTY, error.message)
 
