@@ -315,8 +315,10 @@ class SqlPairLedger:
     def _homes(self, session: Session, refused: Sequence[Refusal]) -> dict[int, int]:
         """The source folders of entries that are refused: another folder's turn may have settled them."""
         ids = [item.entry for item in refused if item.entry]
+        if not ids:
+            return {}
         rows = session.execute(select(LedgerEntry.id, LedgerEntry.origin_folder_id).where(LedgerEntry.id.in_(ids)))
-        return {row.id: row.origin_folder_id for row in rows} if ids else {}
+        return {row.id: row.origin_folder_id for row in rows}
 
     def _shelve(self, session: Session, refused: Sequence[Refusal]) -> None:
         """What may be there already, or come yet, is never appended again; its note says why."""

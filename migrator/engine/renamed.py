@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 
-from migrator.mail.messages import Prints
+from migrator.mail.messages import MessageKey, Prints
 from migrator.ports import Entry, Page, PairLedger, Source
 
 
@@ -25,12 +25,17 @@ class Renamed:
         traits = self._source.traits
         if self._lost is not None or traits.keys_are_stable or traits.partial:
             return
-        listed = {row.key for item in self._source.survey(self._folder) if isinstance(item, Page) for row in item.rows}
         self._lost = defaultdict(deque)
+        listed: set[MessageKey] | None = None
         for page in self._ledger.of_source():
+            if listed is None:
+                listed = self._listed()
             for entry in page:
                 if entry.origin not in listed:
                     self._lost[entry.prints.digest].append(entry)
+
+    def _listed(self) -> set[MessageKey]:
+        return {row.key for item in self._source.survey(self._folder) if isinstance(item, Page) for row in item.rows}
 
     def find(self, prints: Prints) -> Entry | None:
         """The entry of a message with these octets, which is given away by that."""

@@ -24,7 +24,7 @@ from migrator.sessions.imap.replies import date_argument, flags_argument, uid_se
 from migrator.sessions.imap.session import ImapSession
 from migrator.sessions.imap.wire import Answer
 
-AT_ONCE = 3
+AT_ONCE = 2
 """So many commands are on their way: the server never waits for us, and a break puts only so much in doubt."""
 LITERAL_MINUS_OCTETS = 4096
 LARGE = 8 * 1024 * 1024
@@ -265,7 +265,7 @@ def _is_tricky(parcel: Parcel) -> bool:
         return True
     tail = b""
     for chunk in parcel.letter.chunks():
-        tail = (tail + chunk)[-40:]
+        tail = (tail + chunk[-40:])[-40:]
     return _LITERAL_LIKE.search(tail) is not None
 
 
