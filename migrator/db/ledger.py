@@ -79,6 +79,13 @@ class SqlLedger:
             )
         return SqlPairLedger(self, self._db, origin, there, pair.source.name)
 
+    def carried_from(self) -> frozenset[str]:
+        """The source folders of which entries are known."""
+        entry = select(LedgerEntry.id).where(LedgerEntry.origin_folder_id == Folder.id)
+        query = select(Folder.name).where(Folder.mailbox_id == self.mailbox_id, Folder.side == "old", entry.exists())
+        with self._db.reading() as session:
+            return frozenset(session.scalars(query))
+
     def in_doubt(self) -> Sequence[tuple[str, str]]:
         """Where entries of this mailbox are in doubt."""
         old, new = aliased(Folder), aliased(Folder)

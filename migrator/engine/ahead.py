@@ -1,28 +1,43 @@
 """Reading ahead: the source is read, and its messages' prints are taken, while the target is being filled.
 
-A wrapper of the port (`RetryingSource` stands below it). One thread for each run of reading; what it holds ready is
-bounded in octets, and it ends with the run, however that ends.
+A wrapper of the port (`RetryingSource` stands below it). One thread at a time asks the source; what it holds ready is
+bounded in octets. It goes on from page to page and from folder to folder where it was told what comes (`expect`), so
+that no folder waits for the one before to be ended at the target. Whoever asks for something else stops it first.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
+from enum import Enum, auto
+from functools import cached_property
 
+from migrator.errors import Defect
 from migrator.mail.folders import FolderInfo
-from migrator.mail.messages import take_prints
+from migrator.mail.messages import Row, take_prints
 from migrator.ports import Letter, Opened, Page, Source, Traits, Unread, Want
 
 AHEAD_OCTETS = 1024 * 1024
 """So much is held ready at most, and one message more; large messages lie on the disk anyhow (`sessions.spool`)."""
-LOT_OCTETS = AHEAD_OCTETS // 4
+LOT_OCTETS = 256 * 1024
 """So much is worth waking the other thread for: two that wake each other for every message have no time for it;"""
 LOT_SECONDS = 0.1
 """or what came in so long a time."""
+ROW_OCTETS = 500
+"""So much memory a row of a survey takes, about."""
+
+
+class _Mark(Enum):
+    """Where something ended on the way."""
+
+    PAGE_READ = auto()
+    FOLDER_DONE = auto()
+
 
 Answer = Letter | Unread
+Item = Opened | Page | Letter | Unread | _Mark
 
 
 def with_prints(letter: Letter) -> Letter:
@@ -31,87 +46,156 @@ def with_prints(letter: Letter) -> Letter:
 
 
 class ReadingAhead:
-    """A Source whose `read` runs ahead. Until a run of reading has ended, nothing else may be asked of it."""
+    """A Source that is read ahead. Until a run of reading has ended, nothing else may be asked of it."""
 
     def __init__(self, source: Source, prepare: Callable[[Letter], Letter] = with_prints) -> None:
         """`prepare`: what can be done with a letter before its turn comes; done in the reader's thread."""
         self._source = source
         self._prepare = prepare
+        self._route: list[str] = []
+        """Folders that are still to be surveyed."""
+        self._likely: Callable[[Row], bool] = lambda _: True
+        self._along: _Run | None = None
+        """Goes along the route."""
+        self._now: str | None = None
+        """The folder that is being taken from it; None: it stands where the next one begins."""
 
-    @property
+    @cached_property
     def traits(self) -> Traits:
-        """Of the source."""
+        """Of the source, as it was when it was asked first: later a thread may be speaking with it."""
         return self._source.traits
+
+    def expect(self, folders: Sequence[str], likely: Callable[[Row], bool]) -> None:
+        """These will be surveyed in this order; of each page all that is `likely` will be read, or less. A hint."""
+        self._leave()
+        self._route, self._likely = list(folders), likely
 
     def folders(self) -> Sequence[FolderInfo]:
         """All folders."""
+        self._leave()
         return self._source.folders()
 
     def survey(self, folder: str) -> Iterator[Opened | Page]:
-        """The folder's rows."""
-        return self._source.survey(folder)
+        """The folder's rows. An error comes when its turn has come."""
+        run = self._run_to(folder)
+        if run is None:
+            yield from self._source.survey(folder)
+            return
+        try:
+            for item in run.items:
+                if item is _Mark.FOLDER_DONE:
+                    self._now = None
+                    return
+                if isinstance(item, Opened | Page):
+                    yield item
+                else:
+                    _forget(item)  # nobody asked for it
+            raise Defect("A source was asked for something else while a folder of it was surveyed.")
+        finally:
+            if self._along is run and self._now == folder:
+                self._leave()
+
+    def _run_to(self, folder: str) -> _Run | None:
+        """The run along the route, where this folder begins; None: it is not on the route (any more)."""
+        if self._along is None or self._now is not None or self._route[:1] != [folder]:
+            self._leave()
+            if folder not in self._route:
+                return None
+            del self._route[: self._route.index(folder)]
+            self._along = _Run(_along(self._source, tuple(self._route), self._likely), self._prepare)
+        self._now = self._route.pop(0)
+        return self._along
 
     def read(self, wants: Iterable[Want]) -> Iterator[Answer]:
-        """The source's answers in its order, each letter with its prints. An error comes when its turn has come."""
+        """The source's answers in its order, each letter prepared. An error comes when its turn has come."""
         asked = list(wants)
         if not asked:
             return
-        store = _Store()
-        thread = threading.Thread(
-            target=_fill, args=(self._source, asked, store, self._prepare), name="reading-ahead", daemon=True
-        )
-        thread.start()
+        if self._along is not None and asked[0].folder == self._now:
+            yield from _chosen(self._along, asked)
+            return
+        self._leave()
+        run = _Run(self._source.read(asked), self._prepare)
         try:
-            yield from store.taken()
+            yield from (item for item in run.items if isinstance(item, Letter | Unread))
         finally:
-            store.close()
-            thread.join()
+            run.stop()
+
+    def _leave(self) -> None:
+        """Stop going along the route; the source is nobody's then."""
+        run, self._along, self._now = self._along, None, None
+        if run is not None:
+            run.stop()
 
     def close(self) -> None:
         """Log out."""
+        self._leave()
         self._source.close()
 
 
-class _Store:
-    """What was read and not yet taken: one thread puts, one takes."""
+def _along(source: Source, folders: Sequence[str], likely: Callable[[Row], bool]) -> Iterator[Item]:
+    """Survey one folder after the other, and read each page's messages behind it."""
+    for folder in folders:
+        for item in source.survey(folder):
+            yield item
+            if isinstance(item, Page):
+                yield from source.read([Want(folder, row.key, row.size) for row in item.rows if likely(row)])
+                yield _Mark.PAGE_READ
+        yield _Mark.FOLDER_DONE
 
-    def __init__(self) -> None:
+
+def _chosen(run: _Run, asked: Sequence[Want]) -> Iterator[Answer]:
+    """Of what was read of a page that which is wanted, all of it."""
+    missing = {want.key for want in asked}
+    while missing:
+        item = next(run.items, None)
+        if not isinstance(item, Letter | Unread):
+            raise Defect("More of a page was wanted than had been said to be likely.")
+        if item.want.key in missing:
+            missing.remove(item.want.key)
+            yield item
+        else:
+            _forget(item)
+
+
+class _Run:
+    """A thread that takes items from the source, and what of them waits for its turn."""
+
+    def __init__(self, items: Iterator[Item], prepare: Callable[[Letter], Letter]) -> None:
         self._changed = threading.Condition()
-        self._ready: deque[Answer] = deque()
+        self._ready: deque[Item] = deque()
         self._octets = 0
+        self._urgent = False
+        """Something is ready that is worth waking the other thread for, however small."""
         self._error: BaseException | None = None
         self._ended = self._closed = False
+        self.items = self._taken()
+        """One after the other; raises the source's error behind the last one."""
+        self._thread = threading.Thread(target=self._fill, args=(items, prepare), name="reading-ahead", daemon=True)
+        self._thread.start()
 
-    def put(self, answer: Answer) -> bool:
-        """Wait for room, and put it there. False: nobody wants any more."""
+    def stop(self) -> None:
+        """Nobody wants any more: the thread stops at its next item, and leaves the source in order."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._octets < AHEAD_OCTETS)
-            if not self._closed:
-                self._ready.append(answer)
-                self._octets += _held(answer)
-                if self._octets >= LOT_OCTETS:
-                    self._changed.notify()
-                return True
-        _forget(answer)
-        return False
-
-    def end(self, error: BaseException | None) -> None:
-        """Nothing more comes, because of this error or because that was all."""
-        with self._changed:
-            self._ended, self._error = True, error
+            self._closed = True
+            while self._ready:
+                _forget(self._ready.popleft())
             self._changed.notify()
+        self._thread.join()
+        self.items.close()
 
-    def taken(self) -> Iterator[Answer]:
-        """One after the other; raises the reader's error behind the last one."""
+    # ---- who takes -----------------------------------------------------------------------------------------------
+
+    def _taken(self) -> Generator[Item, None, None]:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._ended or self._octets >= LOT_OCTETS, LOT_SECONDS)
+                self._changed.wait_for(self._is_worth_taking, LOT_SECONDS)
                 if not self._ready and self._ended:
                     if self._error is not None:
                         raise self._error
                     return
                 lot, self._ready = self._ready, deque()
-                self._octets = 0
+                self._octets, self._urgent = 0, False
                 self._changed.notify()
             try:
                 while lot:
@@ -120,38 +204,50 @@ class _Store:
                 while lot:
                     _forget(lot.popleft())
 
-    def close(self) -> None:
-        """Nobody wants any more: the reader stops at its next message."""
+    def _is_worth_taking(self) -> bool:
+        return self._ended or self._urgent or self._octets >= LOT_OCTETS
+
+    # ---- the thread ----------------------------------------------------------------------------------------------
+
+    def _fill(self, items: Iterator[Item], prepare: Callable[[Letter], Letter]) -> None:
+        """Closes the source's run of reading itself, so that the connection is left in order."""
+        error: BaseException | None = None
+        try:
+            for item in items:
+                if not self._put(prepare(item) if isinstance(item, Letter) else item):
+                    break
+        except BaseException as caught:  # noqa: BLE001 - raised again where the items are taken
+            error = caught
+        try:
+            close = getattr(items, "close", None)
+            if close is not None:
+                close()
+        finally:
+            with self._changed:
+                self._ended, self._error = True, error
+                self._changed.notify()
+
+    def _put(self, item: Item) -> bool:
+        """Wait for room, and put it there. False: nobody wants any more."""
         with self._changed:
-            self._closed = True
-            while self._ready:
-                _forget(self._ready.popleft())
-            self._changed.notify()
+            self._changed.wait_for(lambda: self._closed or self._octets < AHEAD_OCTETS)
+            if not self._closed:
+                self._ready.append(item)
+                self._octets += _held(item)
+                self._urgent = self._urgent or not isinstance(item, Letter)
+                if self._is_worth_taking():
+                    self._changed.notify()
+                return True
+        _forget(item)
+        return False
 
 
-def _fill(source: Source, wants: Sequence[Want], store: _Store, prepare: Callable[[Letter], Letter]) -> None:
-    """The thread. Closes the source's run of reading itself, so that the connection is left in order."""
-    error: BaseException | None = None
-    answers = iter(source.read(wants))
-    try:
-        for answer in answers:
-            if not store.put(prepare(answer) if isinstance(answer, Letter) else answer):
-                break
-    except BaseException as caught:  # noqa: BLE001 - raised again where the answers are taken
-        error = caught
-    try:
-        close = getattr(answers, "close", None)
-        if close is not None:
-            close()
-    finally:
-        store.end(error)
+def _held(item: Item) -> int:
+    if isinstance(item, Letter):
+        return item.want.size if item.packed is None else len(item.packed)
+    return len(item.rows) * ROW_OCTETS if isinstance(item, Page) else ROW_OCTETS
 
 
-def _held(answer: Answer) -> int:
-    packed = answer.packed if isinstance(answer, Letter) else None
-    return answer.want.size if packed is None else len(packed)
-
-
-def _forget(answer: Answer) -> None:
-    if isinstance(answer, Letter):
-        answer.close()
+def _forget(item: Item) -> None:
+    if isinstance(item, Letter):
+        item.close()

@@ -6,7 +6,7 @@ The same run again is a delta, because the ledger makes every run incremental.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -16,7 +16,7 @@ from migrator.engine.quiet import Quiet
 from migrator.engine.settle import settle_folder
 from migrator.errors import ConnectionLost, FolderRefused, PostwagenError, Radius, ServerBusy, Stopped
 from migrator.mail.folders import FolderInfo, FolderPath, FolderRef
-from migrator.mail.messages import MessageKey
+from migrator.mail.messages import MessageKey, Row
 from migrator.planning.mapping import MappingPlan, MappingRules, plainer_path, plan_mapping
 from migrator.planning.roles import comparable
 from migrator.ports import (
@@ -61,6 +61,8 @@ class Ends:
     stop: StopSignal
     clock: Clock
     observer: Observer
+    expect: Callable[[Sequence[str], Callable[[Row], bool]], None] = lambda _folders, _likely: None
+    """Tells who reads the source ahead which folders come, and what of them will be read (`engine.ahead`)."""
 
 
 @dataclass(slots=True)
@@ -103,9 +105,20 @@ def run(ends: Ends, options: Options) -> Outcome:
         forget_newer(ends.target, ends.ledger, mapping.pairs)
     quiet = Quiet(ends.clock, ends.stop, options.quiet_seconds)
     _settle_astray(ends, mapping, quiet)
+    _expect(ends, options, mapping)
     _Round(ends, options, mapping, quiet, outcome).carry_all()
     _tell_alike(ends, mapping)
     return outcome
+
+
+def _expect(ends: Ends, options: Options, mapping: MappingPlan) -> None:
+    """Folders of which nothing was ever carried will be read to their end; of others nobody knows how much."""
+    known = ends.ledger.carried_from()
+    fresh = [pair.source for pair in mapping.pairs if pair.source.name not in known]
+    limits = [limit for limit in (options.max_octets, ends.target.traits.max_octets) if limit is not None]
+    ends.expect(
+        [info.name for info in fresh if info.messages != 0], lambda row: all(row.size <= limit for limit in limits)
+    )
 
 
 def _tell_alike(ends: Ends, mapping: MappingPlan) -> None:

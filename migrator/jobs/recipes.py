@@ -85,12 +85,12 @@ def carry_out(work: Work, world: World) -> Result:
         stack.callback(source.close)
         target = _target(work, world)
         stack.callback(target.close)
-        ends = Ends(source, target, world.ledger, world.stop, world.clock, world.observer)
+        ends = Ends(source, target, world.ledger, world.stop, world.clock, world.observer, source.expect)
         _ = source.traits, target.traits  # both doors are tried before anything is listed
         return RECIPES[work.kind](ends, engine_options(work.options, world.quiet_seconds), work.options)
 
 
-def _source(work: Work, world: World) -> Source:
+def _source(work: Work, world: World) -> ReadingAhead:
     if work.source.protocol == "archive":
         at = work.options.get("at")
         source: Source = archives.open_source(work.source, datetime.fromisoformat(at) if at else None)

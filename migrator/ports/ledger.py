@@ -208,6 +208,9 @@ class Ledger(Protocol):
     def pair(self, pair: FolderPair, target: str) -> PairLedger:
         """The ledger of one pair; `target` is the full name of the target folder."""
 
+    def carried_from(self) -> frozenset[str]:
+        """The source folders of which the ledger knows messages, by name."""
+
     def in_doubt(self) -> Sequence[tuple[str, str]]:
         """(source folder, target folder) of all entries of this mailbox that are in doubt, each once."""
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
+
+import pytest
 
 from migrator.engine.ahead import AHEAD_OCTETS, ReadingAhead
 from migrator.engine.wrappers import Reopening, RetryingTarget
-from migrator.errors import ConnectionLost, PostwagenError, Stopped
+from migrator.errors import ConnectionLost, Defect, FolderRefused, PostwagenError, Stopped
 from migrator.mail.folders import FolderRef
-from migrator.mail.messages import MessageKey, take_prints
-from migrator.ports import AppendResult, Batch, Letter, Parcel, Stored, Unknown, Unread, Unsent, Want
+from migrator.mail.messages import MessageKey, Row, take_prints
+from migrator.ports import AppendResult, Batch, Letter, Opened, Page, Parcel, Stored, Unknown, Unread, Unsent, Want
 from migrator.sessions.memory import FakeClock, FakeStop
 from tests.engine.world import Silent, mail
 
@@ -83,6 +85,167 @@ def test_what_is_held_ready_is_bounded_and_given_back_when_nobody_wants_it() -> 
     assert shelf.was_left.is_set()
     assert shelf.read_so_far <= 13
     assert shelf.closed == shelf.read_so_far - 1
+
+
+class Library:
+    """A source of folders with pages, three messages on each, that keeps a record of what it was asked."""
+
+    def __init__(self, *pages: str, broken: str = "", size: int = 100) -> None:
+        """`pages`: folder and page, such as `A1`, in order. What begins with `broken` cannot be asked for."""
+        self.pages, self.broken, self.size = pages, broken, size
+        self.asked: list[str] = []
+        self.changed = threading.Condition()
+        self.open = 0
+        """Letters that nobody has closed yet."""
+
+    def note(self, what: str) -> None:
+        with self.changed:
+            self.asked.append(what)
+            self.changed.notify_all()
+        if self.broken and what.removeprefix("read ").startswith(self.broken):
+            raise FolderRefused(f"{what} is refused.")
+
+    def wait_for(self, what: str) -> None:
+        with self.changed:
+            assert self.changed.wait_for(lambda: what in self.asked, 20), self.asked
+
+    def survey(self, folder: str) -> Iterator[Opened | Page]:
+        self.note(folder)
+        yield Opened(folder, 1, 0, 0)
+        for page in self.pages:
+            if page.startswith(folder):
+                self.note(page)
+                keys = [MessageKey(int(page[1:]), uid) for uid in (1, 2, 3)]
+                yield Page([Row(key, self.size, frozenset(), None) for key in keys])
+
+    def read(self, wants: Iterable[Want]) -> Iterator[Letter | Unread]:
+        for want in wants:
+            self.note(f"read {want.folder}{want.key}")
+            self.open += 1
+            octets = mail(str(want))
+            yield Letter(want, octets, len(octets), lambda octets=octets: iter((octets,)), self._close)
+
+    def _close(self) -> None:
+        self.open -= 1
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+
+def anything(_: Row) -> bool:
+    return True
+
+
+def taken(source: ReadingAhead, folder: str, *, uids: Sequence[int] = (1, 2, 3)) -> list[str]:
+    """All of a folder, as the engine takes it: each page, and of it these messages."""
+    found: list[str] = []
+    for item in source.survey(folder):
+        if isinstance(item, Page):
+            wants = [Want(folder, row.key, row.size) for row in item.rows if row.key.uid in uids]
+            for answer in source.read(wants):
+                assert isinstance(answer, Letter)
+                assert answer.prints is not None
+                found.append(f"{answer.want.folder}{answer.want.key}")
+                answer.close()
+    return found
+
+
+def told_of(*pages: str, uids: Sequence[int] = (1, 2, 3)) -> list[str]:
+    return [f"{page[0]}{page[1:]}/{uid}" for page in pages for uid in uids]
+
+
+def test_folders_that_are_expected_are_read_before_they_are_asked_for_and_once() -> None:
+    library = Library("A1", "A2", "B1", "C1")
+    source = ReadingAhead(library)
+    source.expect(["A", "B", "C"], anything)
+    assert taken(source, "A") == told_of("A1", "A2")
+    library.wait_for("read C1/3")  # before anybody has asked for B
+    assert taken(source, "B") == told_of("B1")
+    assert taken(source, "C") == told_of("C1")
+    assert library.asked.count("B") == library.asked.count("C") == 1
+    assert len(library.asked) == len(set(library.asked))
+    assert library.open == 0
+
+
+def test_what_is_unlikely_is_not_read_ahead_and_what_is_not_wanted_after_all_is_given_back() -> None:
+    library = Library("A1", "A2", "B1")
+    source = ReadingAhead(library)
+    source.expect(["A", "B"], lambda row: row.key.uid < 3)
+    assert taken(source, "A", uids=[2]) == told_of("A1", "A2", uids=[2])
+    assert taken(source, "B", uids=[]) == []
+    assert not any(asked.endswith("/3") for asked in library.asked if asked.startswith("read"))
+    assert library.open == 0
+
+
+def test_whoever_asks_for_another_folder_than_was_expected_gets_it() -> None:
+    library = Library("A1", "B1", "C1", "D1")
+    source = ReadingAhead(library)
+    source.expect(["A", "B", "C"], anything)
+    assert taken(source, "A") == told_of("A1")
+    assert taken(source, "D") == told_of("D1")
+    assert taken(source, "C") == told_of("C1")
+    assert taken(source, "B") == told_of("B1")
+    assert taken(source, "A") == told_of("A1")
+    assert library.open == 0
+
+
+@pytest.mark.parametrize("broken", ["B", "B1", "B1/2"])
+def test_what_breaks_while_it_is_read_ahead_is_told_in_its_turn_and_the_next_folder_is_read(broken: str) -> None:
+    library = Library("A1", "B1", "C1", broken=broken)
+    source = ReadingAhead(library)
+    source.expect(["A", "B", "C"], anything)
+    run = source.survey("A")
+    assert isinstance(next(run), Opened)
+    library.wait_for(broken if "/" not in broken else f"read {broken}")
+    page = next(run)
+    assert isinstance(page, Page)
+    assert len(list(source.read([Want("A", row.key, row.size) for row in page.rows]))) == 3
+    assert list(run) == []
+    with pytest.raises(FolderRefused, match=broken):
+        taken(source, "B")
+    assert taken(source, "C") == told_of("C1")
+
+
+def test_a_folder_that_is_left_in_the_middle_is_left_in_order_and_may_be_taken_again() -> None:
+    library = Library("A1", "A2", "B1")
+    source = ReadingAhead(library)
+    source.expect(["A", "B"], anything)
+    run = source.survey("A")
+    assert [type(next(run)), type(next(run))] == [Opened, Page]
+    run.close()
+    assert library.open == 0
+    assert taken(source, "A") == told_of("A1", "A2")
+    assert taken(source, "B") == told_of("B1")
+
+
+def test_a_survey_never_seems_to_have_ended_when_somebody_else_took_the_source() -> None:
+    """What is missing from a survey would be taken for deleted."""
+    source = ReadingAhead(Library("A1", "A2", "B1"))
+    source.expect(["A", "B"], anything)
+    run = source.survey("A")
+    assert [type(next(run)), type(next(run))] == [Opened, Page]
+    assert taken(source, "B") == told_of("B1")
+    with pytest.raises(Defect):
+        next(run)
+
+
+def test_what_was_said_to_be_unlikely_is_not_left_out_in_silence_when_it_is_wanted() -> None:
+    source = ReadingAhead(Library("A1", "A2"))
+    source.expect(["A"], lambda row: row.key.uid < 3)
+    with pytest.raises(Defect):
+        taken(source, "A")
+
+
+def test_what_is_read_ahead_of_many_folders_is_bounded() -> None:
+    library = Library(*(f"{name}1" for name in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"), size=AHEAD_OCTETS // 4)
+    source = ReadingAhead(library)
+    source.expect(list("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), anything)
+    assert taken(source, "A") == told_of("A1")
+    library.wait_for("B")
+    source.close()
+    asked = [what for what in library.asked if what.startswith("read")]
+    assert len(asked) <= 3 + 5 + 5  # taken; held by who takes; held by who reads
+    assert library.open == 0
 
 
 class Waiting:

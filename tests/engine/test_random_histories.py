@@ -34,6 +34,7 @@ class History:
     def __init__(self, database: Database, seed: int) -> None:
         self.random = random.Random(seed)
         self.world = World(database)
+        self.world.reads_ahead = seed % 2 == 1
         self.there: Counter[tuple[str, bytes]] = Counter()
         """How often each message lies in each target folder."""
         self.coming: Counter[tuple[str, bytes]] = Counter()

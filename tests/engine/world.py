@@ -24,6 +24,7 @@ from migrator.db.models import (
     Skipped,
 )
 from migrator.db.store import Database
+from migrator.engine.ahead import ReadingAhead
 from migrator.engine.run import Ends, Options, Outcome, run
 from migrator.engine.wrappers import Reopening, RetryingSource, RetryingTarget
 from migrator.mail.folders import Namespace
@@ -105,6 +106,8 @@ class World:
         self.source_of: Callable[[MemoryServer], Any] = MemorySource
         self.target_of: Callable[[], Any] | None = None
         """Where given, another target than the memory server: one that needs no reconnecting."""
+        self.reads_ahead = False
+        """As the service does; then contacts with the source come at any time, and not after others."""
         self.heard: list[Event] = []
         with db.writing() as session:
             for table in (*_EMPTIED[:5], Base.metadata.tables["job_samples"], *_EMPTIED[5:]):
@@ -164,19 +167,16 @@ class World:
         if witness:
             ledger = Watched(ledger, "ledger", witness)
         common = {"stop": stop, "clock": self.clock, "observer": observer}
-        if self.target_of is not None:
-            return Ends(
-                source=RetryingSource(Reopening("source", lambda: self.source_of(self.old), **common)),
-                target=self.target_of(),
-                ledger=ledger,
-                **common,
-            )
-        return Ends(
-            source=RetryingSource(Reopening("source", lambda: self.source_of(self.old), **common)),
-            target=RetryingTarget(Reopening("target", lambda: MemoryTarget(self.new), **common)),
-            ledger=ledger,
-            **common,
+        source = RetryingSource(Reopening("source", lambda: self.source_of(self.old), **common))
+        target: Any = (
+            RetryingTarget(Reopening("target", lambda: MemoryTarget(self.new), **common))
+            if self.target_of is None
+            else self.target_of()
         )
+        if not self.reads_ahead:
+            return Ends(source, target, ledger, **common)
+        ahead = ReadingAhead(source)
+        return Ends(ahead, target, ledger, **common, expect=ahead.expect)
 
     def run(
         self,
