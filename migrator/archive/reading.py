@@ -9,8 +9,8 @@ from migrator.archive.file import ArchiveFile
 from migrator.mail.messages import HEAD_OCTETS
 from migrator.ports import Letter, Want
 
-IN_MEMORY = 2 * 1024 * 1024
-"""As much as a batch may hold (`planning.batches`)."""
+IN_MEMORY = 1024 * 1024
+"""What is larger is unpacked anew whenever somebody reads it."""
 
 
 def letter_of(archive: ArchiveFile, want: Want, blob: int) -> Letter:

@@ -185,7 +185,9 @@ class ArchiveTarget:
         The next batch is taken while the one before is being written to the disk.
         """
         coming, begun = iter(batches), list[Stored]()
+        batch: Batch | Exception | None = None
         while True:
+            batch = None  # its octets are not held while the next one is made
             batch = self._next(coming)
             self._archive.landed()
             yield from begun
@@ -216,7 +218,7 @@ class ArchiveTarget:
             if not may_commit():
                 raise Stopped("Stopped before the batch was committed.")
         keys = (MessageKey(self._archive.validity, row) for row in rows)
-        return [Stored(parcel, key) for parcel, key in zip(batch.parcels, keys, strict=True)]
+        return [Stored(_emptied(parcel), key) for parcel, key in zip(batch.parcels, keys, strict=True)]
 
     def _store(self, sql: sqlite3.Connection, folder: int, parcels: Sequence[Parcel]) -> list[int]:
         """The messages' rows, in order."""
@@ -393,6 +395,12 @@ class ArchiveTarget:
     def close(self) -> None:
         """Close the file."""
         self._archive.close()
+
+
+def _emptied(parcel: Parcel) -> Parcel:
+    """The same without its octets: they are written, and the next batch is coming."""
+    parcel.letter.close()
+    return replace(parcel, letter=replace(parcel.letter, chunks=lambda: iter(()), close=lambda: None, packed=None))
 
 
 def _bare(info: FolderInfo) -> FolderInfo:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-BATCH_OCTETS = 2 * 1024 * 1024
-"""Three of them are held, two of which are on their way (`sessions.imap.appending`); each costs a server a commit."""
+BATCH_OCTETS = 1280 * 1024
+"""Three of them are held, two of which are on their way (`sessions.imap.appending`); each costs a server a commit, and
+any mailbox should be carried in 100 MiB."""
 BATCH_MESSAGES = 500
 
 
