@@ -185,9 +185,7 @@ class ArchiveTarget:
         The next batch is taken while the one before is being written to the disk.
         """
         coming, begun = iter(batches), list[Stored]()
-        batch: Batch | Exception | None = None
         while True:
-            batch = None  # its octets are not held while the next one is made
             batch = self._next(coming)
             self._archive.landed()
             yield from begun
@@ -200,6 +198,7 @@ class ArchiveTarget:
             except Stopped:
                 yield from map(Unsent, batch.parcels)
                 raise
+            del batch  # its octets are not held while the next one is made
 
     @staticmethod
     def _next(coming: Iterator[Batch]) -> Batch | Exception | None:
