@@ -186,13 +186,10 @@ class ArchiveFile:
         with self._told():
             sql = self.sql
             sql.execute("BEGIN IMMEDIATE")
-            try:
+            with _all_or_nothing(sql):
                 yield sql
                 if not behind:
                     sql.execute("COMMIT")
-            except BaseException:
-                _roll_back(sql)
-                raise
         if behind:
             self._ending = self._ender.submit(self._end)
         else:
@@ -210,12 +207,8 @@ class ArchiveFile:
 
     def _end(self) -> None:
         """In a thread of its own: SQLite and the disk need as long as making the next messages ready."""
-        with self._told():
-            try:
-                self._sql.execute("COMMIT")
-            except BaseException:
-                _roll_back(self._sql)
-                raise
+        with self._told(), _all_or_nothing(self._sql):
+            self._sql.execute("COMMIT")
         self._let_go()
 
     def _let_go(self) -> None:
@@ -287,9 +280,15 @@ class _Cached:
         os.close(self._file)
 
 
-def _roll_back(sql: sqlite3.Connection) -> None:
-    if sql.in_transaction:
-        sql.execute("ROLLBACK")
+@contextmanager
+def _all_or_nothing(sql: sqlite3.Connection) -> Iterator[None]:
+    """Roll back what was begun, whatever was raised."""
+    try:
+        yield
+    except BaseException:
+        if sql.in_transaction:
+            sql.execute("ROLLBACK")
+        raise
 
 
 def _opened(path: Path, mode: str) -> sqlite3.Connection:

@@ -70,6 +70,21 @@ def add_messages(
     return [row[0] for row in messages]
 
 
+def move_aside(
+    archive: ArchiveFile, sql: sqlite3.Connection, folder: int, message: int, address: bytes, other: bytes
+) -> None:
+    """A message whose origin means another one now gets another address; it stays restorable. The caller ends it."""
+    sealed, blob = sql.execute(
+        "SELECT message.sealed, blob.address FROM message JOIN blob ON blob.id = message.blob WHERE message.id = ?",
+        (message,),
+    ).fetchone()
+    origin = entries.open_origin(archive.seal, folder, address, blob, sealed)
+    sql.execute(
+        "UPDATE message SET origin = ?, sealed = ? WHERE id = ?",
+        (other, entries.seal_origin(archive.seal, folder, other, blob, origin), message),
+    )
+
+
 def next_row(sql: sqlite3.Connection) -> int:
     """The row of the next message: higher than that of any message or placement, so that an older file has a lower one.
 

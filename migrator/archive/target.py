@@ -217,7 +217,10 @@ class ArchiveTarget:
             if not may_commit():
                 raise Stopped("Stopped before the batch was committed.")
         keys = (MessageKey(self._archive.validity, row) for row in rows)
-        return [Stored(_emptied(parcel), key) for parcel, key in zip(batch.parcels, keys, strict=True)]
+        return [
+            Stored(replace(parcel, letter=parcel.letter.emptied()), key)
+            for parcel, key in zip(batch.parcels, keys, strict=True)
+        ]
 
     def _store(self, sql: sqlite3.Connection, folder: int, parcels: Sequence[Parcel]) -> list[int]:
         """The messages' rows, in order."""
@@ -234,26 +237,14 @@ class ArchiveTarget:
                 continue
             if message:  # the old server gave this key to other octets
                 aside = self._seal.address("superseded", origin + str(message).encode())[:16]
-                self._move_aside(sql, folder, message, origin, aside)
+                storing.move_aside(self._archive, sql, folder, message, origin, aside)
+                self._end(sql, [message])
             new.append((origin, address, blob, parcel))
         made = iter(storing.add_messages(self._archive, sql, folder, self.number, new, leap=self._leaps) if new else ())
         self._leaps = self._leaps and not new
         kept = {origin: message for origin, (message, _) in known.items()}
         fresh = {item[0] for item in new}
         return [next(made) if origin in fresh else kept[origin] for origin in origins]
-
-    def _move_aside(self, sql: sqlite3.Connection, folder: int, message: int, address: bytes, other: bytes) -> None:
-        """A message whose origin means another one now; it stays restorable, and has ended."""
-        sealed, blob = sql.execute(
-            "SELECT message.sealed, blob.address FROM message JOIN blob ON blob.id = message.blob WHERE message.id = ?",
-            (message,),
-        ).fetchone()
-        origin = entries.open_origin(self._seal, folder, address, blob, sealed)
-        sql.execute(
-            "UPDATE message SET origin = ?, sealed = ? WHERE id = ?",
-            (other, entries.seal_origin(self._seal, folder, other, blob, origin), message),
-        )
-        self._end(sql, [message])
 
     # ---- placements ----------------------------------------------------------------------------------------------
 
@@ -394,12 +385,6 @@ class ArchiveTarget:
     def close(self) -> None:
         """Close the file."""
         self._archive.close()
-
-
-def _emptied(parcel: Parcel) -> Parcel:
-    """The same without its octets: they are written, and the next batch is coming."""
-    parcel.letter.close()
-    return replace(parcel, letter=replace(parcel.letter, chunks=lambda: iter(()), close=lambda: None, packed=None))
 
 
 def _bare(info: FolderInfo) -> FolderInfo:

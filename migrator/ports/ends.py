@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -92,6 +92,11 @@ class Letter:
     """Where they were taken on the way already (`engine.ahead`)."""
     packed: bytes | None = None
     """Its octets as the target keeps them, where somebody packed them on the way."""
+
+    def emptied(self) -> Letter:
+        """Closed, and without its octets: where they are written, and only what it was is still of interest."""
+        self.close()
+        return replace(self, chunks=lambda: iter(()), close=lambda: None, packed=None)
 
 
 class Source(Protocol):
