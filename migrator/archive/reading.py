@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from migrator.archive import blobs
 from migrator.archive.file import ArchiveFile
-from migrator.mail.messages import HEAD_OCTETS
+from migrator.mail.messages import HEAD_OCTETS, tail_of
 from migrator.ports import Letter, Want
 
-IN_MEMORY = 1024 * 1024
+IN_MEMORY = 2 * 1024 * 1024
 """What is larger is unpacked anew whenever somebody reads it."""
 
 
@@ -17,13 +17,15 @@ def letter_of(archive: ArchiveFile, want: Want, blob: int) -> Letter:
     """Its octets, all of which were unsealed once. Raises ArchiveDamaged."""
     octets = blobs.whole(archive, blob, IN_MEMORY)
     if octets is not None:
-        return Letter(want, octets[:HEAD_OCTETS], len(octets), lambda: iter((octets,) if octets else ()))
-    head, count = b"", 0
+        once = (octets,) if octets else ()
+        return Letter(want, octets[:HEAD_OCTETS], len(octets), lambda: iter(once), tail=tail_of(once))
+    head, tail, count = b"", b"", 0
     for chunk in blobs.read(archive, blob):
         head += chunk[: HEAD_OCTETS - len(head)]
+        tail = tail_of((tail, chunk))
         count += len(chunk)
 
     def chunks() -> Iterator[bytes]:
         return blobs.read(archive, blob)
 
-    return Letter(want, head, count, chunks)
+    return Letter(want, head, count, chunks, tail=tail)

@@ -9,6 +9,8 @@ from datetime import datetime
 
 HEAD_OCTETS = 64 * 1024
 """How much of a message's beginning is kept at hand for reading its headers."""
+TAIL_OCTETS = 40
+"""And of its end: enough for what a server may take for the announcement of a literal."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -112,6 +114,14 @@ def exact_prints(head: bytes, chunks: Iterable[bytes]) -> Prints:
     digest, identity = exact.digest(), find_message_id(header)
     name = hashlib.sha256(identity).digest() if identity else b""
     return Prints(digest, digest, hashlib.sha256(header).digest(), name, size, delicate=False)
+
+
+def tail_of(chunks: Iterable[bytes]) -> bytes:
+    """The last TAIL_OCTETS of it, or all there are."""
+    tail = b""
+    for chunk in chunks:
+        tail = (tail + chunk[-TAIL_OCTETS:])[-TAIL_OCTETS:]
+    return tail
 
 
 def take_prints(head: bytes, chunks: Iterable[bytes]) -> Prints:

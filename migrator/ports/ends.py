@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from migrator.mail.folders import FolderInfo, FolderPath, FolderRef, Namespace, Role
-from migrator.mail.messages import MessageKey, Prints, Row
+from migrator.mail.messages import MessageKey, Prints, Row, tail_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +92,18 @@ class Letter:
     """Where they were taken on the way already (`engine.ahead`)."""
     packed: bytes | None = None
     """Its octets as the target keeps them, where somebody packed them on the way."""
+    tail: bytes | None = None
+    """Its last octets (`mail.messages.tail_of`), where somebody has seen them anyway."""
+
+    @property
+    def end(self) -> bytes:
+        """Its last octets: `TAIL_OCTETS`, or all there are."""
+        return self.tail if self.tail is not None else tail_of(self.chunks())
 
     def emptied(self) -> Letter:
         """Closed, and without its octets: where they are written, and only what it was is still of interest."""
         self.close()
-        return replace(self, chunks=lambda: iter(()), close=lambda: None, packed=None)
+        return replace(self, head=b"", chunks=lambda: iter(()), close=lambda: None, packed=None)
 
 
 class Source(Protocol):

@@ -13,6 +13,8 @@ from migrator.mail.messages import readable
 LINE_LIMIT = 50_000_000
 """A line of 500,000 UIDs is legal; imaplib's own limit of 1,000,000 octets is not enough."""
 RECEIVE = 256 * 1024
+TOGETHER = 64 * 1024
+"""So many octets of small pieces are sent at once: four records of TLS, which receivers read in a few goes."""
 POLL_SECONDS = 1.0
 """How often a waiting read asks whether somebody wants us to stop."""
 
@@ -35,6 +37,8 @@ class Octets:
         self._wants_stop = wants_stop
         self.dropped = False
         self._arrival = memoryview(bytearray(RECEIVE))
+        self._held = bytearray()
+        """To be sent before anything else."""
 
     def replace_socket(self, sock: socket.socket) -> None:
         """After STARTTLS. Octets that came before the handshake are refused: they are not protected."""
@@ -112,8 +116,24 @@ class Octets:
             octets += piece
         return bytes(octets)
 
-    def send(self, data: bytes) -> None:
+    def hold(self, data: bytes) -> None:
+        """Send it together with what comes behind it, or with `flush`. What is large is sent at once."""
+        if len(self._held) + len(data) > TOGETHER:
+            self.flush()
+        if len(data) > TOGETHER:
+            self.send(data)
+        else:
+            self._held += data
+
+    def flush(self) -> None:
+        """Send what is held."""
+        if self._held:
+            held, self._held = self._held, bytearray()
+            self.send(held)
+
+    def send(self, data: bytes | bytearray) -> None:
         """Send all of it, in pieces, so that a stop is noticed; a stalled peer ends in ConnectionLost."""
+        self.flush()
         view = memoryview(data)
         waited = 0.0
         while view:

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import IO
 
 from migrator.errors import DiskFull
+from migrator.mail.messages import tail_of
 
 IN_MEMORY = 1024 * 1024
 CHUNK = 256 * 1024
@@ -29,11 +30,11 @@ def _disk_told() -> Iterator[None]:
 class Spool:
     """Write once, read as often as you like, close when done. Raises DiskFull."""
 
-    __slots__ = ("_file", "_parts", "head", "size")
+    __slots__ = ("_file", "_parts", "head", "size", "tail")
 
     def __init__(self, expected: int, head_octets: int) -> None:
         self.size = 0
-        self.head = b""
+        self.head = self.tail = b""
         self._parts: list[bytes] = []
         self._file: IO[bytes] | None = None
         if expected > IN_MEMORY:
@@ -45,6 +46,7 @@ class Spool:
         self.size += len(data)
         if len(self.head) < head_octets:
             self.head += data[: head_octets - len(self.head)]
+        self.tail = tail_of((self.tail, data))
         if self._file is None:
             self._parts.append(data)
             return

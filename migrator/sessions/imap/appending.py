@@ -173,8 +173,9 @@ class Appender:
             free = self._is_free(batch, parcel)
             date = b" " + date_argument(parcel.instant) if parcel.instant else b""
             mark = b"+" if free else b""
-            wire.send(b" %s%s {%d%s}\r\n" % (flags_argument(parcel.flags), date, size, mark))
+            wire.hold(b" %s%s {%d%s}\r\n" % (flags_argument(parcel.flags), date, size, mark))
             if not free:
+                wire.flush()
                 self.catch_up()  # the answers before this one
                 refused = wire.go_ahead(tag)
                 if refused is not None:
@@ -185,9 +186,10 @@ class Appender:
                 left -= len(chunk)
                 if left < 0:  # not one octet more than announced: it would be read as a command (traps.md, A)
                     break
-                wire.send(chunk)
+                wire.hold(chunk)
             if left:
                 raise ConnectionLost("A message changed its size while it was sent; the connection was dropped.")
+        wire.flush()
         return tag, None
 
     def _told(
@@ -263,10 +265,7 @@ def _is_tricky(parcel: Parcel) -> bool:
     (pymap hangs on that); or it is large anyway."""
     if parcel.letter.size > LARGE or (parcel.instant is not None and not 1970 <= parcel.instant.year <= 2037):
         return True
-    tail = b""
-    for chunk in parcel.letter.chunks():
-        tail = (tail + chunk[-40:])[-40:]
-    return _LITERAL_LIKE.search(tail) is not None
+    return _LITERAL_LIKE.search(parcel.letter.end) is not None
 
 
 def _free_literals(capabilities: frozenset[str]) -> int:

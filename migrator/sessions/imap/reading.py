@@ -153,7 +153,7 @@ def _letter(got: Fetched, want: Want) -> Letter | Unread | None:
     if body.size != want.size and _SUBSTITUTE in body.head[:2048].lower():  # of the announced size it is a real mail
         body.close()
         return Unread(want, Absence.SUBSTITUTE, "the server sent a notice instead of the message")
-    return Letter(want, body.head, body.size, body.chunks, body.close)
+    return Letter(want, body.head, body.size, body.chunks, body.close, tail=body.tail)
 
 
 def _absent(session: ImapSession, want: Want) -> Unread:

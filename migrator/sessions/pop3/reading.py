@@ -132,7 +132,7 @@ def _answer(session: Pop3Session, want: Want) -> Letter | Unread:
     if reader.opened_with_two and want.size in (spool.size + 1, spool.size - 1):  # it was forgotten here too
         head = (b"." + spool.head)[:HEAD_OCTETS]
         return Letter(want, head, spool.size + 1, lambda: chain((b".",), spool.chunks()), spool.close)
-    return Letter(want, spool.head, spool.size, spool.chunks, spool.close)
+    return Letter(want, spool.head, spool.size, spool.chunks, spool.close, tail=spool.tail)
 
 
 def _receive(session: Pop3Session, spool: Spool, reader: DotReader) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from migrator.errors import ConnectionLost, DiskFull, FolderRefused, ServerBusy, ServerRefused, Stopped
 from migrator.mail.folders import FolderRef, Role
-from migrator.mail.messages import MessageKey, readable
+from migrator.mail.messages import TAIL_OCTETS, MessageKey, readable
 from migrator.ports import Absence, Letter, Opened, Page, Unread, Want
 from migrator.sessions import octets as octets_module
 from migrator.sessions.imap import listing as listing_module
@@ -48,6 +48,19 @@ def rows(monkeypatch: Patch, *says: Say, **more: Say | list[Say]) -> list[int]:
         items = list(ImapSource(session).survey("INBOX"))
         assert isinstance(items[0], Opened)
         return [found.key.uid for item in items[1:] if isinstance(item, Page) for found in item.rows]
+
+
+@given(st.lists(st.binary(max_size=90), max_size=6), st.sampled_from([0, IN_MEMORY + 1]))
+def test_a_spool_knows_the_end_of_what_it_holds(pieces: list[bytes], expected: int) -> None:
+    spool = Spool(expected, 10)
+    for piece in pieces:
+        spool.write(piece, 10)
+    whole = b"".join(spool.chunks())
+    assert whole == b"".join(pieces)
+    assert spool.tail == whole[-TAIL_OCTETS:]
+    letter = Letter(want(1), spool.head, spool.size, spool.chunks)
+    assert letter.end == spool.tail  # read, where nobody has said it
+    spool.close()
 
 
 # ---- bodies --------------------------------------------------------------------------------------------------------
