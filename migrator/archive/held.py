@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -13,7 +13,8 @@ from migrator.archive import blobs, entries
 from migrator.archive.file import ArchiveFile
 from migrator.errors import ArchiveDamaged
 from migrator.mail.folders import INBOX, SEPARATOR
-from migrator.mail.messages import MessageKey
+from migrator.mail.messages import MessageKey, key_octets, sum_of
+from migrator.ports import Sight
 
 _FIND: Final = (
     "SELECT message.id, message.blob, blob.address, message.sealed FROM message "
@@ -100,6 +101,23 @@ class Holdings:
 def removal_name(message: int) -> str:
     """The name in `meta` of the note that we deleted this message at the server."""
     return f"removed/{message}"
+
+
+def with_removed(archive: ArchiveFile, sight: Sight, folder: int, removed: Iterable[int]) -> Sight:
+    """As if what we deleted at the server by the customer's wish still lay there: it is to be played in."""
+    for message in removed:
+        row = archive.one(
+            "SELECT origin, blob.address, sealed FROM message LEFT JOIN blob ON blob.id = message.blob "
+            "WHERE message.id = ?",
+            (message,),
+        )
+        try:
+            origin = entries.open_origin(archive.seal, folder, row[0], row[1], row[2])
+        except ArchiveDamaged:  # what it costs is said by whoever reads it
+            continue
+        keys = sum_of((key_octets(origin.key),), sight.keys)
+        sight = replace(sight, found=sight.found + 1, octets=sight.octets + origin.size, keys=keys)
+    return sight
 
 
 def removed_by_us(archive: ArchiveFile) -> frozenset[int]:

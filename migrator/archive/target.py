@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,13 +13,13 @@ from typing import Any
 
 from migrator.archive import entries, record, storing
 from migrator.archive.file import ArchiveFile
-from migrator.archive.held import removed_by_us
+from migrator.archive.held import removed_by_us, with_removed
 from migrator.archive.reading import letter_of
 from migrator.archive.record import FolderRecord, PassRecord, to_json
-from migrator.errors import ArchiveDamaged, FolderRefused, Stopped
+from migrator.errors import ArchiveDamaged, FolderRefused, PostwagenError, Stopped
 from migrator.mail.flags import SYSTEM_FLAGS
 from migrator.mail.folders import SEPARATOR, FolderInfo, FolderPath, FolderRef, Namespace, Role
-from migrator.mail.messages import MessageKey, Row, key_octets, sum_of
+from migrator.mail.messages import MessageKey, Row, sum_of
 from migrator.ports import (
     Absence,
     AppendResult,
@@ -37,17 +38,21 @@ from migrator.ports import (
 )
 
 PAGE_ROWS = 2000
+TRANSACTION_OCTETS = 4 * 1024 * 1024
+"""So much mail is committed together, because a disk may take long to sync;"""
+TRANSACTION_SECONDS = 0.25
+"""or what came in so long a time: of a slow source, every batch."""
 _SYSTEM = frozenset(SYSTEM_FLAGS.values())
 _OPEN_IN = (
     "SELECT message.id, blob.address FROM message JOIN placement ON placement.message = message.id "
     "LEFT JOIN blob ON blob.id = message.blob WHERE folder = ? AND gone_pass IS NULL"
 )
-
-
 _COUNT_OPEN = (
     "SELECT count(*) FROM message JOIN placement ON placement.message = message.id "
     "WHERE folder = ? AND gone_pass IS NULL"
 )
+_Taken = list[Batch | Exception | None]
+"""The batch that is next; what went wrong in making it; None: there are no more. Empty: it was not taken yet."""
 
 
 class ArchiveTarget:
@@ -68,6 +73,8 @@ class ArchiveTarget:
         self._known: dict[int, FolderRecord] | None = None
         self.traits = Traits(namespace=Namespace("", SEPARATOR), keeps_history=True, limits="archive")
         self.number = self._begin()
+        self._ended = time.monotonic()
+        """When the last transaction of messages was ended."""
         self._leaps = True
         """Whether the next message gets a row far from all others (`storing.add_messages`)."""
 
@@ -136,11 +143,14 @@ class ArchiveTarget:
         )  # fmt: skip
 
     def _folder(self, name: str) -> int:
+        if (found := self._found(name)) is None:
+            raise FolderRefused(f"The archive has no folder {name.replace(SEPARATOR, '/')}.")
+        return found
+
+    def _found(self, name: str) -> int | None:
         address = entries.address_of_folder(self._seal, name)
         found = self._archive.one("SELECT id FROM folder WHERE address = ? AND gone_pass IS NULL", (address,))
-        if found is None:
-            raise FolderRefused(f"The archive has no folder {name.replace(SEPARATOR, '/')}.")
-        return int(found[0])
+        return int(found[0]) if found is not None else None
 
     # ---- messages ------------------------------------------------------------------------------------------------
 
@@ -180,25 +190,28 @@ class ArchiveTarget:
                 yield Unread(want, Absence.EMPTY, error.message)
 
     def append(self, batches: Iterable[Batch], *, may_commit: Callable[[], bool]) -> Iterator[AppendResult]:
-        """One transaction per batch; what was there already under the same origin is Stored, and written once.
+        """Some batches a transaction; what was there already under the same origin is Stored, and written once.
 
-        The next batch is taken while the one before is being written to the disk.
+        The next batch is taken while a transaction is being written to the disk.
         """
-        coming, begun = iter(batches), list[Stored]()
-        while True:
-            batch = self._next(coming)
-            self._archive.landed()
-            yield from begun
-            if isinstance(batch, Exception):
-                raise batch
-            if batch is None:
-                return
+        coming = iter(batches)
+        taken = [self._next(coming)]
+        while isinstance(taken[0], Batch):
+            stored: list[Stored] = []
             try:
-                begun = self._begin_to_store(batch, may_commit)
+                with self._archive.writing(behind=True) as sql:
+                    self._fill(sql, taken, coming, stored)
+                    if not may_commit():
+                        raise Stopped("Stopped before a transaction was committed.")
             except Stopped:
-                yield from map(Unsent, batch.parcels)
+                yield from (Unsent(done.parcel) for done in stored)
                 raise
-            del batch  # its octets are not held while the next one is made
+            if not taken:
+                taken.append(self._next(coming))
+            self._archive.landed()
+            yield from stored
+        if isinstance(taken[0], Exception):
+            raise taken[0]
 
     @staticmethod
     def _next(coming: Iterator[Batch]) -> Batch | Exception | None:
@@ -208,18 +221,29 @@ class ArchiveTarget:
         except Exception as error:  # noqa: BLE001 - raised in its turn
             return error
 
-    def _begin_to_store(self, batch: Batch, may_commit: Callable[[], bool]) -> list[Stored]:
-        """Its results, once the archive's transaction has landed."""
-        self.fits(sum(parcel.letter.size for parcel in batch.parcels))
-        with self._archive.writing(behind=True) as sql:
-            folder = self._folder(batch.folder.name)
-            rows = self._store(sql, folder, batch.parcels)
-            if not may_commit():
-                raise Stopped("Stopped before the batch was committed.")
-        keys = (MessageKey(self._archive.validity, row) for row in rows)
+    def _fill(self, sql: sqlite3.Connection, taken: _Taken, coming: Iterator[Batch], stored: list[Stored]) -> None:
+        """Store the batch in `taken`, and more, until it is time to commit; `taken` has then what ended it, if any."""
+        octets = 0
+        while isinstance(batch := taken.pop(), Batch):
+            octets += sum(parcel.letter.size for parcel in batch.parcels)
+            try:
+                self.fits(octets)
+            except PostwagenError as error:
+                taken.append(error)
+                return
+            stored += self._stored(sql, batch)
+            del batch  # its octets are not held while the next one is made
+            if octets >= TRANSACTION_OCTETS or time.monotonic() - self._ended >= TRANSACTION_SECONDS:
+                self._ended = time.monotonic()
+                return
+            taken.append(self._next(coming))
+        taken.append(batch)
+
+    def _stored(self, sql: sqlite3.Connection, batch: Batch) -> list[Stored]:
+        rows = self._store(sql, self._folder(batch.folder.name), batch.parcels)
         return [
-            Stored(replace(parcel, letter=parcel.letter.emptied()), key)
-            for parcel, key in zip(batch.parcels, keys, strict=True)
+            Stored(replace(parcel, letter=parcel.letter.emptied()), MessageKey(self._archive.validity, row))
+            for row, parcel in zip(rows, batch.parcels, strict=True)
         ]
 
     def _store(self, sql: sqlite3.Connection, folder: int, parcels: Sequence[Parcel]) -> list[int]:
@@ -281,28 +305,13 @@ class ArchiveTarget:
         if gone:
             with self._archive.writing() as sql:
                 self._end(sql, gone)
-        self._seen[number] = record.of_sight(number, self._with(sight, number, collected), count, total)
+        sight = with_removed(self._archive, sight, number, collected)
+        self._seen[number] = record.of_sight(number, sight, count, total)
         return frozenset()
-
-    def _with(self, sight: Sight, folder: int, collected: Sequence[int]) -> Sight:
-        """As if what we deleted at the server by the customer's wish still lay there: it is to be played in."""
-        for message in collected:
-            row = self._archive.one(
-                "SELECT origin, blob.address, sealed FROM message LEFT JOIN blob ON blob.id = message.blob "
-                "WHERE message.id = ?",
-                (message,),
-            )
-            try:
-                origin = entries.open_origin(self._seal, folder, row[0], row[1], row[2])
-            except ArchiveDamaged:  # what it costs is said by whoever reads it
-                continue
-            keys = sum_of((key_octets(origin.key),), sight.keys)
-            sight = replace(sight, found=sight.found + 1, octets=sight.octets + origin.size, keys=keys)
-        return sight
 
     def unchanged(self, info: FolderInfo) -> Sight | None:
         """What the latest complete pass saw of a folder in which nothing has changed since; it is taken over."""
-        before = self._before().get(self._row_of(info) or 0) if info.state else None
+        before = self._before().get(self._found(SEPARATOR.join(info.path)) or 0) if info.state else None
         if before is None:
             return None
         count = self._archive.one(_COUNT_OPEN, (before.number,))[0]
@@ -323,17 +332,12 @@ class ArchiveTarget:
             self._known = {folder.number: folder for folder in kept.folders} if kept is not None else {}
         return self._known
 
-    def _row_of(self, info: FolderInfo) -> int | None:
-        address = entries.address_of_folder(self._seal, SEPARATOR.join(info.path))
-        found = self._archive.one("SELECT id FROM folder WHERE address = ? AND gone_pass IS NULL", (address,))
-        return int(found[0]) if found is not None else None
-
     def fail(self, info: FolderInfo, error: str, listed: Sequence[Missing] = ()) -> bool:
         """This folder could not be seen to its end: it stands in this pass as earlier ones left it. False: none has it.
 
         `listed`: what was seen in it all the same and is not kept. What an earlier pass missed is still missing.
         """
-        row = self._row_of(info)
+        row = self._found(SEPARATOR.join(info.path))
         if row is None or row in self._seen:  # two folders of the source that have one place here
             return False
         count = total = 0
