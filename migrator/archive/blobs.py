@@ -25,6 +25,11 @@ CHUNK_OCTETS: Final = 256 * 1024
 AT_ONCE_OCTETS: Final = 1024 * 1024
 """What is no larger is packed in one go."""
 LEVEL: Final = 3
+_FIRST: Final = (
+    "SELECT address, salt, chunks, sealed FROM blob LEFT JOIN chunk ON chunk.blob = blob.id AND position = 0 "
+    "WHERE blob.id = ?"
+)
+"""A blob with its first chunk: most have no other."""
 
 
 class _Own(threading.local):
@@ -127,18 +132,20 @@ def _damage_told() -> Iterator[None]:
 
 def _unsealed(archive: ArchiveFile, blob: int) -> Iterator[bytes]:
     """At least one piece."""
-    found = archive.one("SELECT address, salt, chunks FROM blob WHERE id = ?", (blob,))
+    found = archive.one(_FIRST, (blob,))
     if found is None:
         raise ArchiveDamaged("The octets of a message are missing.")
-    address, salt, count = found
+    address, salt, count, sealed = found
     if not isinstance(count, int) or count < 1 or not isinstance(address, bytes) or not isinstance(salt, bytes):
         raise ArchiveDamaged("The octets of a message are not whole.")
     seal = archive.seal.blob(address, salt)
     for position in range(count):
-        row = archive.one("SELECT sealed FROM chunk WHERE blob = ? AND position = ?", (blob, position))
-        if row is None:
+        if position:
+            row = archive.one("SELECT sealed FROM chunk WHERE blob = ? AND position = ?", (blob, position))
+            sealed = row[0] if row else None
+        if sealed is None:
             raise ArchiveDamaged("A part of a message is missing.")
-        yield seal.unseal(row[0], position, last=position == count - 1)
+        yield seal.unseal(sealed, position, last=position == count - 1)
 
 
 class _Pieces:

@@ -55,6 +55,7 @@ _SHOW = (
     .values({name: bindparam(f"new_{name}") for name in ("state", *_NUMBERS)})
 )
 """Of tables, not of objects: these are run with every step, and cost less."""
+_HIGHEST, _INSERT = select(func.max(_TABLE.c.id)), insert(_TABLE)
 _CONFIRMED = ("stand", "how", "note", "target_validity", "target_uid", "job_id")
 _CONFIRM = (
     update(_TABLE)
@@ -267,9 +268,9 @@ class SqlPairLedger:
         if not rows:
             return []
         if self._db.is_sqlite:  # nobody else writes now: these are the numbers that it would give, all in one statement
-            first = (session.scalar(select(func.max(LedgerEntry.id))) or 0) + 1
+            first = (session.connection().scalar(_HIGHEST) or 0) + 1
             numbered = [{**row, "id": number} for number, row in enumerate(rows, first)]
-            session.connection().execute(insert(_TABLE), numbered)
+            session.connection().execute(_INSERT, numbered)
             return range(first, first + len(rows))
         made = insert(LedgerEntry).returning(LedgerEntry.id, sort_by_parameter_order=True)
         return list(session.scalars(made, rows))
