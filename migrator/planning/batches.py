@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-BATCH_OCTETS = 1280 * 1024
+BATCH_OCTETS = 1536 * 1024
 """Three of them are held, two of which are on their way (`sessions.imap.appending`); each costs a server a commit, and
 any mailbox should be carried in 100 MiB."""
 BATCH_MESSAGES = 500
