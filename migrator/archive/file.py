@@ -11,7 +11,7 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -186,13 +186,12 @@ class ArchiveFile:
         with self._told():
             sql = self.sql
             sql.execute("BEGIN IMMEDIATE")
-            with _all_or_nothing(sql):
+            with ExitStack() as transaction:
+                transaction.enter_context(sql)  # commits, or rolls back when anything is raised
                 yield sql
-                if not behind:
-                    sql.execute("COMMIT")
-        if behind:
-            self._ending = self._ender.submit(self._end)
-        else:
+                if behind:
+                    self._ending = self._ender.submit(self._end, transaction.pop_all())
+        if not behind:
             self._let_go()
 
     def landed(self) -> bool:
@@ -205,10 +204,10 @@ class ArchiveFile:
             ending.result()
         return ending is not None
 
-    def _end(self) -> None:
+    def _end(self, transaction: ExitStack) -> None:
         """In a thread of its own: SQLite and the disk need as long as making the next messages ready."""
-        with self._told(), _all_or_nothing(self._sql):
-            self._sql.execute("COMMIT")
+        with self._told():
+            transaction.close()
         self._let_go()
 
     def _let_go(self) -> None:
@@ -278,17 +277,6 @@ class _Cached:
 
     def close(self) -> None:
         os.close(self._file)
-
-
-@contextmanager
-def _all_or_nothing(sql: sqlite3.Connection) -> Iterator[None]:
-    """Roll back what was begun, whatever was raised."""
-    try:
-        yield
-    except BaseException:
-        if sql.in_transaction:
-            sql.execute("ROLLBACK")
-        raise
 
 
 def _opened(path: Path, mode: str) -> sqlite3.Connection:
