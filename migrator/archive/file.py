@@ -156,16 +156,20 @@ class ArchiveFile:
         return self.seal.unseal_row(row[0], b"account").decode() if row else ""
 
     def claim(self, account: str) -> None:
-        """From now on it holds this account's mail. Raises ArchiveUnusable where it holds somebody else's."""
+        """From now on it holds this account's mail. Raises ArchiveUnusable where it holds somebody else's.
+
+        Where not even a folder was seen yet (the host was misspelt, say), it holds nobody's.
+        """
         known = self.account
-        if known and known != account:
+        if known == account:
+            return
+        if known and self.one("SELECT 1 FROM folder LIMIT 1") is not None:
             raise ArchiveUnusable(
                 f"The archive {self.path} holds the mail of {known}.", hint="Name another file for this mailbox."
             )
-        if not known:
-            with self.writing() as sql:
-                sealed = self.seal.seal_row(account.encode(), b"account")
-                sql.execute("INSERT INTO meta VALUES ('account', ?)", (sealed,))
+        with self.writing() as sql:
+            sealed = self.seal.seal_row(account.encode(), b"account")
+            sql.execute("INSERT OR REPLACE INTO meta VALUES ('account', ?)", (sealed,))
 
     # ---- transactions --------------------------------------------------------------------------------------------
 

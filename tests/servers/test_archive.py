@@ -207,6 +207,14 @@ def test_an_archive_holds_one_mailbox_only(move: Move) -> None:
     assert (mixed.code, "holds the mail of" in mixed.err) == (2, True), mixed
 
 
+def test_a_host_that_was_misspelt_does_not_own_the_archive_in_which_nothing_lies_yet(move: Move) -> None:
+    count = move.fill(3)
+    misspelt = move.command.call("archive", "imaps://anna@old.invalid", str(move.archive))
+    assert (misspelt.code, "old.invalid is unknown" in misspelt.err) == (3, True), misspelt
+    right = move.command.call("archive", move.old, str(move.archive), "--json")
+    assert (right.code, right.json["messages"]["copied"]) == (0, count), right
+
+
 def test_check_reads_an_archive_from_end_to_end_and_names_what_is_damaged(move: Move) -> None:
     count = move.fill(20)
     move.command.call("archive", move.old, str(move.archive), "--json")
