@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
+from migrator.db.bulk import Bulk
 from migrator.db.cells import origin_columns, origin_of, packed, refused_entry, unpacked
 from migrator.db.models import Failure, Folder, JobFolder, LedgerEntry, Skipped
 from migrator.db.store import Database
@@ -55,9 +56,10 @@ _SHOW = (
     .values({name: bindparam(f"new_{name}") for name in ("state", *_NUMBERS)})
 )
 """Of tables, not of objects: these are run with every step, and cost less."""
-_HIGHEST, _INSERT = select(func.max(_TABLE.c.id)), insert(_TABLE)
+_HIGHEST = select(func.max(_TABLE.c.id))
+_INSERT = Bulk(insert(_TABLE).values({column.name: bindparam(column.name) for column in _COLUMNS}))
 _CONFIRMED = ("stand", "how", "note", "target_validity", "target_uid", "job_id")
-_CONFIRM = (
+_CONFIRM = Bulk(
     update(_TABLE)
     .where(_TABLE.c.id == bindparam("entry"))
     .values({name: bindparam(f"new_{name}", type_=_TABLE.c[name].type) for name in _CONFIRMED})
@@ -247,8 +249,8 @@ class SqlPairLedger:
     def _confirm(self, session: Session, confirmed: Sequence[Confirmation]) -> None:
         if not confirmed:
             return
-        session.connection().execute(
-            _CONFIRM,
+        _CONFIRM.execute(
+            session.connection(),
             [
                 {
                     "entry": item.entry,
@@ -269,8 +271,7 @@ class SqlPairLedger:
             return []
         if self._db.is_sqlite:  # nobody else writes now: these are the numbers that it would give, all in one statement
             first = (session.connection().scalar(_HIGHEST) or 0) + 1
-            numbered = [{**row, "id": number} for number, row in enumerate(rows, first)]
-            session.connection().execute(_INSERT, numbered)
+            _INSERT.execute(session.connection(), [{**row, "id": number} for number, row in enumerate(rows, first)])
             return range(first, first + len(rows))
         made = insert(LedgerEntry).returning(LedgerEntry.id, sort_by_parameter_order=True)
         return list(session.scalars(made, rows))
@@ -293,6 +294,7 @@ class SqlPairLedger:
             "instant": item.instant,
             "flags": packed(item.flags),
             "floor": item.floor,
+            "note": "",
             "job_id": self._ledger.job_id,
         }
 

@@ -1,0 +1,59 @@
+"""One statement for many rows, handed to the driver as it stands: SQLAlchemy's own way costs a multiple of it a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import LargeBinary
+from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.sql.dml import Insert, Update
+from sqlalchemy.types import TypeEngine
+
+_Convert = Callable[[Any], Any]
+
+
+class Bulk:
+    """An INSERT or UPDATE whose every value is a `bindparam`. What the columns' types make of a value is made here."""
+
+    def __init__(self, statement: Insert | Update) -> None:
+        self._statement = statement
+        self._made: dict[str, tuple[str, Callable[[Sequence[Mapping[str, Any]]], list[Any]]]] = {}
+        """By dialect: the text, and what makes the driver's rows of ours."""
+
+    def execute(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Each of `rows` has a value for each of the statement's parameters."""
+        dialect = connection.dialect
+        if dialect.name not in self._made:
+            self._made[dialect.name] = self._compiled(dialect)
+        text, as_the_driver_takes_them = self._made[dialect.name]
+        connection.exec_driver_sql(text, as_the_driver_takes_them(rows))
+
+    def _compiled(self, dialect: Dialect) -> tuple[str, Callable[[Sequence[Mapping[str, Any]]], list[Any]]]:
+        compiled = self._statement.compile(dialect=dialect)
+        converted = {
+            name: convert for name, value in compiled.binds.items() if (convert := _converter(value.type, dialect))
+        }
+        if compiled.positiontup is None:  # the driver wants names
+
+            def named(rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+                return [{**row, **{name: convert(row[name]) for name, convert in converted.items()}} for row in rows]
+
+            return str(compiled), named
+        names = compiled.positiontup
+        chosen, at = itemgetter(*names), [(names.index(name), convert) for name, convert in converted.items()]
+
+        def in_order(rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+            made = [list(chosen(row)) for row in rows]
+            for values in made:
+                for place, convert in at:
+                    values[place] = convert(values[place])
+            return [tuple(values) for values in made]
+
+        return str(compiled), in_order
+
+
+def _converter(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
+    """None: the driver takes such values as they are. Octets too: every driver of ours takes `bytes`."""
+    return None if isinstance(kind, LargeBinary) else kind.dialect_impl(dialect).bind_processor(dialect)
