@@ -58,8 +58,11 @@ class ImapTarget:
         try:
             selected = self._session.open_folder(name, writable=True, again=True)
         except FolderRefused:
-            self._create(name, role)
-            selected = self._session.open_folder(name, writable=True, again=True)
+            refusal = self._create(name, role)
+            try:
+                selected = self._session.open_folder(name, writable=True, again=True)
+            except FolderRefused as error:
+                raise refusal or error from None
         if subscribe:
             self._session.command(b"SUBSCRIBE " + self._session.argument(name))
         return self._ref(selected)
@@ -84,15 +87,21 @@ class ImapTarget:
         _, responses = self._session.command(b"UID FETCH * (UID)")
         return max((got.uid or 0 for parts in responses if (got := fetched(parts))), default=0)
 
-    def _create(self, name: str, role: Role | None) -> None:
+    def _create(self, name: str, role: Role | None) -> FolderRefused | None:
+        """Make it. What the server says against that counts only if the folder is not there all the same: somebody
+        else (another connection of ours, that made one below it) may have been quicker."""
         session = self._session
         if role in _USES and "CREATE-SPECIAL-USE" in session.capabilities:
             answer, _ = session.command(b"CREATE %s (USE (%s))" % (folder_argument(name), _USES[role]))
             if answer.status == "OK":
-                return
+                return None
         answer, _ = session.command(b"CREATE " + folder_argument(name))
-        if answer.status != "OK" and not answer.code.startswith("ALREADYEXISTS"):
-            raise translate.folder_error(answer, name, "made")
+        if answer.status == "OK" or answer.code.startswith("ALREADYEXISTS"):
+            return None
+        refusal = translate.folder_error(answer, name, "made")
+        if not isinstance(refusal, FolderRefused):
+            raise refusal
+        return refusal
 
     def look(self, name: str) -> FolderRef:
         """The folder freshly opened: some servers show new messages only then (quirks.md, 40)."""

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from migrator.errors import ConnectionLost, Defect, PostwagenError, ServerBusy, Stopped, TargetFull
+from migrator.errors import ConnectionLost, Defect, FolderRefused, PostwagenError, ServerBusy, Stopped, TargetFull
 from migrator.mail.folders import FolderRef
 from migrator.mail.messages import MessageKey
 from migrator.ports import AppendResult, Batch, FlagChange, Letter, Parcel, Refused, Stored, Want
 from migrator.sessions.imap.appending import AT_ONCE
 from migrator.sessions.imap.target import ImapTarget
-from tests.unit.sessions.scripted import CUT, LATER, Say, ScriptedServer, talking_to
+from tests.unit.sessions.scripted import CUT, LATER, SELECTED, Say, ScriptedServer, talking_to
 
 Patch = pytest.MonkeyPatch
 FOLDER = FolderRef("INBOX", 77, 10, 3)
@@ -353,3 +353,24 @@ def test_a_flag_change_never_says_more_than_it_must(monkeypatch: Patch) -> None:
     with talking_to(server, monkeypatch) as session, pytest.raises(Defect):
         list(ImapTarget(session).change_flags(FOLDER, [evil]))
     assert not any(b"STORE" in line for line in server.commands)
+
+
+# ---- folders -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_folder_that_somebody_else_makes_meanwhile_is_there_and_a_refusal_is_told(
+    monkeypatch: Patch, there: bool
+) -> None:
+    missing = b"%t NO no such mailbox\r\n"
+    server = ScriptedServer(
+        SELECT=[missing, SELECTED if there else missing], CREATE=b"%t NO not now, or there already\r\n"
+    )
+    with talking_to(server, monkeypatch) as session:
+        target = ImapTarget(session)
+        if there:
+            assert target.ensure_folder(("Kunden",), None).validity == 77
+        else:
+            with pytest.raises(FolderRefused, match="cannot be made") as refused:
+                target.ensure_folder(("Kunden",), None)
+            assert "not now" in refused.value.detail
