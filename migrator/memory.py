@@ -15,7 +15,7 @@ _ARENA_MAX: Final = -8
 """glibc's malloc.h."""
 LARGE: Final = 1024 * 1024
 """What is larger has pages of its own, which go when it goes; for smaller things that costs more than it saves."""
-SLACK: Final = 8 * 1024 * 1024
+SLACK: Final = 4 * 1024 * 1024
 """So much that was freed may be kept."""
 
 

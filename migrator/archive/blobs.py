@@ -17,7 +17,7 @@ import zstandard
 from migrator.archive.file import ArchiveFile
 from migrator.archive.sealing import SALT_OCTETS
 from migrator.errors import ArchiveDamaged
-from migrator.mail.messages import exact_prints
+from migrator.mail.messages import exact_prints, header_block
 from migrator.ports import Letter
 
 CHUNK_OCTETS: Final = 256 * 1024
@@ -50,12 +50,12 @@ def prepared(letter: Letter) -> Letter:
     What is large stays as it is, and is packed piece by piece.
     """
     prints, packed = exact_prints(letter.head, letter.chunks()), _packed(letter)
+    letter = replace(letter, head=header_block(letter.head), prints=prints)
     if packed is None:
-        return replace(letter, prints=prints)
+        return letter
     letter.close()
     return replace(
         letter,
-        prints=prints,
         packed=packed,
         chunks=lambda: iter((zstandard.decompress(packed),)),
         close=lambda: None,

@@ -115,7 +115,7 @@ class ArchiveFile:
             sql = _opened(self.path, "mode=rw")
             sql.execute("PRAGMA journal_mode = WAL")
             sql.execute("PRAGMA synchronous = FULL")
-            sql.execute("PRAGMA cache_size = -1000")  # KiB
+            sql.execute("PRAGMA cache_size = -4000")  # KiB: about a transaction; else its pages are written twice
             sql.execute(f"PRAGMA wal_autocheckpoint = {WAL_OCTETS // PAGE_OCTETS}")  # each one waits for the disk twice
             return sql
         sql = _opened(self.path, "mode=ro")
@@ -287,6 +287,7 @@ def _opened(path: Path, mode: str) -> sqlite3.Connection:
     address = f"file:{_quoted(path)}?{mode}"
     sql = sqlite3.connect(address, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
     sql.text_factory = bytes  # a damaged row may hold any type: what is no text must not stop its reader
+    sql.execute("PRAGMA cache_size = -500")  # KiB: what is read is read once, and every lane has a file open
     return sql
 
 

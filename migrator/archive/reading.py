@@ -9,7 +9,8 @@ from migrator.archive.file import ArchiveFile
 from migrator.mail.messages import HEAD_OCTETS, tail_of
 from migrator.ports import Letter, Want
 
-IN_MEMORY = 2 * 1024 * 1024
+PIECE = 256 * 1024
+IN_MEMORY = 1 * 1024 * 1024
 """What is larger is unpacked anew whenever somebody reads it."""
 
 
@@ -17,8 +18,7 @@ def letter_of(archive: ArchiveFile, want: Want, blob: int) -> Letter:
     """Its octets, all of which were unsealed once. Raises ArchiveDamaged."""
     octets = blobs.whole(archive, blob, IN_MEMORY)
     if octets is not None:
-        once = (octets,) if octets else ()
-        return Letter(want, octets[:HEAD_OCTETS], len(octets), lambda: iter(once), tail=tail_of(once))
+        return Letter(want, octets[:HEAD_OCTETS], len(octets), lambda: _cut(octets), tail=tail_of((octets,)))
     head, tail, count = b"", b"", 0
     for chunk in blobs.read(archive, blob):
         head += chunk[: HEAD_OCTETS - len(head)]
@@ -29,3 +29,8 @@ def letter_of(archive: ArchiveFile, want: Want, blob: int) -> Letter:
         return blobs.read(archive, blob)
 
     return Letter(want, head, count, chunks, tail=tail)
+
+
+def _cut(octets: bytes) -> Iterator[bytes]:
+    """In pieces: whoever reads them may make copies of each."""
+    return (octets[at : at + PIECE] for at in range(0, len(octets), PIECE))

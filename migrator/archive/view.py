@@ -18,7 +18,7 @@ from migrator.errors import ArchiveDamaged, ArchiveUnusable
 from migrator.mail.folders import FolderInfo
 from migrator.mail.messages import MessageKey, Row, sum_of
 
-PAGE_ROWS: Final = 2000
+PAGE_ROWS: Final = 1000
 UNREADABLE: Final = "unreadable entry "
 """The key's name of what has no key any more: nobody can read it, so it is reported and stops nothing."""
 _FOLDERS: Final = """

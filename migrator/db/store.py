@@ -208,7 +208,9 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     """Once per connection. The driver's own transactions are switched off: `_begin_sqlite` says which kind."""
     connection.isolation_level = None
     # secure_delete: a wiped password is overwritten, whatever this build's default is
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", "secure_delete=ON"):
+    # cache_size (KiB): each of a pool's connections has one of its own, and the system keeps the file's pages anyway
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", "secure_delete=ON",
+                   "cache_size=-800"):  # fmt: skip
         connection.execute(f"PRAGMA {pragma}")
 
 
