@@ -54,7 +54,11 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--json", "as_json", is_flag=True, help="Exactly one JSON object on standard output."),
         click.option("--state", type=click.Path(path_type=Path), help="The ledger. Default: in the data directory."),
         folders,
-        click.option("--connections", type=click.IntRange(1, 16), default=1, help="At most so many per server."),
+        click.option(
+            "--connections",
+            type=click.IntRange(1, 16),
+            help="At most so many per server. Default: 2 for play-in, else 1.",
+        ),
         click.option("--quiet", is_flag=True, help="No progress."),
     )  # fmt: skip
 
@@ -251,6 +255,10 @@ def _reached(end: Endpoint) -> set[str]:
         return set()
 
 
+_PLAIN = ("under", "dry_run", "max_octets", "recreated", "level", "at", "restore", "connections")
+"""Options of jobs that are said by the same name."""
+
+
 def chosen_options(given: dict[str, Any]) -> dict[str, Any]:
     """What was said on the command line, as a job's options. Raises UsageError."""
     pairs: dict[str, str] = {}
@@ -264,7 +272,7 @@ def chosen_options(given: dict[str, Any]) -> dict[str, Any]:
         "include": list(given["include"]),
         "exclude": list(given["exclude"]),
         "messages": [{"folder": folder, "key": key} for folder, key in given.get("messages", ())],
-        **{name: given.get(name) for name in ("under", "dry_run", "max_octets", "recreated", "level", "at", "restore")},
+        **{name: given.get(name) for name in _PLAIN},
     }
     return {name: value for name, value in options.items() if value}
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import cast
 
-from sqlalchemy import Table, bindparam, select, update
+from sqlalchemy import Table, bindparam, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from migrator.db.models import Folder, Job, JobFolder, JobSample, JobWarning, LedgerEntry
@@ -79,12 +79,16 @@ class SqlLedger:
             )
         return SqlPairLedger(self, self._db, origin, there, pair.source.name)
 
-    def carried_from(self) -> frozenset[str]:
-        """The source folders of which entries are known."""
-        entry = select(LedgerEntry.id).where(LedgerEntry.origin_folder_id == Folder.id)
-        query = select(Folder.name).where(Folder.mailbox_id == self.mailbox_id, Folder.side == "old", entry.exists())
+    def carried_from(self) -> dict[str, int]:
+        """The source folders of which entries are known, and how many."""
+        query = (
+            select(Folder.name, func.count())
+            .join(LedgerEntry, LedgerEntry.origin_folder_id == Folder.id)
+            .where(Folder.mailbox_id == self.mailbox_id, Folder.side == "old")
+            .group_by(Folder.name)
+        )
         with self._db.reading() as session:
-            return frozenset(session.scalars(query))
+            return {row[0]: row[1] for row in session.execute(query)}
 
     def in_doubt(self) -> Sequence[tuple[str, str]]:
         """Where entries of this mailbox are in doubt."""

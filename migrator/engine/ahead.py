@@ -16,11 +16,12 @@ from functools import cached_property
 
 from migrator.errors import Defect
 from migrator.mail.folders import FolderInfo
-from migrator.mail.messages import Row, take_prints
+from migrator.mail.messages import Row, header_block, take_prints
 from migrator.ports import Letter, Opened, Page, Source, Traits, Unread, Want
 
 AHEAD_OCTETS = 1024 * 1024
-"""So much is held ready at most, and one message more; large messages lie on the disk anyhow (`sessions.spool`)."""
+"""So much is held ready at most if nothing else is said, and one message more; large ones lie on the disk anyhow
+(`sessions.spool`)."""
 LOT_OCTETS = 256 * 1024
 """So much is worth waking the other thread for: two that wake each other for every message have no time for it;"""
 LOT_SECONDS = 0.1
@@ -41,17 +42,23 @@ Item = Opened | Page | Letter | Unread | _Mark
 
 
 def with_prints(letter: Letter) -> Letter:
-    """The same letter, its prints taken."""
-    return replace(letter, prints=take_prints(letter.head, letter.chunks()))
+    """The same letter, its prints taken; of its beginning only the header is held longer."""
+    return replace(letter, head=header_block(letter.head), prints=take_prints(letter.head, letter.chunks()))
 
 
 class ReadingAhead:
     """A Source that is read ahead. Until a run of reading has ended, nothing else may be asked of it."""
 
-    def __init__(self, source: Source, prepare: Callable[[Letter], Letter] = with_prints) -> None:
-        """`prepare`: what can be done with a letter before its turn comes; done in the reader's thread."""
+    def __init__(
+        self, source: Source, prepare: Callable[[Letter], Letter] = with_prints, *, octets: int = AHEAD_OCTETS
+    ) -> None:
+        """`prepare`: what can be done with a letter before its turn comes; done in the reader's thread.
+
+        `octets`: so much is held ready, as it was prepared.
+        """
         self._source = source
         self._prepare = prepare
+        self._octets = octets
         self._route: list[str] = []
         """Folders that are still to be surveyed."""
         self._likely: Callable[[Row], bool] = lambda _: True
@@ -59,6 +66,7 @@ class ReadingAhead:
         """Goes along the route."""
         self._now: str | None = None
         """The folder that is being taken from it; None: it stands where the next one begins."""
+        self._is_ahead = True
 
     @cached_property
     def traits(self) -> Traits:
@@ -68,7 +76,12 @@ class ReadingAhead:
     def expect(self, folders: Sequence[str], likely: Callable[[Row], bool]) -> None:
         """These will be surveyed in this order; of each page all that is `likely` will be read, or less. A hint."""
         self._leave()
-        self._route, self._likely = list(folders), likely
+        self._route, self._likely = list(folders) if self._is_ahead else [], likely
+
+    def alongside(self) -> None:
+        """Others read meanwhile: nothing is read ahead from now on, so as to hold less."""
+        self._leave()
+        self._route, self._is_ahead = [], False
 
     def folders(self) -> Sequence[FolderInfo]:
         """All folders."""
@@ -102,7 +115,7 @@ class ReadingAhead:
             if folder not in self._route:
                 return None
             del self._route[: self._route.index(folder)]
-            self._along = _Run(_along(self._source, tuple(self._route), self._likely), self._prepare)
+            self._along = _Run(_along(self._source, tuple(self._route), self._likely), self._prepare, self._octets)
         self._now = self._route.pop(0)
         return self._along
 
@@ -115,7 +128,10 @@ class ReadingAhead:
             yield from _chosen(self._along, asked)
             return
         self._leave()
-        run = _Run(self._source.read(asked), self._prepare)
+        if not self._is_ahead:
+            yield from (self._prepare(item) if isinstance(item, Letter) else item for item in self._source.read(asked))
+            return
+        run = _Run(self._source.read(asked), self._prepare, self._octets)
         try:
             yield from (item for item in run.items if isinstance(item, Letter | Unread))
         finally:
@@ -161,7 +177,8 @@ def _chosen(run: _Run, asked: Sequence[Want]) -> Iterator[Answer]:
 class _Run:
     """A thread that takes items from the source, and what of them waits for its turn."""
 
-    def __init__(self, items: Iterator[Item], prepare: Callable[[Letter], Letter]) -> None:
+    def __init__(self, items: Iterator[Item], prepare: Callable[[Letter], Letter], at_most: int) -> None:
+        self._at_most = at_most
         self._changed = threading.Condition()
         self._ready: deque[Item] = deque()
         self._octets = 0
@@ -230,7 +247,7 @@ class _Run:
     def _put(self, item: Item) -> bool:
         """Wait for room, and put it there. False: nobody wants any more."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._octets < AHEAD_OCTETS)
+            self._changed.wait_for(lambda: self._closed or self._octets < self._at_most)
             if not self._closed:
                 self._ready.append(item)
                 self._octets += _held(item)

@@ -18,6 +18,12 @@ class Quiet:
         self.seconds = seconds
         self._since = clock.monotonic()
 
+    def twin(self) -> Quiet:
+        """Another one that has lasted as long: for another connection, which may break on its own."""
+        made = Quiet(self._clock, self._stop, self.seconds)
+        made._since = self._since
+        return made
+
     def begin(self) -> None:
         """A connection broke with something in flight: count from now."""
         self._since = self._clock.monotonic()

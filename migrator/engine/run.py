@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import cast
 
 from migrator.engine.carry import FolderCarry, InDoubt
 from migrator.engine.history import forget_newer
+from migrator.engine.lanes import in_lanes
 from migrator.engine.quiet import Quiet
 from migrator.engine.settle import settle_folder
 from migrator.errors import ConnectionLost, FolderRefused, PostwagenError, Radius, ServerBusy, Stopped
 from migrator.mail.folders import FolderInfo, FolderPath, FolderRef
 from migrator.mail.messages import MessageKey, Row
+from migrator.planning.lanes import side_by_side
 from migrator.planning.mapping import MappingPlan, MappingRules, plainer_path, plan_mapping
 from migrator.planning.roles import comparable
 from migrator.ports import (
@@ -49,6 +52,8 @@ class Options:
     """A target folder that we filled was made anew: `ask`, `replay` or `keep`."""
     dry_run: bool = False
     quiet_seconds: float = 30.0
+    lanes: int = 1
+    """So many folders may be carried side by side, where further ends open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,10 @@ class Ends:
     observer: Observer
     expect: Callable[[Sequence[str], Callable[[Row], bool]], None] = lambda _folders, _likely: None
     """Tells who reads the source ahead which folders come, and what of them will be read (`engine.ahead`)."""
+    alongside: Callable[[], None] = lambda: None
+    """Tells them that folders are carried side by side."""
+    another: Callable[[], AbstractContextManager[Ends]] | None = None
+    """Opens one more source and target of the same kind, at once or not at all."""
 
 
 @dataclass(slots=True)
@@ -75,6 +84,12 @@ class Outcome:
     carried_folders: int = 0
     lacking: dict[str, Sequence[Missing]] = field(default_factory=dict)
     """By name of a failed folder: what the source had listed in it and a target that keeps history does not have."""
+
+    def add(self, part: Outcome) -> None:
+        """What one lane did."""
+        self.failed_folders += part.failed_folders
+        self.carried_folders += part.carried_folders
+        self.lacking.update(part.lacking)
 
 
 def plan(ends: Ends, options: Options) -> MappingPlan:
@@ -105,16 +120,24 @@ def run(ends: Ends, options: Options) -> Outcome:
         forget_newer(ends.target, ends.ledger, mapping.pairs)
     quiet = Quiet(ends.clock, ends.stop, options.quiet_seconds)
     _settle_astray(ends, mapping, quiet)
-    _expect(ends, options, mapping)
-    _Round(ends, options, mapping, quiet, outcome).carry_all()
+    namespace, known = ends.target.traits.namespace, ends.ledger.carried_from()
+    places = {namespace.to_name(pair.target_path): pair.target_path for pair in mapping.pairs}
+    parts: list[Outcome] = []
+
+    def carry(lane: Ends, share: Sequence[FolderPair]) -> None:
+        _expect(lane, options, [pair.source for pair in share if pair.source.name not in known])
+        parts.append(Outcome())
+        _Round(lane, options, share, places, quiet.twin(), parts[-1]).carry_all()
+
+    in_lanes(ends, side_by_side(mapping.pairs, known, options.lanes), carry)
+    for part in parts:
+        outcome.add(part)
     _tell_alike(ends, mapping)
     return outcome
 
 
-def _expect(ends: Ends, options: Options, mapping: MappingPlan) -> None:
+def _expect(ends: Ends, options: Options, fresh: Sequence[FolderInfo]) -> None:
     """Folders of which nothing was ever carried will be read to their end; of others nobody knows how much."""
-    known = ends.ledger.carried_from()
-    fresh = [pair.source for pair in mapping.pairs if pair.source.name not in known]
     limits = [limit for limit in (options.max_octets, ends.target.traits.max_octets) if limit is not None]
     ends.expect(
         [info.name for info in fresh if info.messages != 0], lambda row: all(row.size <= limit for limit in limits)
@@ -132,17 +155,25 @@ def _tell_alike(ends: Ends, mapping: MappingPlan) -> None:
 
 
 class _Round:
-    """All folders once, and those in doubt again when the target has been left alone."""
+    """All folders of one lane once, and those in doubt again when the target has been left alone."""
 
-    def __init__(self, ends: Ends, options: Options, mapping: MappingPlan, quiet: Quiet, outcome: Outcome) -> None:
+    def __init__(
+        self,
+        ends: Ends,
+        options: Options,
+        pairs: Sequence[FolderPair],
+        places: dict[str, FolderPath],
+        quiet: Quiet,
+        outcome: Outcome,
+    ) -> None:
         self._ends = ends
         self._options = options
         self._quiet = quiet
         self._outcome = outcome
         self._hindered: dict[str, dict[MessageKey, int]] = defaultdict(dict)
-        namespace = ends.target.traits.namespace
-        self._places = {namespace.to_name(pair.target_path): pair.target_path for pair in mapping.pairs}
-        self._waiting: deque[tuple[FolderPair, int]] = deque((pair, 0) for pair in mapping.pairs)
+        self._places = places
+        """Who has which name at the target, in any lane."""
+        self._waiting: deque[tuple[FolderPair, int]] = deque((pair, 0) for pair in pairs)
         self._suspect: tuple[FolderPair, PostwagenError] | None = None
         """The folder in which a connection broke for good; if the next one works, it was that folder's fault."""
         self._busy: ServerBusy | None = None

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from migrator.ports import Letter
 
 
+AHEAD_OCTETS = 4 * 1024 * 1024
+"""So much is read while an archive's transaction goes to the disk."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What archives leave free on their disk, and what all of them together may take (0: no limit), in octets."""

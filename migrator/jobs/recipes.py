@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from migrator.engine.ahead import ReadingAhead, with_prints
+from migrator.engine.ahead import ReadingAhead
 from migrator.engine.audit import audit
 from migrator.engine.chosen import ChosenSource
 from migrator.engine.rehearse import rehearse
@@ -80,17 +80,34 @@ def carry_out(work: Work, world: World) -> Result:
     if work.kind in ALONE:
         return ALONE[work.kind](work, world)
     be_thrifty()
+    with _ends(work, world) as ends:
+        _ = ends.source.traits, ends.target.traits  # both doors are tried before anything is listed
+        options = replace(engine_options(work.options, world.quiet_seconds), lanes=_lanes(work))
+        return RECIPES[work.kind](ends, options, work.options)
+
+
+def _lanes(work: Work) -> int:
+    """An archive has one writer. Where one is read, only the new server, which is ours, has two connections to bear."""
+    if work.target.protocol == "archive":
+        return 1
+    return int(work.options.get("connections") or (2 if work.source.protocol == "archive" else 1))
+
+
+@contextmanager
+def _ends(work: Work, world: World, *, at_once: bool = False) -> Iterator[Ends]:
+    """Both ends, closed at the end. They open at first use, with patience, or `at_once`, without."""
     with ExitStack() as stack:
-        source = _source(work, world)
+        source = _source(work, world, at_once=at_once)
         stack.callback(source.close)
-        target = _target(work, world)
+        target = _target(work, world, at_once=at_once)
         stack.callback(target.close)
-        ends = Ends(source, target, world.ledger, world.stop, world.clock, world.observer, source.expect)
-        _ = source.traits, target.traits  # both doors are tried before anything is listed
-        return RECIPES[work.kind](ends, engine_options(work.options, world.quiet_seconds), work.options)
+        yield Ends(
+            source, target, world.ledger, world.stop, world.clock, world.observer, source.expect, source.alongside,
+            another=lambda: _ends(work, world, at_once=True),
+        )  # fmt: skip
 
 
-def _source(work: Work, world: World) -> ReadingAhead:
+def _source(work: Work, world: World, *, at_once: bool) -> ReadingAhead:
     if work.source.protocol == "archive":
         at = work.options.get("at")
         source: Source = archives.open_source(work.source, datetime.fromisoformat(at) if at else None)
@@ -102,18 +119,26 @@ def _source(work: Work, world: World) -> ReadingAhead:
     def opened() -> Source:
         return open_source(work.source, world.stop.wanted, world.may_reach)
 
-    prepare = archives.preparing() if work.kind is JobKind.ARCHIVE else with_prints
-    return ReadingAhead(RetryingSource(Reopening[Source]("source", opened, **_around(world))), prepare)
+    reopening = Reopening[Source]("source", opened, **_around(world))
+    if at_once:
+        reopening.end()
+    retrying = RetryingSource(reopening)
+    if work.kind is JobKind.ARCHIVE:
+        return ReadingAhead(retrying, archives.preparing(), octets=archives.AHEAD_OCTETS)
+    return ReadingAhead(retrying)
 
 
-def _target(work: Work, world: World) -> Target:
+def _target(work: Work, world: World, *, at_once: bool) -> Target:
     if work.target.protocol == "archive":
         return archives.open_target(work.target, work.source.identity, world.limits)
 
     def opened() -> Target:
         return open_target(work.target, world.stop.wanted, world.may_reach)
 
-    return RetryingTarget(Reopening[Target]("target", opened, **_around(world)))
+    reopening = Reopening[Target]("target", opened, **_around(world))
+    if at_once:
+        reopening.end()
+    return RetryingTarget(reopening)
 
 
 def _around(world: World) -> dict[str, Any]:

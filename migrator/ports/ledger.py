@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -208,8 +208,8 @@ class Ledger(Protocol):
     def pair(self, pair: FolderPair, target: str) -> PairLedger:
         """The ledger of one pair; `target` is the full name of the target folder."""
 
-    def carried_from(self) -> frozenset[str]:
-        """The source folders of which the ledger knows messages, by name."""
+    def carried_from(self) -> Mapping[str, int]:
+        """How many messages the ledger knows, by name of the source folder; other folders have no name here."""
 
     def in_doubt(self) -> Sequence[tuple[str, str]]:
         """(source folder, target folder) of all entries of this mailbox that are in doubt, each once."""

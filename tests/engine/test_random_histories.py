@@ -18,7 +18,7 @@ from migrator.errors import ConnectionLost, ServerBusy, Stopped
 from migrator.mail.folders import Role
 from migrator.planning import batches
 from migrator.sessions.memory import Break, FakeStop, altered_as_dovecot_does
-from tests.engine.world import Died, World, assert_at_rest, assert_sums, days, mail
+from tests.engine.world import Died, World, always_side_by_side, assert_at_rest, assert_sums, days, mail
 
 pytestmark = pytest.mark.slow
 
@@ -39,6 +39,7 @@ class History:
         self.random = random.Random(seed)
         self.world = World(database)
         self.world.reads_ahead = seed % 2 == 1
+        self.world.lanes = 2 if seed % 4 > 1 else 1
         self.there: Counter[tuple[str, bytes]] = Counter()
         """How often each message lies in each target folder."""
         self.coming: Counter[tuple[str, bytes]] = Counter()
@@ -206,6 +207,7 @@ def test_a_random_history_ends_with_every_message_exactly_once(
     ledger_database: Database, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     monkeypatch.setattr(batches, "BATCH_MESSAGES", 2)
+    always_side_by_side(monkeypatch)
     history = History(ledger_database, seed)
     for misfits in history.chapters():
         assert misfits == {}

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import delete, insert, select, update
 
 from migrator.db.ledger import SqlLedger
@@ -24,10 +26,12 @@ from migrator.db.models import (
     Skipped,
 )
 from migrator.db.store import Database
+from migrator.engine import run as run_module
 from migrator.engine.ahead import ReadingAhead
 from migrator.engine.run import Ends, Options, Outcome, run
 from migrator.engine.wrappers import Reopening, RetryingSource, RetryingTarget
 from migrator.mail.folders import Namespace
+from migrator.planning import lanes
 from migrator.ports import Event
 from migrator.sessions.memory import FakeClock, FakeStop, MemoryServer, MemorySource, MemoryTarget
 
@@ -108,6 +112,8 @@ class World:
         """Where given, another target than the memory server: one that needs no reconnecting."""
         self.reads_ahead = False
         """As the service does; then contacts with the source come at any time, and not after others."""
+        self.lanes = 1
+        """So many folders side by side; then contacts come in any order."""
         self.heard: list[Event] = []
         with db.writing() as session:
             for table in (*_EMPTIED[:5], Base.metadata.tables["job_samples"], *_EMPTIED[5:]):
@@ -167,16 +173,23 @@ class World:
         if witness:
             ledger = Watched(ledger, "ledger", witness)
         common = {"stop": stop, "clock": self.clock, "observer": observer}
-        source = RetryingSource(Reopening("source", lambda: self.source_of(self.old), **common))
-        target: Any = (
-            RetryingTarget(Reopening("target", lambda: MemoryTarget(self.new), **common))
-            if self.target_of is None
-            else self.target_of()
-        )
-        if not self.reads_ahead:
-            return Ends(source, target, ledger, **common)
-        ahead = ReadingAhead(source)
-        return Ends(ahead, target, ledger, **common, expect=ahead.expect)
+
+        def made() -> Ends:
+            source = RetryingSource(Reopening("source", lambda: self.source_of(self.old), **common))
+            target: Any = (
+                RetryingTarget(Reopening("target", lambda: MemoryTarget(self.new), **common))
+                if self.target_of is None
+                else self.target_of()
+            )
+            another = lambda: nullcontext(made())  # noqa: E731
+            if not self.reads_ahead:
+                return Ends(source, target, ledger, **common, another=another)
+            ahead = ReadingAhead(source)
+            return Ends(
+                ahead, target, ledger, **common, expect=ahead.expect, alongside=ahead.alongside, another=another
+            )
+
+        return made()
 
     def run(
         self,
@@ -186,7 +199,8 @@ class World:
     ) -> Outcome:
         """One slice of the job, in a process of its own: it knows nothing but the ledger."""
         self.take_over()
-        chosen = Options(**{"rules": self.options.rules, "max_octets": self.options.max_octets, **options})
+        usual = {"rules": self.options.rules, "max_octets": self.options.max_octets, "lanes": self.lanes}
+        chosen = Options(**{**usual, **options})
         return run(self.ends(witness, stop), chosen)
 
     # ---- looking -------------------------------------------------------------------------------------------------
@@ -256,6 +270,12 @@ class World:
     def total(self, name: str) -> int:
         """One number over all folders."""
         return sum(int(getattr(row, name)) for row in self.tallies().values())
+
+
+def always_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many lanes as a world has, however little mail is new, and in every run."""
+    monkeypatch.setattr(lanes, "WORTH", 1)
+    monkeypatch.setattr(run_module, "side_by_side", lambda pairs, _known, most: lanes.side_by_side(pairs, {}, most))
 
 
 def lying(

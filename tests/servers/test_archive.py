@@ -8,6 +8,7 @@ import re
 import signal
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from migrator.archive.file import ArchiveFile
 from tests.corpus import nasty_messages, realistic_corpus
 from tests.servers.command import Postwagen, adds_up, url
 from tests.servers.faults import Direction
-from tests.servers.fixtures import DovecotPair
+from tests.servers.fixtures import DovecotPair, StartDovecot
 from tests.servers.mailboxes import COURIER_NAMES, Client, Mail, differences, dressed, fill_all, read_all, spread
 from tests.servers.proxy import FaultProxy
 
@@ -147,6 +148,42 @@ def test_killed_in_the_middle_of_a_pass_it_goes_on_and_nothing_is_lost_or_double
     checked = move.command.run("check", f"archive:{move.archive}", "--json")
     assert (checked.code, checked.json["found"], checked.json["whole"]) == (0, count, count), checked
     assert move.command.run("play-in", str(move.archive), move.new, "--json").code == 0
+    assert move.wrong() == []
+
+
+def test_folders_are_played_in_side_by_side_and_killed_or_cut_in_the_middle_nothing_is_lost_or_doubled(
+    move: Move,
+) -> None:
+    count = move.fill(1300)
+    assert move.command.call("archive", move.old, str(move.archive), "--json").code == 0
+    with FaultProxy("127.0.0.1", move.pair.new.imap_port) as proxy:
+        ends = str(move.archive), url(proxy, move.pair.new_account)
+        for octets in (200_000, 3_000_000):
+            cuts, connected = proxy.count("cut"), proxy.count("connected")
+            proxy.rate(3_000_000)
+            running = move.command.start("play-in", *ends, "--json")
+            proxy.wait_for("connected", count=connected + 2, timeout=20)
+            proxy.cut_after(Direction.UP, octets)
+            proxy.wait_for("cut", count=cuts + 1, timeout=60)
+            running.send(signal.SIGKILL)
+            running.wait()
+            proxy.disarm()
+        proxy.rate(None)
+        proxy.cut_after(Direction.UP, 1_000_000)
+        ran = move.command.run("play-in", *ends, "--json")
+    assert (ran.code, ran.json["messages"]["found"]) == (0, count), ran
+    assert adds_up(ran.json)
+    assert move.wrong() == []
+
+
+def test_a_new_server_that_takes_one_connection_is_filled_over_it(move: Move, dovecot: StartDovecot) -> None:
+    move.fill(1300)
+    assert move.command.call("archive", move.old, str(move.archive), "--json").code == 0
+    move.pair = replace(move.pair, new=dovecot(max_connections=1), new_account=move.pair.new_account)
+    move.pair.new.add_user(move.pair.new_account.user, move.pair.new_account.password)
+    ran = move.command.call("play-in", str(move.archive), url(move.pair.new, move.pair.new_account), "--json")
+    assert ran.code == 0, ran
+    assert "Maximum number of connections" in move.pair.new.log()
     assert move.wrong() == []
 
 

@@ -95,6 +95,28 @@ def both_ways(request: pytest.FixtureRequest, old_dovecot: DovecotServer, new_do
     return DovecotPair(source, target, old, fresh_account(target, old.user)), names
 
 
+def test_over_several_connections_everything_arrives_once_and_no_more_are_opened_than_allowed(
+    dovecot_pair: DovecotPair, tmp_path: Path
+) -> None:
+    names = {name: _there(name) for name in COURIER_NAMES}
+    mails = list(dressed(realistic_corpus(2100, max_size=20_000, twins=0.1, without_id=0.1)))
+    fill_all(dovecot_pair.old.imap_port, dovecot_pair.old_account, spread(mails, list(names)))
+    command = _command(dovecot_pair, tmp_path)
+    with (
+        FaultProxy("127.0.0.1", dovecot_pair.old.imap_port) as old,
+        FaultProxy("127.0.0.1", dovecot_pair.new.imap_port) as new,
+    ):
+        ends = url(old, dovecot_pair.old_account), url(new, dovecot_pair.new_account)
+        ran = command.call("copy", *ends, "--connections", "3", "--json")
+        assert (ran.code, ran.json["messages"]["copied"]) == (0, len(mails)), ran
+        assert (old.count("connected"), new.count("connected")) == (3, 3)
+        again = command.call("copy", *ends, "--connections", "3", "--json")
+        assert again.json["messages"]["copied"] == 0
+        assert (old.count("connected"), new.count("connected")) == (4, 4), "nothing new is worth one"
+    source, target = _states(dovecot_pair)
+    assert differences(source, target, lambda name: names.get(name, name)) == []
+
+
 def test_every_octet_flag_and_date_arrives_once_and_a_second_run_copies_nothing(
     both_ways: tuple[DovecotPair, dict[str, str]], tmp_path: Path
 ) -> None:
