@@ -50,12 +50,14 @@ def prepared(letter: Letter) -> Letter:
     What is large stays as it is, and is packed piece by piece.
     """
     prints, packed = exact_prints(letter.head, letter.chunks()), _packed(letter)
-    letter = replace(letter, head=header_block(letter.head), prints=prints)
+    head = header_block(letter.head)
     if packed is None:
-        return letter
+        return replace(letter, head=head, prints=prints)
     letter.close()
     return replace(
         letter,
+        head=head,
+        prints=prints,
         packed=packed,
         chunks=lambda: iter((zstandard.decompress(packed),)),
         close=lambda: None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from migrator.archive.sealing import ArchiveSeal
 from migrator.errors import ArchiveDamaged
 from migrator.mail.folders import FolderInfo, Role
 from migrator.mail.messages import MessageKey
+
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ def open_origin(seal: ArchiveSeal, folder: int, address: bytes, blob: bytes | No
 
 def seal_flags(seal: ArchiveSeal, message: int, from_pass: int, flags: frozenset[str]) -> bytes:
     """A placement's flags and keywords."""
-    return seal.seal_row(_packed(sorted(flags)), b"placement" + _number(message) + _number(from_pass))
+    return seal.seal_row(_packed_flags(flags), b"placement" + _number(message) + _number(from_pass))
 
 
 def open_flags(seal: ArchiveSeal, message: int, from_pass: int, sealed: bytes) -> frozenset[str]:
@@ -89,7 +92,12 @@ def open_summary(seal: ArchiveSeal, number: int, sealed: bytes) -> dict[str, Any
 
 
 def _packed(values: Any) -> bytes:
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    return _JSON.encode(values).encode("utf-8", "surrogatepass")
+
+
+@functools.lru_cache(1024)
+def _packed_flags(flags: frozenset[str]) -> bytes:
+    return _packed(sorted(flags))
 
 
 def _number(value: object) -> bytes:

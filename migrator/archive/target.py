@@ -7,7 +7,6 @@ import time
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -242,7 +241,7 @@ class ArchiveTarget:
     def _stored(self, sql: sqlite3.Connection, batch: Batch) -> list[Stored]:
         rows = self._store(sql, self._folder(batch.folder.name), batch.parcels)
         return [
-            Stored(replace(parcel, letter=parcel.letter.emptied()), MessageKey(self._archive.validity, row))
+            Stored(parcel.emptied(), MessageKey(self._archive.validity, row))
             for row, parcel in zip(rows, batch.parcels, strict=True)
         ]
 

@@ -41,6 +41,8 @@ REASON = 40
 
 
 _STANDS = {stand.value: stand for stand in Stand}
+_INTENDED_STAND, _CONFIRMED_STAND = Stand.INTENDED.value, Stand.CONFIRMED.value
+"""Python 3.11 takes its time to say a member's value, and here it is asked for every message."""
 _HOWS = {"": None, **{how.value: how for how in How}}
 _TABLE = cast("Table", LedgerEntry.__table__)
 _COLUMNS = tuple(_TABLE.columns)
@@ -254,7 +256,7 @@ class SqlPairLedger:
             [
                 {
                     "entry": item.entry,
-                    "new_stand": Stand.CONFIRMED.value,
+                    "new_stand": _CONFIRMED_STAND,
                     "new_how": item.how.value,
                     "new_note": item.note,
                     "new_target_validity": item.target_key.validity if item.target_key else None,
@@ -281,7 +283,7 @@ class SqlPairLedger:
             "origin_folder_id": self._origin,
             **origin_columns(item.origin),
             "target_folder_id": self._target,
-            "stand": (Stand.CONFIRMED if settled else Stand.INTENDED).value,
+            "stand": _CONFIRMED_STAND if settled else _INTENDED_STAND,
             "how": settled.how.value if settled else "",
             "target_validity": settled.target_key.validity if settled else None,
             "target_uid": settled.target_key.uid if settled else None,

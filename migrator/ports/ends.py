@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -103,7 +103,11 @@ class Letter:
     def emptied(self) -> Letter:
         """Closed, and without its octets: where they are written, and only what it was is still of interest."""
         self.close()
-        return replace(self, head=b"", chunks=lambda: iter(()), close=lambda: None, packed=None)
+        return Letter(self.want, b"", self.size, _no_chunks, prints=self.prints, tail=self.tail)
+
+
+def _no_chunks() -> Iterator[bytes]:
+    return iter(())
 
 
 class Source(Protocol):
@@ -133,6 +137,10 @@ class Parcel:
     letter: Letter
     flags: tuple[str, ...]
     instant: datetime | None
+
+    def emptied(self) -> Parcel:
+        """Without its octets (`Letter.emptied`)."""
+        return Parcel(self.entry, self.letter.emptied(), self.flags, self.instant)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ class Options(Strict):
     recreated: Annotated[
         Literal["ask", "replay", "keep"], Field(description="For a target folder that was deleted and created again.")
     ] | None = None  # fmt: skip
-    connections: Annotated[int, Field(ge=1, le=16, description="At most so many to the old server.")] | None = None
+    connections: Annotated[int, Field(ge=1, le=16, description="At most so many to each server.")] | None = None
     dry_run: Annotated[bool, Field(description="Write nothing at the target.")] | None = None
     level: Annotated[
         Literal["counts", "fingerprints", "digests"], Field(description="How closely `verify` looks.")

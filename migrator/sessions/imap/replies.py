@@ -333,7 +333,8 @@ def date_argument(instant: datetime) -> bytes:
         utc = instant.astimezone(UTC)
     if utc is None or utc.year < 1900:
         raise Defect("A date reached the encoder that must not be sent.", detail=str(instant))
-    text = f'"{utc.day:02d}-{_MONTHS[utc.month - 1]}-{utc.year:04d} {utc:%H:%M:%S} +0000"'
+    time = f"{utc.hour:02d}:{utc.minute:02d}:{utc.second:02d}"
+    text = f'"{utc.day:02d}-{_MONTHS[utc.month - 1]}-{utc.year:04d} {time} +0000"'
     return text.encode("ascii")
 
 
