@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from migrator.errors import Fenced, PostwagenError, Stopped
+from migrator.errors import Defect, Fenced, PostwagenError, Stopped
 from migrator.ports import Event, FolderPair, StopSignal
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _all_carried(
 
 def _gravity(error: BaseException) -> int:
     """What weighs most comes first: a defect or an interrupt, a lost lease, a stop, and whatever hits one end."""
-    if not isinstance(error, PostwagenError):
+    if isinstance(error, Defect) or not isinstance(error, PostwagenError):
         return 0
     if isinstance(error, Fenced):
         return 1

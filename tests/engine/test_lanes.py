@@ -11,7 +11,7 @@ import pytest
 
 from migrator.engine.lanes import in_lanes
 from migrator.engine.run import Ends
-from migrator.errors import ConnectionLost, Fenced, ServerBusy, Stopped
+from migrator.errors import ConnectionLost, Defect, Fenced, ServerBusy, Stopped
 from migrator.mail.folders import FolderInfo
 from migrator.ports import FolderPair
 from tests.engine.world import World, always_side_by_side, assert_at_rest, assert_same, assert_sums, mail
@@ -86,7 +86,7 @@ def test_what_breaks_one_lane_does_not_stop_the_other(world: World) -> None:
 
 
 @pytest.mark.parametrize("who", [ONE, OTHER])
-@pytest.mark.parametrize("error", [Fenced("taken over"), KeyboardInterrupt(), ValueError("a defect")])
+@pytest.mark.parametrize("error", [Fenced("taken over"), KeyboardInterrupt(), ValueError("x"), Defect("a bug")])
 def test_who_has_lost_the_right_to_work_stops_all_lanes(world: World, who: FolderPair, error: BaseException) -> None:
     stopped = threading.Event()
 
