@@ -63,9 +63,14 @@ CREATE INDEX placement_of ON placement (message, from_pass);
 class ArchiveFile:
     """One open archive, used by one thread at a time. Use it as a context manager, or close it."""
 
-    def __init__(self, path: Path, key: bytes, *, writable: bool, create: bool = False) -> None:
-        """Raises ArchiveUnusable, LedgerBusy (another writer), DatabaseUnavailable, DiskFull."""
+    def __init__(self, path: Path, key: bytes, *, writable: bool, create: bool = False, again: bool = False) -> None:
+        """Raises ArchiveUnusable, LedgerBusy (another writer), DatabaseUnavailable, DiskFull.
+
+        `again`: somebody in this process has it open. To look into it beside SQLite would drop SQLite's locks then:
+        closing any descriptor of a file does.
+        """
         self.path = path
+        self._key = key
         self._cached: _Cached | None = None
         self._may_salvage = not writable
         self._ender = ThreadPoolExecutor(1, "archive-commits")
@@ -75,7 +80,8 @@ class ArchiveFile:
             with self._told():
                 if create and not path.exists():
                     _make(path, key)
-                _refuse_other_files(path)
+                if not again:
+                    _refuse_other_files(path)
                 self._sql = self._connect(writable)
                 self._cached = _Cached(path) if writable else None
                 archive_id = self._meta("archive_id")
@@ -93,6 +99,10 @@ class ArchiveFile:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def twin(self) -> ArchiveFile:
+        """The same archive open once more for reading, for another thread."""
+        return ArchiveFile(self.path, self._key, writable=False, again=True)
 
     def close(self) -> None:
         """Put the WAL into the file and give the lock back. Never raises."""
@@ -126,6 +136,7 @@ class ArchiveFile:
             if _octets_in(self.path.with_name(self.path.name + "-wal")):
                 raise
             sql = _opened(self.path, "immutable=1")
+        sql.execute("PRAGMA cache_size = -500")  # KiB: what is read is read once, and every lane has the file open
         return sql
 
     def _check_key(self) -> None:
@@ -287,7 +298,6 @@ def _opened(path: Path, mode: str) -> sqlite3.Connection:
     address = f"file:{_quoted(path)}?{mode}"
     sql = sqlite3.connect(address, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
     sql.text_factory = bytes  # a damaged row may hold any type: what is no text must not stop its reader
-    sql.execute("PRAGMA cache_size = -500")  # KiB: what is read is read once, and every lane has a file open
     return sql
 
 

@@ -21,11 +21,16 @@ class ArchiveSource:
 
     def __init__(self, archive: ArchiveFile, moment: Pass, namespace: Namespace) -> None:
         self._archive = archive
+        self._moment = moment
         self._view = View(archive, moment)
         self.traits = Traits(namespace=namespace, keys_are_stable=False, limits="archive")
         self._numbers: dict[str, int] = {}
         self._page: tuple[str, dict[MessageKey, Found]] = "", {}
         """The page that was listed last: what is read next is in it."""
+
+    def twin(self) -> ArchiveSource:
+        """The same moment once more, for another thread, whatever passes have ended meanwhile."""
+        return ArchiveSource(self._archive.twin(), self._moment, self.traits.namespace)
 
     def folders(self) -> Sequence[FolderInfo]:
         """The folders of that moment, with their old names."""

@@ -11,13 +11,14 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from migrator.errors import Defect, Fenced, PostwagenError, Stopped
+from migrator.errors import Defect, Fenced, PostwagenError, Remedy, Stopped
 from migrator.ports import Event, FolderPair, StopSignal
 
 if TYPE_CHECKING:
     from migrator.engine.run import Ends
 
 Carry = Callable[["Ends", Sequence[FolderPair]], None]
+Shares = Callable[[int], Sequence[Sequence[FolderPair]]]
 
 
 class _Joint:
@@ -38,25 +39,25 @@ class _Joint:
         return not self._halted and self._stop.may_commit()
 
 
-def in_lanes(ends: Ends, shares: Sequence[Sequence[FolderPair]], carry: Carry) -> None:
-    """Carry each share in a lane of its own, the first one here. Where no further ends open, fewer lanes do it all.
+def in_lanes(ends: Ends, shares: Shares, most: int, carry: Carry) -> None:
+    """Carry each share in a lane of its own, the first one here. `shares`: at most so many of them.
 
     An error ends its lane; the others go on, unless the whole run has lost its right. Raised is what weighs most.
     """
-    first, joint = list(shares[0]), _Joint(ends.stop)
+    joint = _Joint(ends.stop)
     with ExitStack() as stack:
-        lanes = [(replace(ends, stop=joint), first)]
-        for share in shares[1:]:
-            more = _opened(ends, stack)
-            if more is None:
-                first += share
-            else:
-                lanes.append((replace(more, stop=joint), list(share)))
-        for lane, _ in lanes if len(lanes) > 1 else ():
-            lane.alongside()
-        errors = _all_carried(lanes, carry, joint)
+        opened = [ends]
+        while len(opened) < len(shares(most)) and (more := _opened(ends, stack)) is not None:
+            opened.append(more)
+        if len(opened) > 1:
+            for one in opened:
+                one.alongside()
+        lanes = [(replace(one, stop=joint), share) for one, share in zip(opened, shares(len(opened)), strict=True)]
+        errors = sorted(_all_carried(lanes, carry, joint), key=_gravity)
+    for error in errors[1:]:
+        ends.observer.note(Event("lane_failed", {"code": getattr(error, "instance_code", type(error).__name__)}))
     if errors:
-        raise min(errors, key=_gravity)
+        raise errors[0]
 
 
 def _opened(ends: Ends, stack: ExitStack) -> Ends | None:
@@ -89,9 +90,9 @@ def _all_carried(
 
 
 def _gravity(error: BaseException) -> int:
-    """What weighs most comes first: a defect or an interrupt, a lost lease, a stop, and whatever hits one end."""
+    """What weighs most comes first: a defect or an interrupt, a lost lease, a stop, what time cannot heal."""
     if isinstance(error, Defect) or not isinstance(error, PostwagenError):
         return 0
-    if isinstance(error, Fenced):
-        return 1
-    return 2 if isinstance(error, Stopped) else 3
+    if isinstance(error, Fenced | Stopped):
+        return 1 if isinstance(error, Fenced) else 2
+    return {Remedy.NEVER: 3, Remedy.PERSON: 4}.get(error.remedy, 5)

@@ -18,9 +18,9 @@ class Quiet:
         self.seconds = seconds
         self._since = clock.monotonic()
 
-    def twin(self) -> Quiet:
+    def twin(self, stop: StopSignal) -> Quiet:
         """Another one that has lasted as long: for another connection, which may break on its own."""
-        made = Quiet(self._clock, self._stop, self.seconds)
+        made = Quiet(self._clock, stop, self.seconds)
         made._since = self._since
         return made
 

@@ -1,4 +1,4 @@
-"""One run: map the folders, carry one after the other, settle what is in doubt, and say how it ended.
+"""One run: map the folders, carry them, some side by side, settle what is in doubt, and say how it ended.
 
 The same run again is a delta, because the ledger makes every run incremental.
 """
@@ -122,18 +122,32 @@ def run(ends: Ends, options: Options) -> Outcome:
     _settle_astray(ends, mapping, quiet)
     namespace, known = ends.target.traits.namespace, ends.ledger.carried_from()
     places = {namespace.to_name(pair.target_path): pair.target_path for pair in mapping.pairs}
-    parts: list[Outcome] = []
+    rounds: list[_Round] = []
+
+    def shares(lanes: int) -> list[list[FolderPair]]:
+        return side_by_side(mapping.pairs, known, namespace, lanes)
 
     def carry(lane: Ends, share: Sequence[FolderPair]) -> None:
         _expect(lane, options, [pair.source for pair in share if pair.source.name not in known])
-        parts.append(Outcome())
-        _Round(lane, options, share, places, quiet.twin(), parts[-1]).carry_all()
+        work = _Round(lane, options, share, places, quiet.twin(lane.stop))
+        rounds.append(work)
+        work.carry_all(alone=len(share) == len(mapping.pairs))
 
-    in_lanes(ends, side_by_side(mapping.pairs, known, options.lanes), carry)
-    for part in parts:
-        outcome.add(part)
+    in_lanes(ends, shares, options.lanes, carry)
+    suspects = [work.suspect[0] for work in rounds if work.suspect is not None]
+    if suspects:
+        rounds.append(_Round(ends, options, _tried_again(suspects, mapping.pairs), places, quiet.twin(ends.stop)))
+        rounds[-1].carry_all()
+    for work in rounds:
+        outcome.add(work.outcome)
     _tell_alike(ends, mapping)
     return outcome
+
+
+def _tried_again(suspects: Sequence[FolderPair], pairs: Sequence[FolderPair]) -> list[FolderPair]:
+    """Behind each of them one that works, if any does: then it is the folder's fault, and not the server's."""
+    others = [pair for pair in pairs if pair not in suspects][:1]
+    return [pair for suspect in suspects for pair in (suspect, *others)]
 
 
 def _expect(ends: Ends, options: Options, fresh: Sequence[FolderInfo]) -> None:
@@ -164,22 +178,22 @@ class _Round:
         pairs: Sequence[FolderPair],
         places: dict[str, FolderPath],
         quiet: Quiet,
-        outcome: Outcome,
     ) -> None:
         self._ends = ends
         self._options = options
         self._quiet = quiet
-        self._outcome = outcome
+        self.outcome = Outcome()
         self._hindered: dict[str, dict[MessageKey, int]] = defaultdict(dict)
         self._places = places
         """Who has which name at the target, in any lane."""
         self._waiting: deque[tuple[FolderPair, int]] = deque((pair, 0) for pair in pairs)
-        self._suspect: tuple[FolderPair, PostwagenError] | None = None
+        self.suspect: tuple[FolderPair, PostwagenError] | None = None
         """The folder in which a connection broke for good; if the next one works, it was that folder's fault."""
         self._busy: ServerBusy | None = None
         """Raised at the end, so that the job comes back for a folder that was busy."""
 
-    def carry_all(self) -> None:
+    def carry_all(self, *, alone: bool = True) -> None:
+        """`alone`: nobody else can tell whether it was the last folder's fault that a connection broke in it."""
         while self._waiting:
             pair, visits = self._waiting.popleft()
             if visits and not self._quiet.is_over():
@@ -198,23 +212,23 @@ class _Round:
                     raise
                 self._fail(pair, error)
             except (ConnectionLost, ServerBusy) as error:
-                if self._suspect is not None:
+                if self.suspect is not None:
                     raise  # two in a row: it is not the folder
-                self._suspect = pair, error
+                self.suspect = pair, error
             else:
-                self._outcome.carried_folders += 1
+                self.outcome.carried_folders += 1
                 self._clear_suspect()
-        if self._suspect is not None:
-            raise self._suspect[1]
+        if self.suspect is not None and alone:
+            raise self.suspect[1]
         if self._busy is not None:
             raise self._busy
 
     def _clear_suspect(self) -> None:
         """Another folder works: the one before breaks every connection (quirks.md, 48), or is only busy for now."""
-        if self._suspect is None:
+        if self.suspect is None:
             return
-        pair, error = self._suspect
-        self._suspect = None
+        pair, error = self.suspect
+        self.suspect = None
         if isinstance(error, ServerBusy):
             self._busy = error
         else:
@@ -232,12 +246,12 @@ class _Round:
         try:
             work.carry()
         except PostwagenError:
-            self._outcome.lacking[pair.source.name] = work.lacking
+            self.outcome.lacking[pair.source.name] = work.lacking
             raise
         ends.observer.note(Event("folder_done", {"folder": pair.source.name}))
 
     def _fail(self, pair: FolderPair, error: PostwagenError) -> None:
-        self._outcome.failed_folders.append((pair.source, error.as_dict()))
+        self.outcome.failed_folders.append((pair.source, error.as_dict()))
         self._ends.ledger.fail_folder(pair.source.name, error.as_dict())
         self._ends.observer.note(Event("folder_failed", {"folder": pair.source.name, "code": error.instance_code}))
 

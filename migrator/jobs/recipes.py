@@ -27,6 +27,7 @@ from migrator.sessions.endpoint import Endpoint
 from migrator.sessions.registry import open_source, open_target
 
 if TYPE_CHECKING:
+    from migrator.archive.source import ArchiveSource
     from migrator.archive.target import ArchiveTarget
 
 MOST_DISCREPANCIES = 1000
@@ -94,27 +95,39 @@ def _lanes(work: Work) -> int:
 
 
 @contextmanager
-def _ends(work: Work, world: World, *, at_once: bool = False) -> Iterator[Ends]:
-    """Both ends, closed at the end. They open at first use, with patience, or `at_once`, without."""
+def _ends(work: Work, world: World, *, like: ArchiveSource | None = None, at_once: bool = False) -> Iterator[Ends]:
+    """Both ends, closed at the end. They open at first use, with patience, or `at_once`, without.
+
+    `like`: where an archive is read, the same moment of it is read again.
+    """
     with ExitStack() as stack:
-        source = _source(work, world, at_once=at_once)
+        kept = _kept(work, like)
+        source = _source(work, world, kept, at_once=at_once)
         stack.callback(source.close)
         target = _target(work, world, at_once=at_once)
         stack.callback(target.close)
         yield Ends(
             source, target, world.ledger, world.stop, world.clock, world.observer, source.expect, source.alongside,
-            another=lambda: _ends(work, world, at_once=True),
+            another=lambda: _ends(work, world, like=kept, at_once=True),
         )  # fmt: skip
 
 
-def _source(work: Work, world: World, *, at_once: bool) -> ReadingAhead:
-    if work.source.protocol == "archive":
-        at = work.options.get("at")
-        source: Source = archives.open_source(work.source, datetime.fromisoformat(at) if at else None)
+def _kept(work: Work, like: ArchiveSource | None) -> ArchiveSource | None:
+    """The archive that is read, if one is."""
+    if work.source.protocol != "archive":
+        return None
+    if like is not None:
+        return like.twin()
+    at = work.options.get("at")
+    return archives.open_source(work.source, datetime.fromisoformat(at) if at else None)
+
+
+def _source(work: Work, world: World, kept: ArchiveSource | None, *, at_once: bool) -> ReadingAhead:
+    if kept is not None:
         chosen = work.options.get("messages")
-        if chosen is not None:  # an empty choice is none, and not everything
-            source = ChosenSource(source, [(item["folder"], item["key"]) for item in chosen])
-        return ReadingAhead(source)
+        if chosen is None:
+            return ReadingAhead(kept)  # but an empty choice is none, and not everything
+        return ReadingAhead(ChosenSource(kept, [(item["folder"], item["key"]) for item in chosen]))
 
     def opened() -> Source:
         return open_source(work.source, world.stop.wanted, world.may_reach)

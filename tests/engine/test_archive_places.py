@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import sqlite3
 import tempfile
 from pathlib import Path
 
@@ -36,6 +38,58 @@ def test_an_archive_on_a_read_only_disk_is_checked_and_played_in(chest: Chest) -
     with ArchiveFile(chest.path, KEY, writable=False) as file:
         assert check(file).is_whole
     assert chest.view() == shown(chest.world.old)
+
+
+def test_a_disk_on_which_sqlite_may_write_nothing_at_all_is_read_all_the_same(
+    chest: Chest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chest.archive()
+    connect = sqlite3.connect
+
+    class Refusing:
+        """Opens, and fails with the first thing that it is asked, whatever that is."""
+
+        def execute(self, _: str) -> None:
+            raise sqlite3.OperationalError("attempt to write a readonly database")
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(
+        sqlite3,
+        "connect",
+        lambda address, **more: Refusing() if address.endswith("?mode=ro") else connect(address, **more),
+    )
+    with ArchiveFile(chest.path, KEY, writable=False) as file:
+        assert check(file).is_whole
+
+
+def test_a_twin_shows_the_same_moment_though_a_pass_has_ended_meanwhile(chest: Chest) -> None:
+    chest.archive()
+    with contextlib.closing(chest.source()) as source:
+        chest.world.old.put("INBOX", mail("later"))
+        chest.world.next_job()
+        chest.archive()
+        with contextlib.closing(source.twin()) as twin, contextlib.closing(chest.source()) as newest:
+            counts = [[info.messages for info in one.folders()] for one in (source, twin, newest)]
+    assert counts == [[5], [5], [6]]
+
+
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="only Linux shows who holds locks")
+def test_a_twin_leaves_sqlites_locks_as_they_are(chest: Chest) -> None:
+    chest.archive()
+
+    def locks() -> int:
+        mine = f" {os.getpid()} "
+        return sum(mine in line and f":{number} " in line for line in Path("/proc/locks").read_text().splitlines())
+
+    number = chest.path.stat().st_ino
+    with ArchiveFile(chest.path, KEY, writable=False) as file:
+        assert file.one("SELECT count(*) FROM pass") == (1,)
+        before = locks()
+        with file.twin() as twin:
+            assert twin.one("SELECT count(*) FROM pass") == (1,)
+            assert locks() == before > 0
 
 
 def test_a_file_system_without_links_takes_archives(chest: Chest, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,26 +5,33 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.mail.folders import FolderInfo
+from migrator.mail.folders import FolderInfo, Namespace
 from migrator.planning.lanes import WORTH, side_by_side
 from migrator.planning.mapping import plainer_path
 from migrator.ports import FolderPair
 
 
 def pair(source: str, target: str, messages: int | None = None) -> FolderPair:
-    return FolderPair(FolderInfo(source, (source,), messages=messages), (target,), None)
+    return FolderPair(FolderInfo(source, (source,), messages=messages), tuple(target.split("/")), None)
 
 
-NAMES = st.sampled_from(["INBOX", "Sent", "sent", "A.B", "A*B", "Ä", "A\u0308", "x", "y", "z"])
+SLASHES, COURIER = Namespace("", "/"), Namespace("INBOX.", ".")
+NAMES = st.sampled_from(["INBOX", "Sent", "sent", "A.B", "A*B", "Ä", "A\u0308", "x", "INBOX/x", "y ", "y", "z"])
+NAMESPACES = st.sampled_from((SLASHES, COURIER))
 PAIRS = st.lists(st.tuples(NAMES, st.integers(0, 5000) | st.none()), max_size=12)
 
 
-@given(PAIRS, st.dictionaries(st.integers(0, 11), st.integers(1, 9000)), st.integers(1, 5))
+@given(
+    PAIRS,
+    st.dictionaries(st.integers(0, 11), st.integers(1, 9000)),
+    st.sampled_from((SLASHES, COURIER)),
+    st.integers(1, 5),
+)
 def test_every_pair_is_in_one_share_and_whoever_may_share_a_folder_is_in_the_same(
-    chosen: list[tuple[str, int | None]], known: dict[int, int], most: int
+    chosen: list[tuple[str, int | None]], known: dict[int, int], namespace: Namespace, most: int
 ) -> None:
     pairs = [pair(f"s{number}", name, messages) for number, (name, messages) in enumerate(chosen)]
-    shares = side_by_side(pairs, {f"s{number}": count for number, count in known.items()}, most)
+    shares = side_by_side(pairs, {f"s{number}": count for number, count in known.items()}, namespace, most)
     assert 1 <= len(shares) <= most
     places = {one.source.name: number for number, share in enumerate(shares) for one in share}
     assert sorted(places) == sorted(one.source.name for one in pairs)
@@ -32,25 +39,35 @@ def test_every_pair_is_in_one_share_and_whoever_may_share_a_folder_is_in_the_sam
         assert share == [one for one in pairs if one in share], "each share is in the order of all"
     for one in pairs:
         for other in pairs:
-            if plainer_path(one.target_path) == plainer_path(other.target_path):
+            names = [
+                {namespace.to_name(path), namespace.to_name(plainer_path(path))}
+                for path in (one.target_path, other.target_path)
+            ]
+            if names[0] & names[1]:
                 assert places[one.source.name] == places[other.source.name]
 
 
 def test_names_that_some_servers_take_for_one_are_in_one_share() -> None:
     pairs = [pair("1", "Sent", 5000), pair("2", "SENT", 5000), pair("3", "A\u0308", 10), pair("4", "Ä", 10)]
-    shares = side_by_side(pairs, {}, 4)
+    shares = side_by_side(pairs, {}, SLASHES, 4)
     assert [[one.source.name for one in share] for share in shares] == [["1", "2"], ["3", "4"]]
 
 
 def test_shares_are_about_the_same() -> None:
     sizes = [3400, 2000, 1200, 600, 600, 500, 400, 300, 300, 300, 200, 100, 100]
-    shares = side_by_side([pair(str(at), str(at), size) for at, size in enumerate(sizes)], {}, 2)
+    shares = side_by_side([pair(str(at), str(at), size) for at, size in enumerate(sizes)], {}, SLASHES, 2)
     assert [sum(one.source.messages or 0 for one in share) for share in shares] == [5000, 5000]
 
 
 def test_little_new_mail_is_worth_one_connection() -> None:
     pairs = [pair("a", "a", WORTH), pair("b", "b", WORTH)]
-    assert len(side_by_side(pairs, {}, 4)) == 2, "folders are not divided"
-    assert len(side_by_side(pairs, {"a": WORTH, "b": WORTH}, 4)) == 1, "what was carried before is there"
-    assert len(side_by_side([pair("a", "a", WORTH // 3), pair("b", "b", WORTH // 3)], {}, 4)) == 1
-    assert len(side_by_side([pair("a", "a"), pair("b", "b")], {}, 4)) == 1, "nobody knows how much it is"
+    assert len(side_by_side(pairs, {}, SLASHES, 4)) == 2, "folders are not divided"
+    assert len(side_by_side(pairs, {"a": WORTH, "b": WORTH}, SLASHES, 4)) == 1, "what was carried before is there"
+    assert len(side_by_side([pair("a", "a", WORTH // 3), pair("b", "b", WORTH // 3)], {}, SLASHES, 4)) == 1
+    assert len(side_by_side([pair("a", "a"), pair("b", "b")], {}, SLASHES, 4)) == 1, "nobody knows how much it is"
+
+
+def test_two_ways_to_say_one_name_at_the_target_are_in_one_share() -> None:
+    pairs = [pair("a", "INBOX/X", 3000), pair("b", "X", 3000), pair("c", "A/X", 3000), pair("d", "A /X", 3000)]
+    shares = side_by_side(pairs, {}, COURIER, 4)
+    assert [[one.source.name for one in share] for share in shares] == [["a", "b"], ["c", "d"]]
