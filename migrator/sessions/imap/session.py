@@ -348,8 +348,10 @@ def _selected(name: str, writable: bool, responses: Sequence[Sequence[Part]]) ->
             for key in ("UIDVALIDITY", "UIDNEXT"):
                 if upper.startswith(f"[{key} "):
                     numbers[key] = number_of(code[len(key) + 2 :].split("]")[0].strip().encode())
-            if upper.startswith("[PERMANENTFLAGS"):
-                read = tokens([line[line.upper().index(b"[PERMANENTFLAGS") + 15 :].rpartition(b")")[0] + b")"])
+            bare = line.replace(b"\0", b"")
+            at = bare.upper().find(b"[PERMANENTFLAGS")
+            if upper.startswith("[PERMANENTFLAGS") and at >= 0:
+                read = tokens([bare[at + 15 :].rpartition(b")")[0] + b")"])
                 permanent = tuple(flags_of(read[0])) if read else ()
     return Selected(
         name, writable, numbers["UIDVALIDITY"], numbers["UIDNEXT"], numbers["EXISTS"], permanent, flags

@@ -8,7 +8,7 @@ import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from migrator.errors import Defect, PostwagenError
@@ -219,6 +219,8 @@ def test_an_endless_number_is_an_error_of_ours(line: bytes) -> None:
 
 
 @given(start=starts, rest=octets, literal=st.binary(max_size=9), end=octets)
+@example(start=b"* OK [", rest=b"\x00PERMANENTFLAGS", literal=b"", end=b"")
+@example(start=b"* OK [", rest="PERMANENTFLAGſ (x)]".encode(), literal=b"", end=b"")
 @settings(max_examples=600, deadline=None)
 def test_no_answer_of_any_server_breaks_the_readers(start: bytes, rest: bytes, literal: bytes, end: bytes) -> None:
     parts: list[Part] = [start + rest, spool(literal), end]
