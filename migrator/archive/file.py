@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from migrator.archive.beside import Beside
 from migrator.archive.salvage import salvage
 from migrator.archive.sealing import ID_OCTETS, ArchiveSeal
 from migrator.errors import ArchiveDamaged, ArchiveUnusable, DatabaseUnavailable, DiskFull, LedgerBusy
@@ -63,15 +64,11 @@ CREATE INDEX placement_of ON placement (message, from_pass);
 class ArchiveFile:
     """One open archive, used by one thread at a time. Use it as a context manager, or close it."""
 
-    def __init__(self, path: Path, key: bytes, *, writable: bool, create: bool = False, again: bool = False) -> None:
-        """Raises ArchiveUnusable, LedgerBusy (another writer), DatabaseUnavailable, DiskFull.
-
-        `again`: somebody in this process has it open. To look into it beside SQLite would drop SQLite's locks then:
-        closing any descriptor of a file does.
-        """
+    def __init__(self, path: Path, key: bytes, *, writable: bool, create: bool = False) -> None:
+        """Raises ArchiveUnusable, LedgerBusy (another writer), DatabaseUnavailable, DiskFull."""
         self.path = path
         self._key = key
-        self._cached: _Cached | None = None
+        self._beside: Beside | None = None
         self._may_salvage = not writable
         self._ender = ThreadPoolExecutor(1, "archive-commits")
         self._ending: Future[None] | None = None
@@ -80,10 +77,8 @@ class ArchiveFile:
             with self._told():
                 if create and not path.exists():
                     _make(path, key)
-                if not again:
-                    _refuse_other_files(path)
+                _refuse_other_files(path, self._look())
                 self._sql = self._connect(writable)
-                self._cached = _Cached(path) if writable else None
                 archive_id = self._meta("archive_id")
                 self.id = archive_id
                 self.seal = ArchiveSeal(key, archive_id)
@@ -102,7 +97,7 @@ class ArchiveFile:
 
     def twin(self) -> ArchiveFile:
         """The same archive open once more for reading, for another thread."""
-        return ArchiveFile(self.path, self._key, writable=False, again=True)
+        return ArchiveFile(self.path, self._key, writable=False)
 
     def close(self) -> None:
         """Put the WAL into the file and give the lock back. Never raises."""
@@ -111,14 +106,21 @@ class ArchiveFile:
             if self._lock is not None:
                 self._sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._sql.close()
-        if self._cached is not None:
-            self._cached.close()
-            self._cached = None
+        if self._beside is not None:
+            self._beside.close()
+            self._beside = None
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
     # ---- opening -------------------------------------------------------------------------------------------------
+
+    def _look(self) -> bytes:
+        try:
+            self._beside = Beside(self.path)
+            return self._beside.head(100)
+        except OSError as error:
+            raise ArchiveUnusable(f"The archive {self.path} cannot be read: {error.strerror}.") from None
 
     def _connect(self, writable: bool) -> sqlite3.Connection:
         if writable:
@@ -226,8 +228,9 @@ class ArchiveFile:
         self._let_go()
 
     def _let_go(self) -> None:
-        if self._cached is not None:
-            self._cached.let_go()
+        """Others need the memory in which the system keeps what was written."""
+        if self._beside is not None:
+            self._beside.let_go(WAL_OCTETS)
 
     def rows(self, statement: str, values: tuple[Any, ...] = ()) -> Iterator[Any]:
         """A query's rows."""
@@ -273,25 +276,6 @@ class ArchiveFile:
             raise ArchiveDamaged(
                 f"The archive {self.path} is damaged.", hint=_DAMAGED_HINT, detail=str(error)
             ) from error
-
-
-class _Cached:
-    """What the system keeps in memory of a file that grows. Nobody reads it again soon, others need the room."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        """Closed behind SQLite only: closing any descriptor of a file drops this process's locks on it."""
-        self._before = os.fstat(self._file).st_size
-
-    def let_go(self) -> None:
-        """Of what came since the last time, if that is much; where the system takes no such advice, nothing."""
-        size = os.fstat(self._file).st_size
-        if size - self._before >= WAL_OCTETS and hasattr(os, "posix_fadvise"):
-            os.posix_fadvise(self._file, self._before, size - self._before, os.POSIX_FADV_DONTNEED)
-            self._before = size
-
-    def close(self) -> None:
-        os.close(self._file)
 
 
 def _opened(path: Path, mode: str) -> sqlite3.Connection:
@@ -360,13 +344,8 @@ def _locked(path: Path) -> int:
     return lock
 
 
-def _refuse_other_files(path: Path) -> None:
-    """What is no archive of ours is never touched."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(100)
-    except OSError as error:
-        raise ArchiveUnusable(f"The archive {path} cannot be read: {error.strerror}.") from None
+def _refuse_other_files(path: Path, head: bytes) -> None:
+    """What is no archive of ours is never touched. `head`: its first 100 octets, which are SQLite's header."""
     if head[:16] != b"SQLite format 3\0" or int.from_bytes(head[68:72], "big") != APPLICATION_ID:
         raise ArchiveUnusable(f"{path} is no archive of ours.", hint="It was left as it is; name another file.")
     version = int.from_bytes(head[60:64], "big")
