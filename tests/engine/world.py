@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -174,6 +174,10 @@ class World:
             ledger = Watched(ledger, "ledger", witness)
         common = {"stop": stop, "clock": self.clock, "observer": observer}
 
+        @contextmanager
+        def another() -> Iterator[Ends]:
+            yield made()
+
         def made() -> Ends:
             source = RetryingSource(Reopening("source", lambda: self.source_of(self.old), **common))
             target: Any = (
@@ -181,7 +185,6 @@ class World:
                 if self.target_of is None
                 else self.target_of()
             )
-            another = lambda: nullcontext(made())  # noqa: E731
             if not self.reads_ahead:
                 return Ends(source, target, ledger, **common, another=another)
             ahead = ReadingAhead(source)

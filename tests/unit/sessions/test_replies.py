@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import re
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from migrator.errors import Defect, PostwagenError
+from migrator.errors import ConnectionLost, Defect, PostwagenError
 from migrator.mail.flags import SYSTEM_FLAGS, is_keyword
 from migrator.mail.folders import Role
 from migrator.mail.messages import HEAD_OCTETS, Row
@@ -211,11 +212,22 @@ def _row(parts: list[Part]) -> Row | None:
     return listing._row(got.uid, got.items, 1) if got and got.uid else None
 
 
-@pytest.mark.parametrize("line", [b"* %s FETCH (UID 7)", b"* %s EXISTS", b"* OK [UIDNEXT %s] x"])
-def test_an_endless_number_is_an_error_of_ours(line: bytes) -> None:
-    for reader in (fetched, lambda parts: session._selected("x", True, [parts])):
-        with contextlib.suppress(PostwagenError):
-            reader([line % (b"9" * 5000) + b"\r\n"])
+def _selected(parts: list[Part]) -> session.Selected:
+    return session._selected("x", True, [parts])
+
+
+@pytest.mark.parametrize(
+    ("reader", "line"),
+    [
+        (fetched, b"* %s FETCH (UID 7)"),
+        (_row, b"* 1 FETCH (UID %s)"),
+        (_selected, b"* %s EXISTS"),
+        (_selected, b"* OK [UIDNEXT %s] x"),
+    ],
+)
+def test_an_endless_number_is_told_as_the_servers_fault(reader: Callable[[list[Part]], object], line: bytes) -> None:
+    with pytest.raises(ConnectionLost, match="no number"):
+        reader([line % (b"9" * 5000) + b"\r\n"])
 
 
 @given(start=starts, rest=octets, literal=st.binary(max_size=9), end=octets)
@@ -230,7 +242,7 @@ def test_no_answer_of_any_server_breaks_the_readers(start: bytes, rest: bytes, l
         listed,
         status_numbers,
         _row,
-        lambda parts: session._selected("x", True, [parts]),
+        _selected,
     ):
         with contextlib.suppress(PostwagenError):
             found = reader(parts)
