@@ -57,7 +57,7 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--connections",
             type=click.IntRange(1, 16),
-            help="At most so many per server. Default: 2 for play-in, else 1.",
+            help="At most so many per server. Default: 2 for play-in, 1 for copy; all others use one.",
         ),
         click.option("--quiet", is_flag=True, help="No progress."),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""One statement for many rows, handed to the driver as it stands: SQLAlchemy's own way costs a multiple of it a row."""
+"""One statement for many rows, handed to the driver as it stands: SQLAlchemy's own way costs half as much again."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def _all_carried(
         try:
             carry(*lane)
         except BaseException as error:  # noqa: BLE001 - raised when all lanes have ended
-            if _gravity(error) < 2:
+            if _ends_all(error):
                 joint.halt()
             return error
         return None
@@ -89,10 +89,18 @@ def _all_carried(
     return [error for error in ended if error is not None]
 
 
+_LEASE_LOST = 1
+
+
+def _ends_all(error: BaseException) -> bool:
+    """No lane has a right to go on: a defect, an interrupt, a lost lease."""
+    return _gravity(error) <= _LEASE_LOST
+
+
 def _gravity(error: BaseException) -> int:
     """What weighs most comes first: a defect or an interrupt, a lost lease, a stop, what time cannot heal."""
     if isinstance(error, Defect) or not isinstance(error, PostwagenError):
         return 0
     if isinstance(error, Fenced | Stopped):
-        return 1 if isinstance(error, Fenced) else 2
+        return _LEASE_LOST if isinstance(error, Fenced) else 2
     return {Remedy.NEVER: 3, Remedy.PERSON: 4}.get(error.remedy, 5)

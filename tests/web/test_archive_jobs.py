@@ -60,7 +60,7 @@ def test_a_pass_is_ordered_without_a_new_server(staff: Browser, database: Databa
     answer = staff.post("/jobs/new", {**PASS, "under": "Alt", "max_mb": "25", "connections": "2"})
     job, archive = only(database)
     assert (answer.status_code, answer.location, queue) == (303, f"/jobs/{job.id}", [job.id])
-    assert (job.kind, job.options) == ("archive", {"connections": 2})
+    assert (job.kind, job.options) == ("archive", {})
     assert (archive.address, archive.every_hours) == ("verkauf@mueller.example", None)
 
 

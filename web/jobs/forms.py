@@ -151,10 +151,9 @@ def order(form: JobForm, sent: Mapping[str, str], created_by: str) -> NewJob:
 
 
 def _archive(form: JobForm, sent: Mapping[str, str], created_by: str) -> NewJob:
-    """A pass takes all folders: what is left behind is decided when it is played in."""
-    options = {name: value for name, value in form.options().items() if name == "connections"}
+    """A pass takes all folders over one connection: what is left behind is decided when it is played in."""
     source = endpoint(form.source, sent.get("source.password", ""))
-    return NewJob(JobKind.ARCHIVE, source, ArchiveEnd(), options, created_by, keeping=form.keep.keeping())
+    return NewJob(JobKind.ARCHIVE, source, ArchiveEnd(), {}, created_by, keeping=form.keep.keeping())
 
 
 def order_of(source: NewEndpoint, target: NewEndpoint) -> NewJob:
