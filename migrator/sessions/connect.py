@@ -125,7 +125,7 @@ def secure(sock: socket.socket, endpoint: Endpoint, wants_stop: Callable[[], boo
     try:
         context = tls_context(endpoint)
         secured = context.wrap_socket(sock, server_hostname=endpoint.host, do_handshake_on_connect=False)
-        _shake_hands(secured, wants_stop)
+        shake_hands(secured, wants_stop)
         check_pin(secured, endpoint)
     except BaseException as error:
         (secured or sock).close()
@@ -135,7 +135,7 @@ def secure(sock: socket.socket, endpoint: Endpoint, wants_stop: Callable[[], boo
     return secured
 
 
-def _shake_hands(secured: ssl.SSLSocket, wants_stop: Callable[[], bool]) -> None:
+def shake_hands(secured: ssl.SSLSocket, wants_stop: Callable[[], bool]) -> None:
     """The handshake, in short waits. Raises TimeoutError, Stopped."""
     deadline = time.monotonic() + CONNECT_SECONDS
     secured.settimeout(POLL_SECONDS)

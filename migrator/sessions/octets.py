@@ -34,7 +34,7 @@ class Octets:
         self._sock = sock
         self._buffer = bytearray()
         self.timeout = timeout
-        self._wants_stop = wants_stop
+        self.wants_stop = wants_stop
         self.dropped = False
         self._arrival = memoryview(bytearray(RECEIVE))
         self._held = bytearray()
@@ -54,7 +54,7 @@ class Octets:
         """What comes next, put there; at least one octet."""
         waited = 0.0
         while True:
-            if self._wants_stop():
+            if self.wants_stop():
                 raise Stopped("Stopped while waiting for the server.")
             try:
                 self._in_short_waits()
@@ -137,7 +137,7 @@ class Octets:
         view = memoryview(data)
         waited = 0.0
         while view:
-            if self._wants_stop():
+            if self.wants_stop():
                 raise Stopped("Stopped while sending.")
             try:
                 self._in_short_waits()

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from migrator.errors import ConnectionLost
 from migrator.mail.messages import HEAD_OCTETS, readable
+from migrator.sessions.connect import shake_hands
 from migrator.sessions.octets import Octets
 from migrator.sessions.spool import IN_MEMORY, Spool
 
@@ -190,10 +191,14 @@ class WireIMAP4(imaplib.IMAP4):
         status, data = self._simple_command("STARTTLS")
         if status == "OK":
             assert ssl_context is not None
-            self.sock.settimeout(self.wire.timeout)
-            secured = ssl_context.wrap_socket(self.sock, server_hostname=self.host)
-            self.wire.replace_socket(secured)
+            secured = ssl_context.wrap_socket(self.sock, server_hostname=self.host, do_handshake_on_connect=False)
             self.sock = secured
+            try:
+                shake_hands(secured, self.wire.wants_stop)
+            except BaseException:
+                secured.close()
+                raise
+            self.wire.replace_socket(secured)
             self._tls_established = True
             self._get_capabilities()
         return status, data

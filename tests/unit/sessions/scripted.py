@@ -8,7 +8,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Self
+from typing import Protocol, Self
 
 import pytest
 
@@ -29,6 +29,12 @@ CUT = b"%cut"
 LATER = b"%later"
 """An answer: nothing is said yet, somebody says it with another command (`ScriptedServer.tags`)."""
 _LITERAL = re.compile(rb"\{(\d+)(\+?)\}\r\n$")
+
+
+class Wraps(Protocol):
+    """What begins TLS: an `ssl.SSLContext`, or who does otherwise."""
+
+    def wrap_socket(self, sock: socket.socket, /, *, server_side: bool) -> ssl.SSLSocket: ...
 
 
 class ScriptedServer:
@@ -55,8 +61,8 @@ class ScriptedServer:
         self.unfinished = b""
         """What came of a command that never ended."""
         self.ours, self.theirs = socket.socketpair()
-        self.tls_first: ssl.SSLContext | None = None
-        self.tls_after_starttls: ssl.SSLContext | None = None
+        self.tls_first: Wraps | None = None
+        self.tls_after_starttls: Wraps | None = None
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._failure: BaseException | None = None
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from typing import Self
 
 import pytest
 
@@ -310,6 +312,45 @@ def test_whoever_waits_for_a_host_that_does_not_answer_can_be_stopped(monkeypatc
     asked = iter((False, True))
     with black_hole() as port, pytest.raises(Stopped):
         connect(at(port), None, lambda: next(asked))
+
+
+class Mute:
+    """Where the other side should begin TLS, and says nothing any more."""
+
+    def __init__(self) -> None:
+        self._over = threading.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+
+    def wrap_socket(self, _sock: socket.socket, *, server_side: bool) -> ssl.SSLSocket:
+        assert server_side
+        self._over.wait(20)
+        raise OSError("nothing was said")
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_a_server_that_is_mute_after_starttls_is_left_in_time_or_when_somebody_wants_it(
+    monkeypatch: Patch, certificate: Certificate, *, stopped: bool
+) -> None:
+    monkeypatch.setattr(connect_module, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(connect_module, "CONNECT_SECONDS", 60.0 if stopped else 0.2)
+    server, mute, begun = with_starttls(certificate), Mute(), list[int]()
+    server.tls_after_starttls = mute
+    shake = ssl.SSLSocket.do_handshake
+
+    def noted(self: ssl.SSLSocket) -> None:
+        begun.append(1)
+        shake(self)
+
+    monkeypatch.setattr(ssl.SSLSocket, "do_handshake", noted)
+    monkeypatch.setattr(session_module, "connect", lambda *_: server.theirs)
+    with server, mute, pytest.raises(Stopped if stopped else ConnectTimeout):
+        ImapSession(endpoint(security="starttls"), wants_stop=lambda: stopped and len(begun) > 1)
+    assert len(begun) > 1
 
 
 def test_the_rule_is_asked_at_every_connection() -> None:
