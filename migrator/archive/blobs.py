@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
-import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -15,7 +13,7 @@ from typing import IO, Final, cast
 import zstandard
 
 from migrator.archive.file import ArchiveFile
-from migrator.archive.sealing import SALT_OCTETS
+from migrator.archive.sealing import ArchiveSeal
 from migrator.errors import ArchiveDamaged
 from migrator.mail.messages import exact_prints, header_block
 from migrator.ports import Letter
@@ -77,15 +75,11 @@ def digest_of(chunks: Iterable[bytes]) -> bytes:
     return made.digest()
 
 
-def put(archive: ArchiveFile, sql: sqlite3.Connection, blob: int, address: bytes, letter: Letter) -> None:
-    """A blob that is not there yet, under this row and address. Inside the caller's transaction."""
-    salt = secrets.token_bytes(SALT_OCTETS)
-    seal = archive.seal.blob(address, salt)
-    count = 0
-    for count, (piece, last) in enumerate(_with_last(_compressed(letter)), 1):
-        sealed = seal.seal(piece, count - 1, last=last)
-        sql.execute("INSERT INTO chunk (blob, position, sealed) VALUES (?, ?, ?)", (blob, count - 1, sealed))
-    sql.execute("INSERT INTO blob (id, address, salt, chunks) VALUES (?, ?, ?, ?)", (blob, address, salt, count))
+def pieces(seal: ArchiveSeal, address: bytes, salt: bytes, letter: Letter) -> Iterator[bytes]:
+    """A letter's octets packed and sealed, chunk by chunk; at least one."""
+    blob = seal.blob(address, salt)
+    for position, (piece, last) in enumerate(_with_last(_compressed(letter))):
+        yield blob.seal(piece, position, last=last)
 
 
 def read(archive: ArchiveFile, blob: int) -> Iterator[bytes]:

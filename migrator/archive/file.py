@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import os
@@ -11,14 +10,14 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from migrator.archive.beside import Beside
 from migrator.archive.salvage import salvage
 from migrator.archive.sealing import ID_OCTETS, ArchiveSeal
-from migrator.errors import ArchiveDamaged, ArchiveUnusable, DatabaseUnavailable, DiskFull, LedgerBusy
+from migrator.errors import ArchiveDamaged, ArchiveUnusable, DatabaseUnavailable, Defect, DiskFull, LedgerBusy
 
 APPLICATION_ID = 0x50574131
 """`PWA1`: what kind of file this is (SQLite's header)."""
@@ -70,8 +69,10 @@ class ArchiveFile:
         self._key = key
         self._beside: Beside | None = None
         self._may_salvage = not writable
-        self._ender = ThreadPoolExecutor(1, "archive-commits")
-        self._ending: Future[None] | None = None
+        self._writer = ThreadPoolExecutor(1, "archive-writer")
+        self._is_closed = False
+        self._last: Future[Any] | None = None
+        """What was given to the writer's thread last."""
         self._lock = _locked(path) if writable else None
         try:
             with self._told():
@@ -101,11 +102,12 @@ class ArchiveFile:
 
     def close(self) -> None:
         """Put the WAL into the file and give the lock back. Never raises."""
-        self._ender.shutdown()
-        with contextlib.suppress(AttributeError, sqlite3.Error):
+        self._is_closed = True
+        self._writer.shutdown()
+        with suppress(AttributeError, sqlite3.Error), closing(self._sql), suppress(sqlite3.Error):
+            roll_back(self._sql)
             if self._lock is not None:
                 self._sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            self._sql.close()
         if self._beside is not None:
             self._beside.close()
             self._beside = None
@@ -151,7 +153,7 @@ class ArchiveFile:
 
     def _opens_anything(self) -> bool:
         for address, sealed in self.sql.execute("SELECT address, sealed FROM folder").fetchall():
-            with contextlib.suppress(ArchiveDamaged, TypeError):
+            with suppress(ArchiveDamaged, TypeError):
                 self.seal.unseal_row(sealed, b"folder" + address)
                 return True
         return False
@@ -188,43 +190,47 @@ class ArchiveFile:
 
     @property
     def sql(self) -> sqlite3.Connection:
-        """The connection, with no transaction that is still ending."""
-        if self._ending is not None:
-            wait((self._ending,))
+        """The connection, when the writer's thread has done all that was given to it."""
+        if self._last is not None:
+            wait((self._last,))
         return self._sql
 
     @contextmanager
-    def writing(self, *, behind: bool = False) -> Iterator[sqlite3.Connection]:
-        """ONE transaction: all of it or nothing, on the disk when it ends.
-
-        `behind`: the caller goes on while it ends; what comes of that, `landed` says.
-        """
-        self.landed()
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """ONE transaction: all of it or nothing, on the disk when it ends."""
         with self._told():
             sql = self.sql
-            sql.execute("BEGIN IMMEDIATE")
-            with ExitStack() as transaction:
-                transaction.enter_context(sql)  # commits, or rolls back when anything is raised
+            if sql.in_transaction:
+                raise Defect("Something was asked of an archive while messages are being appended to it.")
+            self.begin(sql)
+            try:
                 yield sql
-                if behind:
-                    self._ending = self._ender.submit(self._end, transaction.pop_all())
-        if not behind:
-            self._let_go()
+                self.commit(sql)
+            finally:
+                roll_back(sql)
 
-    def landed(self) -> bool:
-        """Wait until the transaction that ends behind the caller is on the disk; raises what `writing` would.
+    def behind(self, work: Callable[[sqlite3.Connection], Answer]) -> Future[Answer]:
+        """Do this in the writer's thread, after what was given to it before; it raises what `writing` would."""
+        done = self._writer.submit(self._worked, work)
+        self._last = done
+        return done
 
-        Whether there was one.
-        """
-        ending, self._ending = self._ending, None
-        if ending is not None:
-            ending.result()
-        return ending is not None
-
-    def _end(self, transaction: ExitStack) -> None:
-        """In a thread of its own: SQLite and the disk need as long as making the next messages ready."""
+    def _worked(self, work: Callable[[sqlite3.Connection], Answer]) -> Answer:
         with self._told():
-            transaction.close()
+            return work(self._sql)
+
+    def give_up(self) -> None:
+        """What was done in the writer's thread and not committed never was; closing the file says the same."""
+        if not self._is_closed:
+            self.behind(roll_back).result()
+
+    def begin(self, sql: sqlite3.Connection) -> None:
+        """A transaction; it ends with `commit` or `roll_back`."""
+        sql.execute("BEGIN IMMEDIATE")
+
+    def commit(self, sql: sqlite3.Connection) -> None:
+        """Put it on the disk."""
+        sql.execute("COMMIT")
         self._let_go()
 
     def _let_go(self) -> None:
@@ -278,6 +284,12 @@ class ArchiveFile:
             ) from error
 
 
+def roll_back(sql: sqlite3.Connection) -> None:
+    """Whatever was not committed never was."""
+    if sql.in_transaction:
+        sql.execute("ROLLBACK")
+
+
 def _opened(path: Path, mode: str) -> sqlite3.Connection:
     address = f"file:{_quoted(path)}?{mode}"
     sql = sqlite3.connect(address, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
@@ -308,7 +320,7 @@ def _make_beside(path: Path, key: bytes) -> None:
     try:
         archive_id = secrets.token_bytes(ID_OCTETS)
         check = ArchiveSeal(key, archive_id).seal_row(_CHECK, b"check")
-        with contextlib.closing(sqlite3.connect(name, isolation_level=None)) as sql:
+        with closing(sqlite3.connect(name, isolation_level=None)) as sql:
             sql.execute(f"PRAGMA page_size = {PAGE_OCTETS}")
             sql.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             sql.execute(f"PRAGMA user_version = {VERSION}")

@@ -1,4 +1,4 @@
-"""One batch of messages into an archive, inside the caller's transaction: what is there is looked up in one go.
+"""One batch of messages into an archive: sealed, then written in a transaction; what is there is looked up at once.
 
 Nobody else writes (the file's lock), so new rows get their numbers here.
 """
@@ -7,29 +7,82 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from migrator.archive import blobs, entries
 from migrator.archive.entries import Origin
-from migrator.archive.file import ArchiveFile
-from migrator.ports import Letter, Parcel
+from migrator.archive.sealing import SALT_OCTETS, ArchiveSeal
+from migrator.ports import Parcel
 
 LEAP = 1 << 32
 AT_ONCE = 500
 """So many values stand in one statement."""
 
 
-def blobs_of(archive: ArchiveFile, sql: sqlite3.Connection, letters: Sequence[Letter]) -> list[tuple[bytes, int]]:
-    """Address and row of each letter's octets, in order; equal octets have one blob, written where they are new."""
-    addresses = [archive.seal.address("blob", _digest(letter)) for letter in letters]
-    known = dict(_looked_up(sql, "SELECT address, id FROM blob WHERE address IN ({})", (), addresses))
-    new = {address: letter for address, letter in zip(addresses, letters, strict=True) if address not in known}
-    rows = enumerate(new.items(), _one(sql, "SELECT coalesce(max(id), 0) + 1 FROM blob"))
-    for blob, (address, letter) in rows:
-        blobs.put(archive, sql, blob, address, letter)
-        known[address] = blob
-    return [(address, known[address]) for address in addresses]
+@dataclass(slots=True)
+class Sealed:
+    """A message ready to be written."""
+
+    parcel: Parcel
+    origin: bytes
+    """The address of its key at the old server."""
+    row: bytes
+    """What it was there, sealed."""
+    address: bytes
+    """Of its octets."""
+    salt: bytes
+    pieces: Iterable[bytes]
+    """Its octets, sealed in chunks. What is large is packed and sealed when it is asked for, once."""
+
+    def emptied(self) -> None:
+        """Its octets are no longer needed."""
+        self.pieces = ()
+        if self.parcel.letter.size > blobs.AT_ONCE_OCTETS:
+            self.parcel = self.parcel.emptied()
+
+
+def sealed(seal: ArchiveSeal, folder: int, parcels: Sequence[Parcel]) -> list[Sealed]:
+    """All that needs no look into the archive. `folder`: its row."""
+    chance = secrets.token_bytes(SALT_OCTETS * len(parcels))  # at once: others run while the system is asked
+    salts = (chance[at : at + SALT_OCTETS] for at in range(0, len(chance), SALT_OCTETS))
+    return [_sealed(seal, folder, parcel, salt) for parcel, salt in zip(parcels, salts, strict=True)]
+
+
+def _sealed(seal: ArchiveSeal, folder: int, parcel: Parcel, salt: bytes) -> Sealed:
+    letter = parcel.letter
+    origin = entries.address_of_origin(seal, letter.want.key)
+    address = seal.address("blob", letter.prints.digest if letter.prints else blobs.digest_of(letter.chunks()))
+    what = Origin(letter.want.key, letter.size, parcel.instant)
+    row = entries.seal_origin(seal, folder, origin, address, what)
+    pieces: Iterable[bytes] = blobs.pieces(seal, address, salt, letter)
+    if letter.size <= blobs.AT_ONCE_OCTETS:
+        pieces, parcel = list(pieces), parcel.emptied()
+    return Sealed(parcel, origin, row, address, salt, pieces)
+
+
+def blobs_of(sql: sqlite3.Connection, items: Sequence[Sealed]) -> list[int]:
+    """The row of each item's octets, in order; equal octets have one blob, written where they are new."""
+    known = dict(_looked_up(sql, "SELECT address, id FROM blob WHERE address IN ({})", (), [i.address for i in items]))
+    new: dict[bytes, Sealed] = {}
+    for item in items:
+        if item.address not in known:
+            new.setdefault(item.address, item)
+    first = _one(sql, "SELECT coalesce(max(id), 0) + 1 FROM blob")
+    rows: list[tuple[int, bytes, bytes, int]] = []
+
+    def chunks() -> Iterator[tuple[int, int, bytes]]:
+        for blob, item in enumerate(new.values(), first):
+            count = 0
+            for count, piece in enumerate(item.pieces, 1):
+                yield blob, count - 1, piece
+            rows.append((blob, item.address, item.salt, count))
+
+    sql.executemany("INSERT INTO chunk (blob, position, sealed) VALUES (?, ?, ?)", chunks())
+    sql.executemany("INSERT INTO blob (id, address, salt, chunks) VALUES (?, ?, ?, ?)", rows)
+    known.update((address, blob) for blob, address in enumerate(new, first))
+    return [known[item.address] for item in items]
 
 
 def known_messages(sql: sqlite3.Connection, folder: int, origins: Sequence[bytes]) -> dict[bytes, tuple[int, int]]:
@@ -41,47 +94,44 @@ def known_messages(sql: sqlite3.Connection, folder: int, origins: Sequence[bytes
 
 
 def add_messages(
-    archive: ArchiveFile,
+    seal: ArchiveSeal,
     sql: sqlite3.Connection,
     folder: int,
     number: int,
-    new: Sequence[tuple[bytes, bytes, int, Parcel]],
+    new: Sequence[tuple[Sealed, int]],
     *,
     leap: bool,
 ) -> list[int]:
-    """Messages that are not there yet: (origin, blob's address, blob's row, parcel). Their rows; placed from this pass.
+    """Messages that are not there yet, with their blobs' rows. Their own rows; placed from pass `number` on.
 
     No two may have the same origin. `leap`: the first row lies by chance somewhere beyond the others, so that two
     copies of one archive that were both written to have no row in common but those that they had before: a ledger that
     has seen the one is not misled by the other.
     """
-    seal, first = archive.seal, next_row(sql)
+    first = next_row(sql)
     if leap and first > 1:
         first += secrets.randbelow(LEAP)
     messages, placements = [], []
-    for message, (origin, address, blob, parcel) in enumerate(new, first):
-        letter = parcel.letter
-        what = Origin(letter.want.key, letter.size, parcel.instant)
-        messages.append((message, folder, origin, blob, entries.seal_origin(seal, folder, origin, address, what)))
-        flags = entries.seal_flags(seal, message, number, frozenset(parcel.flags))
+    for message, (item, blob) in enumerate(new, first):
+        messages.append((message, folder, item.origin, blob, item.row))
+        flags = entries.seal_flags(seal, message, number, frozenset(item.parcel.flags))
         placements.append((message, number, flags))
     sql.executemany("INSERT INTO message (id, folder, origin, blob, sealed) VALUES (?, ?, ?, ?, ?)", messages)
     sql.executemany("INSERT INTO placement (message, from_pass, sealed) VALUES (?, ?, ?)", placements)
     return [row[0] for row in messages]
 
 
-def move_aside(
-    archive: ArchiveFile, sql: sqlite3.Connection, folder: int, message: int, address: bytes, other: bytes
-) -> None:
+def move_aside(seal: ArchiveSeal, sql: sqlite3.Connection, folder: int, message: int, address: bytes) -> None:
     """A message whose origin means another one now gets another address; it stays restorable. The caller ends it."""
+    other = seal.address("superseded", address + str(message).encode())[:16]
     sealed, blob = sql.execute(
         "SELECT message.sealed, blob.address FROM message JOIN blob ON blob.id = message.blob WHERE message.id = ?",
         (message,),
     ).fetchone()
-    origin = entries.open_origin(archive.seal, folder, address, blob, sealed)
+    origin = entries.open_origin(seal, folder, address, blob, sealed)
     sql.execute(
         "UPDATE message SET origin = ?, sealed = ? WHERE id = ?",
-        (other, entries.seal_origin(archive.seal, folder, other, blob, origin), message),
+        (other, entries.seal_origin(seal, folder, other, blob, origin), message),
     )
 
 
@@ -94,8 +144,9 @@ def next_row(sql: sqlite3.Connection) -> int:
     return _one(sql, f"SELECT max({highest}) + 1")
 
 
-def _digest(letter: Letter) -> bytes:
-    return letter.prints.digest if letter.prints else blobs.digest_of(letter.chunks())
+def newest(sql: sqlite3.Connection) -> int:
+    """The highest row of a message; 0: there is none."""
+    return _one(sql, "SELECT coalesce(max(id), 0) FROM message")
 
 
 def _one(sql: sqlite3.Connection, statement: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,11 +10,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from migrator.archive import entries, record, storing
+from migrator.archive.appending import Appending
 from migrator.archive.file import ArchiveFile
 from migrator.archive.held import removed_by_us, with_removed
 from migrator.archive.reading import letter_of
 from migrator.archive.record import FolderRecord, PassRecord, to_json
-from migrator.errors import ArchiveDamaged, FolderRefused, PostwagenError, Stopped
+from migrator.archive.storing import Sealed
+from migrator.errors import ArchiveDamaged, FolderRefused
 from migrator.mail.flags import SYSTEM_FLAGS
 from migrator.mail.folders import SEPARATOR, FolderInfo, FolderPath, FolderRef, Namespace, Role
 from migrator.mail.messages import MessageKey, Row, sum_of
@@ -27,20 +28,13 @@ from migrator.ports import (
     Letter,
     Missing,
     Page,
-    Parcel,
     Sight,
-    Stored,
     Traits,
     Unread,
-    Unsent,
     Want,
 )
 
 PAGE_ROWS = 2000
-TRANSACTION_OCTETS = 4 * 1024 * 1024
-"""So much mail is committed together, because a disk may take long to sync;"""
-TRANSACTION_SECONDS = 0.25
-"""or what came in so long a time: of a slow source, every batch."""
 _SYSTEM = frozenset(SYSTEM_FLAGS.values())
 _OPEN_IN = (
     "SELECT message.id, blob.address FROM message JOIN placement ON placement.message = message.id "
@@ -50,8 +44,6 @@ _COUNT_OPEN = (
     "SELECT count(*) FROM message JOIN placement ON placement.message = message.id "
     "WHERE folder = ? AND gone_pass IS NULL"
 )
-_Taken = list[Batch | Exception | None]
-"""The batch that is next; what went wrong in making it; None: there are no more. Empty: it was not taken yet."""
 
 
 class ArchiveTarget:
@@ -72,10 +64,8 @@ class ArchiveTarget:
         self._known: dict[int, FolderRecord] | None = None
         self.traits = Traits(namespace=Namespace("", SEPARATOR), keeps_history=True, limits="archive")
         self.number = self._begin()
-        self._ended = time.monotonic()
-        """When the last transaction of messages was ended."""
-        self._leaps = True
-        """Whether the next message gets a row far from all others (`storing.add_messages`)."""
+        self._newest = storing.newest(archive.sql)
+        """The newest message before ours: the next one gets a row far from all others (`storing.add_messages`)."""
 
     def _begin(self) -> int:
         last = self._archive.one("SELECT id, ended FROM pass ORDER BY id DESC LIMIT 1")
@@ -191,83 +181,32 @@ class ArchiveTarget:
     def append(self, batches: Iterable[Batch], *, may_commit: Callable[[], bool]) -> Iterator[AppendResult]:
         """Some batches a transaction; what was there already under the same origin is Stored, and written once.
 
-        The next batch is taken while a transaction is being written to the disk.
+        Until the last result is taken, nothing else may be asked of the archive.
         """
-        coming = iter(batches)
-        taken = [self._next(coming)]
-        while isinstance(taken[0], Batch):
-            stored: list[Stored] = []
-            try:
-                with self._archive.writing(behind=True) as sql:
-                    self._fill(sql, taken, coming, stored)
-                    if not may_commit():
-                        raise Stopped("Stopped before a transaction was committed.")
-            except Stopped:
-                yield from (Unsent(done.parcel) for done in stored)
-                raise
-            if not taken:
-                taken.append(self._next(coming))
-            self._archive.landed()
-            yield from stored
-        if isinstance(taken[0], Exception):
-            raise taken[0]
+        return Appending(self._archive, self._folder, self._store, may_commit).run(batches, self.fits)
 
-    @staticmethod
-    def _next(coming: Iterator[Batch]) -> Batch | Exception | None:
-        """What goes wrong in making a batch is raised when the results of those before were told."""
-        try:
-            return next(coming, None)
-        except Exception as error:  # noqa: BLE001 - raised in its turn
-            return error
-
-    def _fill(self, sql: sqlite3.Connection, taken: _Taken, coming: Iterator[Batch], stored: list[Stored]) -> None:
-        """Store the batch in `taken`, and more, until it is time to commit; `taken` has then what ended it, if any."""
-        octets = 0
-        while isinstance(batch := taken.pop(), Batch):
-            octets += sum(parcel.letter.size for parcel in batch.parcels)
-            try:
-                self.fits(octets)
-            except PostwagenError as error:
-                taken.append(error)
-                return
-            stored += self._stored(sql, batch)
-            del batch  # its octets are not held while the next one is made
-            if octets >= TRANSACTION_OCTETS or time.monotonic() - self._ended >= TRANSACTION_SECONDS:
-                self._ended = time.monotonic()
-                return
-            taken.append(self._next(coming))
-        taken.append(batch)
-
-    def _stored(self, sql: sqlite3.Connection, batch: Batch) -> list[Stored]:
-        rows = self._store(sql, self._folder(batch.folder.name), batch.parcels)
-        return [
-            Stored(parcel.emptied(), MessageKey(self._archive.validity, row))
-            for row, parcel in zip(rows, batch.parcels, strict=True)
-        ]
-
-    def _store(self, sql: sqlite3.Connection, folder: int, parcels: Sequence[Parcel]) -> list[int]:
-        """The messages' rows, in order."""
-        origins = [entries.address_of_origin(self._seal, parcel.letter.want.key) for parcel in parcels]
+    def _store(self, sql: sqlite3.Connection, folder: int, items: Sequence[Sealed]) -> list[int]:
+        """The messages' rows, in order. In the writer's thread."""
+        origins = [item.origin for item in items]
         if len(set(origins)) < len(origins):  # one key twice: the second one is judged by what the first one left
-            return [row for parcel in parcels for row in self._store(sql, folder, [parcel])]
-        held = storing.blobs_of(self._archive, sql, [parcel.letter for parcel in parcels])
+            return [row for item in items for row in self._store(sql, folder, [item])]
+        held = storing.blobs_of(sql, items)
         known = storing.known_messages(sql, folder, origins)
         new = []
-        for parcel, origin, (address, blob) in zip(parcels, origins, held, strict=True):
-            message, other = known.get(origin, (0, 0))
+        for item, blob in zip(items, held, strict=True):
+            message, other = known.get(item.origin, (0, 0))
             if message and other == blob:
-                self._place(sql, message, frozenset(parcel.flags))
+                self._place(sql, message, frozenset(item.parcel.flags))
                 continue
             if message:  # the old server gave this key to other octets
-                aside = self._seal.address("superseded", origin + str(message).encode())[:16]
-                storing.move_aside(self._archive, sql, folder, message, origin, aside)
+                storing.move_aside(self._seal, sql, folder, message, item.origin)
                 self._end(sql, [message])
-            new.append((origin, address, blob, parcel))
-        made = iter(storing.add_messages(self._archive, sql, folder, self.number, new, leap=self._leaps) if new else ())
-        self._leaps = self._leaps and not new
-        kept = {origin: message for origin, (message, _) in known.items()}
-        fresh = {item[0] for item in new}
-        return [next(made) if origin in fresh else kept[origin] for origin in origins]
+            new.append((item, blob))
+        leap = storing.newest(sql) == self._newest
+        made = storing.add_messages(self._seal, sql, folder, self.number, new, leap=leap) if new else []
+        rows = {origin: message for origin, (message, _) in known.items()}
+        rows.update((item.origin, row) for (item, _), row in zip(new, made, strict=True))
+        return [rows[origin] for origin in origins]
 
     # ---- placements ----------------------------------------------------------------------------------------------
 
@@ -275,7 +214,7 @@ class ArchiveTarget:
         """A new placement for each; the old one stays as what was before this pass."""
         for change in changes:
             with self._archive.writing() as sql:
-                there = self._now(change.key.uid)
+                there = self._now(sql, change.key.uid)
                 if there is not None:
                     self._place(sql, change.key.uid, (there | change.add) - change.remove)
             yield change, there is not None
@@ -364,14 +303,14 @@ class ArchiveTarget:
     def _open_in(self, folder: int) -> list[int]:
         return [message for message, _ in self._archive.rows(_OPEN_IN, (folder,))]
 
-    def _now(self, message: int) -> frozenset[str] | None:
-        found = self._archive.one(
+    def _now(self, sql: sqlite3.Connection, message: int) -> frozenset[str] | None:
+        found = sql.execute(
             "SELECT from_pass, sealed FROM placement WHERE message = ? AND gone_pass IS NULL", (message,)
-        )
+        ).fetchone()
         return None if found is None else entries.open_flags(self._seal, message, found[0], found[1])
 
     def _place(self, sql: sqlite3.Connection, message: int, flags: frozenset[str]) -> None:
-        if self._now(message) == flags:
+        if self._now(sql, message) == flags:
             return
         self._end(sql, [message])
         sealed = entries.seal_flags(self._seal, message, self.number, flags)

@@ -165,6 +165,9 @@ class FolderCarry:
             if not isinstance(error, Fenced):
                 self._book.step()
             raise
+        finally:
+            if (close := getattr(results, "close", None)) is not None:  # now, not when somebody forgets the error
+                close()
         self._book.step()
         if self._doubtful:
             self._quiet.begin()

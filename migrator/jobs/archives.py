@@ -57,7 +57,10 @@ def fitting(archive: Path, limits: Limits) -> Callable[[int], None]:
 
 
 def _size(file: Path) -> int:
-    return file.stat().st_size if file.exists() else 0
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _archives(directory: Path) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 import subprocess
 import sys
@@ -11,8 +10,9 @@ from pathlib import Path
 
 from migrator.archive import blobs
 from migrator.archive.file import ArchiveFile
+from migrator.archive.storing import blobs_of, sealed
 from migrator.mail.messages import MessageKey
-from migrator.ports import Letter, Want
+from migrator.ports import Letter, Parcel, Want
 from tests.engine.test_archiving import KEY
 
 THREADS, MESSAGES = 8, 60
@@ -30,9 +30,8 @@ def fill(directory: Path, thread: int) -> None:
             letter = Letter(
                 Want("INBOX", MessageKey(1, number), len(told)), told, len(told), lambda told=told: iter((told,))
             )
-            address = file.seal.address("blob", hashlib.sha256(told).digest())
             with file.writing() as sql:
-                blobs.put(file, sql, number, address, letter)
+                assert blobs_of(sql, sealed(file.seal, 1, [Parcel(number, letter, (), None)])) == [number]
 
 
 def main(directory: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import delete, insert, select
 
 from migrator.archive.check import check
-from migrator.archive.file import ArchiveFile
+from migrator.archive.file import Answer, ArchiveFile
 from migrator.archive.held import Holdings
 from migrator.archive.source import ArchiveSource, pass_at, passes
 from migrator.archive.target import ArchiveTarget
@@ -28,23 +28,26 @@ KEY = bytes(range(32))
 
 
 class Watchful(ArchiveFile):
-    """An archive's file with a witness before, inside and after every transaction."""
+    """An archive's file with a witness before, inside and after every transaction; nothing is done behind our back."""
 
     witness: Callable[[str], None] = staticmethod(lambda _: None)
 
-    @contextmanager
-    def writing(self, *, behind: bool = False) -> Iterator[sqlite3.Connection]:
+    def begin(self, sql: sqlite3.Connection) -> None:
         self.witness("archive.begin")
-        with super().writing(behind=behind) as sql:
-            yield sql
-            self.witness("archive.commit?")
-        self.witness("archive.committing" if behind else "archive.commit!")
+        super().begin(sql)
 
-    def landed(self) -> bool:
-        there_was_one = super().landed()
-        if there_was_one:
-            self.witness("archive.commit!")
-        return there_was_one
+    def commit(self, sql: sqlite3.Connection) -> None:
+        self.witness("archive.commit?")
+        super().commit(sql)
+        self.witness("archive.commit!")
+
+    def behind(self, work: Callable[[sqlite3.Connection], Answer]) -> Future[Answer]:
+        done: Future[Answer] = Future()
+        try:
+            done.set_result(self._worked(work))
+        except Exception as error:  # noqa: BLE001 - told where the result is asked for
+            done.set_exception(error)
+        return done
 
 
 class Chest:
