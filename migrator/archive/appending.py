@@ -18,7 +18,7 @@ from migrator.archive.file import ArchiveFile, roll_back
 from migrator.archive.storing import Sealed, sealed
 from migrator.errors import PostwagenError, Stopped
 from migrator.mail.messages import MessageKey
-from migrator.ports import AppendResult, Batch, Stored, Unsent
+from migrator.ports import AppendResult, AppendResults, Batch, Stored, Unsent
 
 TRANSACTION_OCTETS = 4 * 1024 * 1024
 """So much mail is committed together, because a disk may take long to sync;"""
@@ -63,7 +63,7 @@ class Appending:
         self._ended = time.monotonic()
         """When the last transaction was ordered to end."""
 
-    def run(self, batches: Iterable[Batch], fits: Callable[[int], None]) -> Iterator[AppendResult]:
+    def run(self, batches: Iterable[Batch], fits: Callable[[int], None]) -> AppendResults:
         """Results of whole transactions, in order; errors are raised behind all of them.
 
         A batch that cannot be made does not harm those before it; an error in writing costs its transaction. A stop

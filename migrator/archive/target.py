@@ -22,7 +22,7 @@ from migrator.mail.folders import SEPARATOR, FolderInfo, FolderPath, FolderRef, 
 from migrator.mail.messages import MessageKey, Row, sum_of
 from migrator.ports import (
     Absence,
-    AppendResult,
+    AppendResults,
     Batch,
     FlagChange,
     Letter,
@@ -178,7 +178,7 @@ class ArchiveTarget:
             except ArchiveDamaged as error:
                 yield Unread(want, Absence.EMPTY, error.message)
 
-    def append(self, batches: Iterable[Batch], *, may_commit: Callable[[], bool]) -> Iterator[AppendResult]:
+    def append(self, batches: Iterable[Batch], *, may_commit: Callable[[], bool]) -> AppendResults:
         """Some batches a transaction; what was there already under the same origin is Stored, and written once.
 
         Until the last result is taken, nothing else may be asked of the archive.

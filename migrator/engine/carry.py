@@ -8,6 +8,7 @@ needs no intent: what is appended there again under the same origin is there onc
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -155,19 +156,16 @@ class FolderCarry:
         """Survey and append once. True: something was certainly not sent and is to be tried again now."""
         self._book.count, self._history = Count(), History(self._ends.target)
         tries = sum(self._hindered.values())
-        results = self._ends.target.append(self._batches(), may_commit=self._ends.stop.may_commit)
         try:
-            for result in results:
-                self._take(result)
+            with closing(self._ends.target.append(self._batches(), may_commit=self._ends.stop.may_commit)) as results:
+                for result in results:
+                    self._take(result)
         except PostwagenError as error:
             if self._doubtful:
                 self._quiet.begin()
             if not isinstance(error, Fenced):
                 self._book.step()
             raise
-        finally:
-            if (close := getattr(results, "close", None)) is not None:  # now, not when somebody forgets the error
-                close()
         self._book.step()
         if self._doubtful:
             self._quiet.begin()

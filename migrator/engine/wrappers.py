@@ -17,6 +17,7 @@ from migrator.mail.messages import MessageKey
 from migrator.ports import (
     Absence,
     AppendResult,
+    AppendResults,
     Batch,
     Clock,
     Event,
@@ -286,7 +287,7 @@ class RetryingTarget:
         """One answer per want, whatever happens to the connection."""
         return _read_again(self._reopening, wants, lambda end, missing: end.open(folder, missing))
 
-    def append(self, batches: Iterable[Batch], *, may_commit: Callable[[], bool]) -> Iterator[AppendResult]:
+    def append(self, batches: Iterable[Batch], *, may_commit: Callable[[], bool]) -> AppendResults:
         """A loss ends what was begun with its results; what comes then has a new connection.
 
         What was certainly not sent is sent again only where that is no fault of its messages: it was not begun, or the

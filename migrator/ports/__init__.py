@@ -10,6 +10,7 @@ from __future__ import annotations
 from migrator.ports.ends import (
     Absence,
     AppendResult,
+    AppendResults,
     Batch,
     FlagChange,
     Letter,
@@ -50,6 +51,7 @@ __all__ = [
     "Absence",
     "Amendment",
     "AppendResult",
+    "AppendResults",
     "Batch",
     "Clock",
     "Confirmation",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -185,6 +185,8 @@ class Unknown:
 
 
 AppendResult = Stored | Refused | Unsent | Unknown
+AppendResults = Generator[AppendResult, None, None]
+"""Who takes no more of them closes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +219,7 @@ class Target(Protocol):
     def open(self, folder: FolderRef, wants: Iterable[Want]) -> Iterator[Letter | Unread]:
         """Read messages back without marking them: for doubt, adoption, read-back and audit."""
 
-    def append(self, batches: Iterable[Batch], *, may_commit: Callable[[], bool]) -> Iterator[AppendResult]:
+    def append(self, batches: Iterable[Batch], *, may_commit: Callable[[], bool]) -> AppendResults:
         """One result per parcel. The last two octets of a command are sent only after `may_commit()`.
 
         Several batches may be on their way at once. A broken connection ends those that were begun with `Unsent` or

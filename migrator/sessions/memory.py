@@ -15,6 +15,7 @@ from migrator.mail.messages import HEAD_OCTETS, MessageKey, Row
 from migrator.ports import (
     Absence,
     AppendResult,
+    AppendResults,
     Batch,
     FlagChange,
     Letter,
@@ -218,7 +219,7 @@ class MemoryTarget(_Connection):
         """Read messages back."""
         return self._read(wants)
 
-    def append(self, batches: Iterable[Batch], *, may_commit: Callable[[], bool]) -> Iterator[AppendResult]:
+    def append(self, batches: Iterable[Batch], *, may_commit: Callable[[], bool]) -> AppendResults:
         """One result per parcel, then whatever hits the mailbox or the connection is raised."""
         for some in self._together(batches):
             if len(some) == 1:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 from migrator.errors import ConnectionLost, PostwagenError, Stopped
 from migrator.mail.messages import MessageKey
-from migrator.ports import AppendResult, Batch, Parcel, Refused, Stored, Unknown, Unsent
+from migrator.ports import AppendResult, AppendResults, Batch, Parcel, Refused, Stored, Unknown, Unsent
 from migrator.sessions.imap import translate
 from migrator.sessions.imap.replies import date_argument, flags_argument, uid_set
 from migrator.sessions.imap.session import ImapSession
@@ -59,7 +59,7 @@ class Appender:
         self._on_the_way: deque[_Command] = deque()
         """The oldest first; not yet told how they ended."""
 
-    def append(self, batches: Iterable[Batch], may_commit: Callable[[], bool]) -> Iterator[AppendResult]:
+    def append(self, batches: Iterable[Batch], may_commit: Callable[[], bool]) -> AppendResults:
         """One result per parcel of each batch that was begun. Raises when the connection broke or the mailbox is hit.
 
         Some commands are on their way at once, and the next batch is taken meanwhile. Taking it must not raise.

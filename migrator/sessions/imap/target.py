@@ -8,7 +8,7 @@ from itertools import groupby
 from migrator.errors import FolderRefused
 from migrator.mail.flags import SYSTEM_FLAGS, normalised
 from migrator.mail.folders import FolderInfo, FolderPath, FolderRef, Role
-from migrator.ports import AppendResult, Batch, FlagChange, Letter, Page, Traits, Unread, Want
+from migrator.ports import AppendResults, Batch, FlagChange, Letter, Page, Traits, Unread, Want
 from migrator.sessions.imap import translate
 from migrator.sessions.imap.appending import Appender
 from migrator.sessions.imap.folders import list_folders
@@ -121,7 +121,7 @@ class ImapTarget:
     def _open(self, name: str) -> int:
         return self._session.open_folder(name, writable=True).validity
 
-    def append(self, batches: Iterable[Batch], *, may_commit: Callable[[], bool]) -> Iterator[AppendResult]:
+    def append(self, batches: Iterable[Batch], *, may_commit: Callable[[], bool]) -> AppendResults:
         """One result per parcel of each batch that was begun. Raises when the mailbox is hit (full, busy, broken).
 
         The next batch is taken while the server works on some; so taking it must not raise.
