@@ -79,7 +79,7 @@ class Appending:
                 if batch.parcels:
                     self._hand_over(batch)
                 del batch  # its octets are not held while the next one is made
-                if self._is_due():
+                if self._open.items and self._is_due():
                     self._end()
             if self._open.items:
                 self._end()

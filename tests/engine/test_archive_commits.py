@@ -42,6 +42,13 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(appending, "TRANSACTION_SECONDS", 1e9)
 
 
+@pytest.fixture
+def slow_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second passes between any two looks at the clock: every batch has taken long."""
+    now = iter(float(second) for second in range(1000))
+    monkeypatch.setattr(appending.time, "monotonic", lambda: next(now))
+
+
 def parcels(*uids: int, noise: int = 0) -> Sequence[Parcel]:
     made = []
     for uid in uids:
@@ -247,11 +254,8 @@ def test_some_batches_are_committed_together_and_told_when_they_are_on_the_disk(
     assert file.one("SELECT count(*) FROM message") == (7,)
 
 
-def test_what_a_slow_source_delivers_is_committed_batch_by_batch(
-    file: ArchiveFile, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = iter(float(second) for second in range(1000))
-    monkeypatch.setattr(appending.time, "monotonic", lambda: next(now))
+@pytest.mark.usefixtures("slow_clock")
+def test_what_a_slow_source_delivers_is_committed_batch_by_batch(file: ArchiveFile) -> None:
     target = ArchiveTarget(file)
     folder = target.ensure_folder(("INBOX",), None)
 
@@ -267,11 +271,8 @@ def test_what_a_slow_source_delivers_is_committed_batch_by_batch(
     assert writer.commits == 3
 
 
-def test_what_comes_while_a_slow_disk_is_at_work_is_committed_together(
-    file: ArchiveFile, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = iter(float(second) for second in range(1000))
-    monkeypatch.setattr(appending.time, "monotonic", lambda: next(now))
+@pytest.mark.usefixtures("slow_clock")
+def test_what_comes_while_a_slow_disk_is_at_work_is_committed_together(file: ArchiveFile) -> None:
     target = ArchiveTarget(file)
     folder = target.ensure_folder(("INBOX",), None)
 
@@ -404,8 +405,10 @@ def test_an_archive_that_is_closed_in_the_middle_is_whole_and_free(tmp_path: Pat
     results.close()
 
 
+@pytest.mark.usefixtures("slow_clock")
 def test_a_batch_without_messages_is_none(file: ArchiveFile) -> None:
     target = ArchiveTarget(file)
     folder = target.ensure_folder(("INBOX",), None)
-    assert list(target.append([Batch(folder, [])], may_commit=lambda: True)) == []
+    batches = [Batch(folder, []), Batch(folder, parcels(1)), Batch(folder, [])]
+    assert [result.parcel.entry for result in target.append(batches, may_commit=lambda: True)] == [1]
     assert not file.sql.in_transaction
