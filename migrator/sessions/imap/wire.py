@@ -192,13 +192,9 @@ class WireIMAP4(imaplib.IMAP4):
         if status == "OK":
             assert ssl_context is not None
             secured = ssl_context.wrap_socket(self.sock, server_hostname=self.host, do_handshake_on_connect=False)
+            self.wire.replace_socket(secured)  # which closes it, whatever happens
             self.sock = secured
-            try:
-                shake_hands(secured, self.wire.wants_stop)
-            except BaseException:
-                secured.close()
-                raise
-            self.wire.replace_socket(secured)
+            shake_hands(secured, self.wire.wants_stop)
             self._tls_established = True
             self._get_capabilities()
         return status, data

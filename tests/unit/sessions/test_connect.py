@@ -137,6 +137,7 @@ def test_a_pinned_certificate_is_taken_whatever_else_is_wrong_with_it(
 ) -> None:
     server = over_tls(expired) if security == "tls" else with_starttls(expired)
     opened(monkeypatch, server, security=security, fingerprint=digits(expired))
+    assert any(b"AUTHENTICATE" in command for command in server.commands)
 
 
 @pytest.mark.parametrize("security", ["tls", "starttls"])
