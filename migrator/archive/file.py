@@ -137,7 +137,7 @@ class ArchiveFile:
             sql.execute("PRAGMA schema_version").fetchone()
         except sqlite3.OperationalError:  # on a read-only disk: readers need files of their own beside it
             sql.close()
-            if _octets_in(self.path.with_name(self.path.name + "-wal")):
+            if octets_in(self.path.with_name(self.path.name + "-wal")):
                 raise
             sql = _opened(self.path, "immutable=1")
         sql.execute("PRAGMA cache_size = -500")  # KiB: what is read is read once, and every lane has the file open
@@ -297,7 +297,8 @@ def _opened(path: Path, mode: str) -> sqlite3.Connection:
     return sql
 
 
-def _octets_in(file: Path) -> int:
+def octets_in(file: Path) -> int:
+    """Its size; 0: it is not there."""
     try:
         return file.stat().st_size
     except FileNotFoundError:

@@ -42,10 +42,12 @@ class Limits:
 
 def fitting(archive: Path, limits: Limits) -> Callable[[int], None]:
     """Says whether so many octets more fit: a function that raises NoRoom. Other archives are counted once, now."""
+    from migrator.archive.file import octets_in
+
     others = sum(file.stat().st_size for file in _archives(archive.parent) if file != archive) if limits.quota else 0
 
     def fits(octets: int) -> None:
-        taken = others + _size(archive) + _size(archive.with_name(archive.name + "-wal"))
+        taken = others + octets_in(archive) + octets_in(archive.with_name(archive.name + "-wal"))
         room = Room(shutil.disk_usage(archive.parent).free, limits.reserve, taken, limits.quota)
         lacking = shortfall(octets, room)
         if lacking:
@@ -54,13 +56,6 @@ def fitting(archive: Path, limits: Limits) -> Callable[[int], None]:
             raise NoRoom(message.format(*megabytes), end="target")
 
     return fits
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except FileNotFoundError:
-        return 0
 
 
 def _archives(directory: Path) -> list[Path]:
