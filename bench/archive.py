@@ -190,7 +190,7 @@ def _empty_pass(seen: Seen) -> Iterator[Row]:
     again = _middle([cost.seconds for cost in seen.again])
     yield Row("bare listing (UID, FLAGS, RFC822.SIZE, INTERNALDATE)", _seconds(seen.listing))
     yield Row("a pass that finds nothing new, whole process", _costs(seen.again))
-    yield _at_most("  without the start, against the listing", (again - start) / listing, 2.0)
+    yield _at_most("  without the start, against the listing", max(0.0, again - start) / listing, 2.0)
     archive, ledger = (max(numbers) for numbers in zip(*seen.written, strict=True))
     yield _at_most("  written into the archive, KiB (WAL and pages)", archive / 1024, 64)
     yield Row("  written into the ledger, KiB (WAL and pages)", f"{ledger / 1024:.0f}")
