@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from migrator.demo.servers import DovecotServer
-from tests.corpus import realistic_corpus
+from tests.corpus import letters, realistic_corpus
 from tests.servers.fixtures import Account
 from tests.servers.mailboxes import Client
 
@@ -58,6 +58,13 @@ def messages(count: int, seed: int = SEED) -> Iterator[Message]:
             at += rng.randrange(60, 60_000)
             yield Message(name, octets, _FLAGS[rng.randrange(len(_FLAGS))], datetime.fromtimestamp(int(at), UTC))
             number += 1
+
+
+def texts(count: int) -> Iterator[Message]:
+    """Letters of some KB without attachments."""
+    at = datetime(2020, 1, 1, tzinfo=UTC)
+    for octets in letters(count):
+        yield Message("INBOX", octets, (), at)
 
 
 def giants(count: int) -> Iterator[Message]:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-FORMAT = b"postwagen-archive-1"
+FORMAT, CHUNK = b"postwagen-archive-1", 256 * 1024 + 16
 PLACED = "from_pass <= :p AND (gone_pass IS NULL OR gone_pass > :p)"
 path, key_file = sys.argv[1:]
 key = next(base64.b64decode(line) for line in open(key_file) if not line.startswith("#"))  # noqa: SIM115 - it ends soon
@@ -34,11 +34,13 @@ def row(sealed, about):
 
 
 def octets(blob):
-    address, salt, count = sql.execute("SELECT address, salt, chunks FROM blob WHERE id = ?", (blob,)).fetchone()
-    seal, packed = AESGCM(derive(b"blob", salt)), b""
-    for at, sealed in sql.execute("SELECT position, sealed FROM chunk WHERE blob = ? ORDER BY position", (blob,)):
-        about = FORMAT + archive + address + number(at) + (b"\1" if at == count - 1 else b"\0")
-        packed += seal.decrypt(at.to_bytes(12, "big"), sealed, about)
+    address, salt, first, start, length = sql.execute("SELECT * FROM blob WHERE id = ?", (blob,)).fetchone()[1:]
+    wanted = "SELECT sealed FROM segment WHERE id BETWEEN ? AND ? ORDER BY id"
+    held = b"".join(found for (found,) in sql.execute(wanted, (first, first + (start + length - 1) // 16344)))
+    seal, packed, end = AESGCM(derive(b"blob", salt)), b"", start + length
+    for at, place in enumerate(range(start, end, CHUNK)):
+        about = FORMAT + archive + address + number(at) + (b"\1" if place + CHUNK >= end else b"\0")
+        packed += seal.decrypt(at.to_bytes(12, "big"), held[place : min(place + CHUNK, end)], about)
     found = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(packed)).read()
     digest = hashlib.sha256(found).digest()
     assert hmac.digest(derive(b"addresses"), b"blob\0" + digest, hashlib.sha256) == address

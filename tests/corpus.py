@@ -23,6 +23,7 @@ __all__ = [
     "as_dovecot_keeps",
     "as_dovecot_sends",
     "as_pymap_keeps",
+    "letters",
     "nasty_messages",
     "realistic_corpus",
 ]
@@ -112,6 +113,15 @@ _TEXT: Final = (
     " der die das mit ohne nach Montag Freitag Baustelle Schrank Tür the order shipment invoice please confirm"
 )
 _WORDS: Final = tuple(_TEXT.split())
+
+
+def letters(count: int) -> Iterator[bytes]:
+    """Text alone, of chance words: most have some KB, none more than 150."""
+    rng = random.Random(5)
+    words = ["".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randint(2, 11))).encode() for _ in range(8000)]
+    for number in range(count):
+        length = min(20_000, int(rng.lognormvariate(7.2, 1.0)))
+        yield b"Subject: letter %d\r\n\r\n" % number + b" ".join(rng.choices(words, k=length)) + b"\r\n"
 
 
 def realistic_corpus(

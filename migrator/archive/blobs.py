@@ -12,22 +12,22 @@ from typing import IO, Final, cast
 
 import zstandard
 
-from migrator.archive.file import ArchiveFile
-from migrator.archive.sealing import ArchiveSeal
+from migrator.archive.file import SEGMENT_OCTETS, ArchiveFile
+from migrator.archive.sealing import TAG_OCTETS, ArchiveSeal
 from migrator.errors import ArchiveDamaged
 from migrator.mail.messages import exact_prints, header_block
 from migrator.ports import Letter
 
 CHUNK_OCTETS: Final = 256 * 1024
-"""So much compressed text is sealed at once: SQLite and we bind whole values."""
+"""So much compressed text is sealed at once, but for a blob's last chunk."""
 AT_ONCE_OCTETS: Final = 1024 * 1024
 """What is no larger is packed in one go."""
 LEVEL: Final = 3
-_FIRST: Final = (
-    "SELECT address, salt, chunks, sealed FROM blob LEFT JOIN chunk ON chunk.blob = blob.id AND position = 0 "
-    "WHERE blob.id = ?"
-)
-"""A blob with its first chunk: most have no other."""
+_SEALED_OCTETS: Final = CHUNK_OCTETS + TAG_OCTETS
+_PLACE: Final = "SELECT address, salt, segment, start, octets FROM blob WHERE id = ?"
+_SEGMENTS: Final = "SELECT sealed FROM segment WHERE id BETWEEN ? AND ? ORDER BY id"
+_MOST: Final = 1 << 48
+"""No place has a number as high."""
 
 
 class _Own(threading.local):
@@ -128,20 +128,32 @@ def _damage_told() -> Iterator[None]:
 
 def _unsealed(archive: ArchiveFile, blob: int) -> Iterator[bytes]:
     """At least one piece."""
-    found = archive.one(_FIRST, (blob,))
+    found = archive.one(_PLACE, (blob,))
     if found is None:
         raise ArchiveDamaged("The octets of a message are missing.")
-    address, salt, count, sealed = found
-    if not isinstance(count, int) or count < 1 or not isinstance(address, bytes) or not isinstance(salt, bytes):
+    address, salt, *place = found
+    if not all(isinstance(octets, bytes) for octets in (address, salt)):
         raise ArchiveDamaged("The octets of a message are not whole.")
+    if not all(isinstance(number, int) and 0 <= number < _MOST for number in place) or not place[2]:
+        raise ArchiveDamaged("The octets of a message are at an impossible place.")
+    segment, start, octets = place
     seal = archive.seal.blob(address, salt)
-    for position in range(count):
-        if position:
-            row = archive.one("SELECT sealed FROM chunk WHERE blob = ? AND position = ?", (blob, position))
-            sealed = row[0] if row else None
-        if sealed is None:
-            raise ArchiveDamaged("A part of a message is missing.")
-        yield seal.unseal(sealed, position, last=position == count - 1)
+    for position, done in enumerate(range(0, octets, _SEALED_OCTETS)):
+        length = min(_SEALED_OCTETS, octets - done)
+        sealed = _cut(archive, segment, start + done, length)
+        yield seal.unseal(sealed, position, last=done + length == octets)
+
+
+def _cut(archive: ArchiveFile, segment: int, start: int, length: int) -> bytes:
+    """So many octets, `start` octets behind the beginning of this segment."""
+    further, start = divmod(start, SEGMENT_OCTETS)
+    first = segment + further
+    last = first + (start + length - 1) // SEGMENT_OCTETS
+    rows = list(archive.rows(_SEGMENTS, (first, last)))
+    cut = b"".join(sealed for (sealed,) in rows if isinstance(sealed, bytes))[start : start + length]
+    if len(cut) < length:
+        raise ArchiveDamaged("A part of a message is missing.")
+    return cut
 
 
 class _Pieces:

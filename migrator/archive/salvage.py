@@ -14,16 +14,13 @@ from typing import Any, Final
 _COLUMNS: Final = {
     "pass": "id, began, ended, sealed",
     "folder": "id, address, from_pass, gone_pass, sealed",
-    "blob": "id, address, salt, chunks",
+    "blob": "id, address, salt, segment, start, octets",
     "message": "id, folder, origin, blob, sealed",
     "placement": "id, message, from_pass, gone_pass, sealed",
 }
 _INDEXES: Final = (
     "CREATE INDEX temp.message_of ON message (folder, origin)",
     "CREATE INDEX temp.placement_of ON placement (message, from_pass)",
-    "CREATE INDEX temp.chunk_of ON chunk_place (blob, position)",
-    """CREATE TEMP VIEW chunk AS SELECT place.blob, place.position, kept.sealed FROM temp.chunk_place AS place
-    JOIN main.chunk AS kept ON kept.rowid = place.id""",
 )
 _AT_ONCE: Final = 500
 _LAST: Final = 1 << 62
@@ -34,17 +31,16 @@ def salvage(sql: sqlite3.Connection) -> None:
     """From now on this connection reads what could be read. Raises sqlite3.Error where not even the schema can."""
     sql.execute("PRAGMA temp_store = FILE")
     for table, columns in _COLUMNS.items():
-        _copy(sql, table, table, columns, columns.replace("id,", "id INTEGER PRIMARY KEY,", 1))
-    _copy(sql, "chunk", "chunk_place", "rowid, blob, position", "id INTEGER PRIMARY KEY, blob, position")
+        _copy(sql, table, columns)
     for statement in _INDEXES:
         sql.execute(statement)
 
 
-def _copy(sql: sqlite3.Connection, table: str, to: str, columns: str, declared: str) -> None:
-    sql.execute(f"CREATE TEMP TABLE {to} ({declared})")
+def _copy(sql: sqlite3.Connection, table: str, columns: str) -> None:
+    sql.execute(f"CREATE TEMP TABLE {table} ({columns.replace('id,', 'id INTEGER PRIMARY KEY,', 1)})")
     marks = ", ".join("?" * (columns.count(",") + 1))
     held: list[Any] = []
-    insert = f"INSERT OR IGNORE INTO temp.{to} VALUES ({marks})"  # noqa: S608 - names of ours
+    insert = f"INSERT OR IGNORE INTO temp.{table} VALUES ({marks})"  # noqa: S608 - names of ours
     select = f"SELECT {columns} FROM main.{table} WHERE rowid > ? ORDER BY rowid"  # noqa: S608 - names of ours
     for row in _rows(sql, select):
         held.append(row)

@@ -23,6 +23,8 @@ KEY_OCTETS = 32
 ID_OCTETS = 16
 SALT_OCTETS = 16
 NONCE_OCTETS = 12
+TAG_OCTETS = 16
+"""By so much is what is sealed longer than what it was."""
 
 
 @dataclass(frozen=True, slots=True)

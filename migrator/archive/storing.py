@@ -13,12 +13,20 @@ from typing import Any
 
 from migrator.archive import blobs, entries
 from migrator.archive.entries import Origin
+from migrator.archive.file import SEGMENT_OCTETS
 from migrator.archive.sealing import SALT_OCTETS, ArchiveSeal
 from migrator.ports import Parcel
 
 LEAP = 1 << 32
 AT_ONCE = 500
 """So many values stand in one statement."""
+RUN_OCTETS = 512 * 1024
+"""So much is put together before it is cut into segments."""
+_CUT = """
+WITH RECURSIVE part (at) AS (SELECT 0 UNION ALL SELECT at + 1 FROM part WHERE at + 1 < :count)
+INSERT INTO segment (id, sealed) SELECT :first + at, substr(:octets, at * :size + 1, :size) FROM part
+"""
+"""All of a run's segments in one statement: each one is a hand-over of Python's lock to the other threads."""
 
 
 @dataclass(slots=True)
@@ -70,19 +78,50 @@ def blobs_of(sql: sqlite3.Connection, items: Sequence[Sealed]) -> list[int]:
         if item.address not in known:
             new.setdefault(item.address, item)
     first = _one(sql, "SELECT coalesce(max(id), 0) + 1 FROM blob")
-    rows: list[tuple[int, bytes, bytes, int]] = []
-
-    def chunks() -> Iterator[tuple[int, int, bytes]]:
-        for blob, item in enumerate(new.values(), first):
-            count = 0
-            for count, piece in enumerate(item.pieces, 1):
-                yield blob, count - 1, piece
-            rows.append((blob, item.address, item.salt, count))
-
-    sql.executemany("INSERT INTO chunk (blob, position, sealed) VALUES (?, ?, ?)", chunks())
-    sql.executemany("INSERT INTO blob (id, address, salt, chunks) VALUES (?, ?, ?, ?)", rows)
+    segments, rows = _Segments(sql), []
+    for blob, item in enumerate(new.values(), first):
+        place = segments.place()
+        rows.append((blob, item.address, item.salt, *place, sum(map(segments.add, item.pieces))))
+    segments.end()
+    sql.executemany("INSERT INTO blob (id, address, salt, segment, start, octets) VALUES (?, ?, ?, ?, ?, ?)", rows)
     known.update((address, blob) for blob, address in enumerate(new, first))
     return [known[item.address] for item in items]
+
+
+class _Segments:
+    """Sealed octets, one blob behind the other, cut into rows that fill a page each."""
+
+    def __init__(self, sql: sqlite3.Connection) -> None:
+        self._sql = sql
+        self._next = _one(sql, "SELECT coalesce(max(id), 0) + 1 FROM segment")
+        """The first one that is not written yet."""
+        self._held: list[bytes] = []
+        self._octets = 0
+
+    def place(self) -> tuple[int, int]:
+        """Where what is added next will begin: the segment, and the octet in it."""
+        further, start = divmod(self._octets, SEGMENT_OCTETS)
+        return self._next + further, start
+
+    def add(self, octets: bytes) -> int:
+        """How many they are."""
+        self._held.append(octets)
+        self._octets += len(octets)
+        if self._octets >= RUN_OCTETS:
+            self._write(self._octets // SEGMENT_OCTETS)
+        return len(octets)
+
+    def end(self) -> None:
+        """The last one need not be full."""
+        if self._octets:
+            self._write(-(-self._octets // SEGMENT_OCTETS))
+
+    def _write(self, count: int) -> None:
+        octets = b"".join(self._held)
+        self._sql.execute(_CUT, {"first": self._next, "count": count, "octets": octets, "size": SEGMENT_OCTETS})
+        self._next += count
+        self._held = [octets[count * SEGMENT_OCTETS :]]
+        self._octets = len(self._held[0])
 
 
 def known_messages(sql: sqlite3.Connection, folder: int, origins: Sequence[bytes]) -> dict[bytes, tuple[int, int]]:

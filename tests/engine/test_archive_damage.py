@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +13,17 @@ import pytest
 from migrator.archive.blobs import CHUNK_OCTETS
 from migrator.archive.check import Health, check
 from migrator.archive.file import ArchiveFile
+from migrator.archive.sealing import TAG_OCTETS
 from migrator.errors import ArchiveDamaged
 from tests.engine.test_archiving import KEY, Chest, shown
 from tests.engine.world import World, days, mail
+from tests.spoiling import change, flip
 
 pytestmark = pytest.mark.slow
 
+ANOTHERS_PLACE = (
+    "UPDATE blob SET (segment, start, octets) = (SELECT segment, start, octets FROM blob WHERE id = 3) WHERE id = 1"
+)
 READER = Path(__file__).parents[2] / "docs" / "archive_reader.py"
 
 
@@ -51,27 +55,14 @@ def health(chest: Chest) -> Health:
         return check(file)
 
 
-def change(chest: Chest, statement: str, *values: object) -> None:
-    with sqlite3.connect(chest.path) as sql:
-        assert sql.execute(statement, values).rowcount > 0
-    sql.close()
-
-
 def test_an_archive_that_is_whole_says_so(chest: Chest) -> None:
     found = health(chest)
     assert (found.messages, found.kept, found.blobs, len(found.passes), found.damaged) == (3, 4, 4, 2, [])
 
 
-@pytest.mark.parametrize("position", [0, 1])
-def test_one_flipped_bit_in_a_message_costs_that_message_and_is_named(chest: Chest, position: int) -> None:
-    with sqlite3.connect(chest.path) as sql:
-        row, sealed = sql.execute(
-            "SELECT chunk.rowid, sealed FROM chunk WHERE blob = 2 AND position = ?", (position,)
-        ).fetchone()
-    sql.close()
-    change(
-        chest, "UPDATE chunk SET sealed = ? WHERE rowid = ?", sealed[:50] + bytes([sealed[50] ^ 1]) + sealed[51:], row
-    )
+@pytest.mark.parametrize("at", [0, CHUNK_OCTETS, -1])
+def test_one_flipped_bit_in_a_message_costs_that_message_and_is_named(chest: Chest, at: int) -> None:
+    flip(chest.path, 2, at)
     (damage,) = health(chest).damaged
     assert (damage.folder, damage.key.rpartition("/")[2]) == ("INBOX", "2")
     chest.world.source_of = lambda _: chest.source()
@@ -84,10 +75,23 @@ def test_one_flipped_bit_in_a_message_costs_that_message_and_is_named(chest: Che
 @pytest.mark.parametrize(
     ("statement", "count"),
     [
-        ("DELETE FROM chunk WHERE blob = 2 AND position = 1", 1),
-        ("UPDATE chunk SET position = 1 - position WHERE blob = 2 AND position < 2", 1),
-        ("UPDATE blob SET chunks = chunks - 1 WHERE id = 2", 1),
-        ("UPDATE chunk SET blob = 3 - blob WHERE blob IN (1, 2) AND position = 0", 2),
+        ("DELETE FROM segment WHERE id = 9", 1),
+        ("DELETE FROM segment WHERE id = 1", 1),
+        ("DELETE FROM segment WHERE id = (SELECT max(id) FROM segment)", 2),
+        ("UPDATE segment SET id = -id WHERE id BETWEEN 9 AND 10", 1),
+        ("UPDATE segment SET sealed = (SELECT sealed FROM segment WHERE id = 10) WHERE id = 9", 1),
+        ("UPDATE segment SET sealed = substr(sealed, 2) WHERE id = 9", 1),
+        ("UPDATE segment SET sealed = 7 WHERE id = 9", 1),
+        ("UPDATE blob SET octets = octets - 1 WHERE id = 2", 1),
+        ("UPDATE blob SET octets = octets + 1 WHERE id = 2", 1),
+        (f"UPDATE blob SET octets = {CHUNK_OCTETS + TAG_OCTETS} WHERE id = 2", 1),
+        ("UPDATE blob SET octets = 0 WHERE id = 2", 1),
+        ("UPDATE blob SET octets = 1 << 62 WHERE id = 2", 1),
+        ("UPDATE blob SET octets = 'many' WHERE id = 2", 1),
+        ("UPDATE blob SET segment = -1 WHERE id = 2", 1),
+        ("UPDATE blob SET start = start + 1 WHERE id = 2", 1),
+        ("UPDATE blob SET salt = 0 WHERE id = 2", 1),
+        (ANOTHERS_PLACE, 1),
         ("UPDATE message SET blob = 99 WHERE id = 1", 1),
         ("UPDATE message SET blob = 3 - blob WHERE blob IN (1, 2)", 2),
         ("UPDATE message SET sealed = (SELECT sealed FROM message WHERE id = 2) WHERE id = 1", 1),
@@ -98,7 +102,7 @@ def test_one_flipped_bit_in_a_message_costs_that_message_and_is_named(chest: Che
     ],
 )
 def test_parts_that_are_lost_or_put_elsewhere_are_found(chest: Chest, statement: str, count: int) -> None:
-    change(chest, statement)
+    change(chest.path, statement)
     assert len(health(chest).damaged) == count
 
 

@@ -25,6 +25,7 @@ from migrator.archive.shelf import Directory, Drain, Zip
 from migrator.errors import UsageError
 from tests.engine.test_archiving import Chest
 from tests.engine.world import World, days, mail
+from tests.spoiling import flip
 
 pytestmark = pytest.mark.slow
 
@@ -55,13 +56,6 @@ def write(chest: Chest, directory: Path, kind: str, only_folder: str | None = No
 
 def zipped(chest: Chest, kind: str, only_folder: str | None = None) -> zipfile.ZipFile:
     return zipfile.ZipFile(io.BytesIO(b"".join(zip_stream(chest.source(), kind, only_folder))))
-
-
-def damage(chest: Chest) -> None:
-    """One message less can be read."""
-    with sqlite3.connect(chest.path) as sql:
-        sql.execute("UPDATE chunk SET sealed = zeroblob(100) WHERE blob = 1")
-    sql.close()
 
 
 @pytest.mark.parametrize("kind", ["maildir", "mbox", "eml"])
@@ -174,7 +168,7 @@ def test_one_folder_alone_is_exported_and_an_unknown_one_is_named(chest: Chest, 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_message_that_cannot_be_read_is_named_in_a_file(chest: Chest, tmp_path: Path, kind: str) -> None:
     assert "MISSING.txt" not in zipped(chest, kind).namelist()
-    damage(chest)
+    flip(chest.path, 1)
     done = write(chest, tmp_path / "out", kind)
     ((folder, key, reason),) = done.failed
     for text in ((tmp_path / "out" / "MISSING.txt").read_text(), zipped(chest, kind).read("MISSING.txt").decode()):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import sqlite3
 import subprocess
 import sys
 import tracemalloc
@@ -19,6 +18,7 @@ from migrator.archive.source import pass_at
 from migrator.planning import batches
 from tests.engine.test_archiving import KEY, Chest
 from tests.engine.world import World, days, mail
+from tests.spoiling import change, flip
 
 FORMAT = Path(__file__).parents[2] / "docs" / "archive-format.md"
 SEED = bytes(range(32, 64))
@@ -78,10 +78,8 @@ def test_it_is_the_same_each_time_and_verifies(chest: Chest) -> None:
 
 
 def test_damage_is_a_line_of_its_own(chest: Chest) -> None:
-    with sqlite3.connect(chest.path) as sql:
-        sql.execute("UPDATE chunk SET sealed = zeroblob(100) WHERE blob = 1")
-        sql.execute("DELETE FROM placement WHERE message = 2")
-    sql.close()
+    flip(chest.path, 1)
+    change(chest.path, "DELETE FROM placement WHERE message = 2")
     found = [json.loads(line) for line in manifest(chest)]
     assert [(item["damaged"]["folder"], item["damaged"]["key"]) for item in found[2:-1]] == [
         ("INBOX", "1001/1"), ("Ä & Ö", "")

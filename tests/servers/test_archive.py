@@ -6,7 +6,6 @@ import base64
 import json
 import re
 import signal
-import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import chain
@@ -14,13 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from migrator.archive.file import ArchiveFile
+from migrator.archive.file import PAGE_OCTETS, ArchiveFile
 from tests.corpus import nasty_messages, realistic_corpus
 from tests.servers.command import Postwagen, adds_up, url
 from tests.servers.faults import Direction
 from tests.servers.fixtures import DovecotPair, StartDovecot
 from tests.servers.mailboxes import COURIER_NAMES, Client, Mail, differences, dressed, fill_all, read_all, spread
 from tests.servers.proxy import FaultProxy
+from tests.spoiling import blob_of_one_message, flip
 
 pytestmark = pytest.mark.servers
 
@@ -100,6 +100,20 @@ def telling(move: Move) -> Iterator[bytes]:
                 yield from re.split(rb"[\s<>@\"]+", value.strip())
 
 
+def without_places(octets: bytes) -> bytes:
+    """SQLite's lists of where the rows of each page begin blanked out: they look like runs of punctuation.
+
+    (Its file format, 1.6: a page's kind, and at octet 5 where its rows begin; the list stands before them.)
+    """
+    made = bytearray(octets)
+    for page in range(0, len(made), PAGE_OCTETS):
+        head = page or 100
+        if made[head] in (2, 5, 10, 13):
+            head, end = head + 8, page + int.from_bytes(made[head + 5 : head + 7], "big")
+            made[head:end] = bytes(end - head)
+    return bytes(made)
+
+
 def test_nothing_in_the_file_tells_a_stranger_anything(move: Move) -> None:
     move.fill(60)
     ran = move.command.call("archive", move.old, str(move.archive), "--json")
@@ -115,7 +129,8 @@ def test_nothing_in_the_file_tells_a_stranger_anything(move: Move) -> None:
     empty = move.archive.with_name("empty.pwa")
     ArchiveFile(empty, bytes(32), writable=True, create=True).close()
     found, plain = (
-        {run for run in printable_runs(file.read_bytes()) if len(run) > 24} for file in (move.archive, empty)
+        {run for run in printable_runs(without_places(file.read_bytes())) if len(run) > 24}
+        for file in (move.archive, empty)
     )
     assert found <= plain, "whatever can be read in it stands in an empty one too"
 
@@ -258,10 +273,7 @@ def test_check_reads_an_archive_from_end_to_end_and_names_what_is_damaged(move: 
     whole = move.command.run("check", f"archive:{move.archive}", "--json")
     assert (whole.code, whole.json["messages"], whole.json["damaged"]) == (0, count, []), whole
     assert move.pair.old_account.user in whole.json["account"]
-    with sqlite3.connect(move.archive) as sql:
-        alone = "SELECT blob FROM message GROUP BY blob HAVING count(*) = 1 LIMIT 1"
-        sql.execute(f"UPDATE chunk SET sealed = zeroblob(100) WHERE blob = ({alone})")
-    sql.close()
+    flip(move.archive, blob_of_one_message(move.archive))
     broken = move.command.call("check", f"archive:{move.archive}")
     assert (broken.code, "1 damaged" in broken.out, "Damaged: " in broken.out) == (1, True, True), broken
     played = move.command.call("play-in", str(move.archive), move.new, "--json")

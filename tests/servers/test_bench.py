@@ -9,7 +9,7 @@ import pytest
 
 from bench.archive import Bench, Seen, packed_octets, shown, table
 from bench.bare import BareClient
-from bench.mailbox import FOLDERS, messages
+from bench.mailbox import FOLDERS, messages, texts
 from tests.servers.mailboxes import differences, read_all
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("old_dovecot")]
@@ -27,7 +27,8 @@ def test_what_is_measured_is_the_whole_mailbox_each_time_and_every_figure_is_tol
         assert sum(map(len, lies.values())) == 150
         for account in bench.filled:
             assert differences(lies, read_all(bench.new.imap_port, account)) == []
-        rows = list(table(bench, seen, packed_octets(150), None))
+        texts_ratio = bench.text_octets(20) / packed_octets(texts(20))
+        rows = list(table(bench, seen, packed_octets(messages(150)), texts_ratio, None))
     required = {"at least 0.5", "at least 0.8", "at most 2", "at most 64", "at most 1.05", "at most 100"}
     assert {row.required for row in rows} - {""} == required
     assert all(row.what in shown(rows, 1) for row in rows)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from tests.servers.faults import Direction
 from tests.servers.fixtures import DovecotPair
 from tests.servers.mailboxes import Client, Folder, Mail, fill_all, read_all
 from tests.servers.proxy import FaultProxy
+from tests.spoiling import blob_of_one_message, flip
 
 pytestmark = pytest.mark.servers
 
@@ -73,12 +73,7 @@ def test_what_was_collected_is_gone_and_what_came_since_is_as_it_was(collected: 
 
 def test_a_message_that_is_damaged_in_the_archive_stays_at_the_server(collected: Collected) -> None:
     collected.collect()
-    with sqlite3.connect(collected.archive) as sql:
-        alone = "SELECT blob FROM message GROUP BY blob HAVING count(*) = 1 LIMIT 1"
-        found = sql.execute(f"SELECT rowid, sealed FROM chunk WHERE blob = ({alone}) LIMIT 1").fetchone()
-        flipped = found[1][:-1] + bytes([found[1][-1] ^ 1])
-        sql.execute("UPDATE chunk SET sealed = ? WHERE rowid = ?", (flipped, found[0]))
-    sql.close()
+    flip(collected.archive, blob_of_one_message(collected.archive), -1)
     ran = collected.remove()
     assert (ran.code, ran.json["removed"], ran.json["kept"]) == (0, 59, {"archive_unreadable": 1}), ran
     assert len(collected.inbox()) == 1

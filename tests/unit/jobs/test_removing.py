@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +19,7 @@ from migrator.mail.folders import INBOX, Role
 from migrator.mail.messages import MessageKey
 from migrator.planning.leaving import Leaving
 from migrator.ports import Batch, Letter, Parcel, Stored, Want
+from tests.spoiling import change, flip
 from tests.unit.sessions.maildrop import Maildrop
 from tests.unit.sessions.scripted_pop3 import CUT, endpoint
 
@@ -73,11 +73,6 @@ class Chest:
         with ArchiveFile(self.path, KEY, writable=False) as file:
             return set(removed_by_us(file))
 
-    def spoil(self, statement: str) -> None:
-        with sqlite3.connect(self.path) as sql:
-            assert sql.execute(statement).rowcount
-        sql.close()
-
 
 def _letter(uidl: str, octets: bytes) -> Letter:
     want = Want("INBOX", MessageKey(0, 0, uidl), len(octets))
@@ -124,7 +119,7 @@ def test_after_so_many_days_and_not_before(chest: Chest, drop: Maildrop) -> None
 
 def test_a_later_pass_makes_no_message_younger(chest: Chest, drop: Maildrop) -> None:
     chest.collect(MAIL[:1])
-    chest.spoil("UPDATE pass SET ended = ended - 20 * 86400")
+    change(chest.path, "UPDATE pass SET ended = ended - 20 * 86400")
     chest.collect(MAIL)
     assert chest.remove(days=14)["kept"] == {"too_young": 3}
     assert drop.uidls == [b"u2-x", b"u3-x", b"u4-x"]
@@ -140,26 +135,28 @@ def test_what_only_a_pass_that_was_not_completed_has_seen_stays(chest: Chest, dr
 def test_what_the_latest_complete_pass_holds_no_more_stays(chest: Chest, drop: Maildrop) -> None:
     chest.collect(MAIL)
     chest.collect([])
-    chest.spoil("UPDATE placement SET gone_pass = 2 WHERE message = 2")
+    change(chest.path, "UPDATE placement SET gone_pass = 2 WHERE message = 2")
     assert chest.remove()["kept"] == {"pass_not_complete": 1}
     assert drop.uidls == [b"u2-x"]
 
 
 @pytest.mark.parametrize(
-    "spoil",
+    ("harm", "what"),
     [
-        "UPDATE chunk SET sealed = CAST(substr(sealed, 1, length(sealed) - 1) || x'00' AS BLOB) WHERE blob = 2",
-        "DELETE FROM chunk WHERE blob = 2",
-        "DELETE FROM blob WHERE id = 2",
-        "UPDATE message SET blob = 3 WHERE id = 2",
-        "UPDATE message SET sealed = zeroblob(60) WHERE id = 2",
-        "UPDATE placement SET sealed = zeroblob(60) WHERE message = 2",
+        (flip, (2, -1)),
+        (change, ("UPDATE blob SET segment = 99 WHERE id = 2",)),
+        (change, ("DELETE FROM blob WHERE id = 2",)),
+        (change, ("UPDATE message SET blob = 3 WHERE id = 2",)),
+        (change, ("UPDATE message SET sealed = zeroblob(60) WHERE id = 2",)),
+        (change, ("UPDATE placement SET sealed = zeroblob(60) WHERE message = 2",)),
     ],
     ids=["one bit of its octets", "its octets", "its blob", "another's blob", "its entry", "its placement"],
 )
-def test_a_message_that_is_damaged_in_the_archive_stays(chest: Chest, drop: Maildrop, spoil: str) -> None:
+def test_a_message_that_is_damaged_in_the_archive_stays(
+    chest: Chest, drop: Maildrop, harm: Callable[..., None], what: tuple[object, ...]
+) -> None:
     chest.collect(MAIL)
-    chest.spoil(spoil)
+    harm(chest.path, *what)
     done = chest.remove()
     assert (done["removed"], done["kept"]) == (3, {"archive_unreadable": 1})
     assert drop.uidls == [b"u2-x"]
