@@ -52,14 +52,11 @@ def prepared(letter: Letter) -> Letter:
     if packed is None:
         return replace(letter, head=head, prints=prints)
     letter.close()
-    return replace(
-        letter,
-        head=head,
-        prints=prints,
-        packed=packed,
-        chunks=lambda: iter((zstandard.decompress(packed),)),
-        close=lambda: None,
-    )
+
+    def unpacked() -> Iterator[bytes]:
+        yield zstandard.decompress(packed)
+
+    return Letter(letter.want, head, letter.size, unpacked, prints=prints, packed=packed, tail=letter.tail)
 
 
 def _packed(letter: Letter) -> bytes | None:
@@ -77,9 +74,13 @@ def digest_of(chunks: Iterable[bytes]) -> bytes:
 
 def pieces(seal: ArchiveSeal, address: bytes, salt: bytes, letter: Letter) -> Iterator[bytes]:
     """A letter's octets packed and sealed, chunk by chunk; at least one."""
-    blob = seal.blob(address, salt)
-    for position, (piece, last) in enumerate(_with_last(_compressed(letter))):
-        yield blob.seal(piece, position, last=last)
+    blob, position = seal.blob(address, salt), 0
+    cut = _compressed(letter)
+    piece = next(cut)
+    for following in cut:
+        yield blob.seal(piece, position, last=False)
+        piece, position = following, position + 1
+    yield blob.seal(piece, position, last=True)
 
 
 def read(archive: ArchiveFile, blob: int) -> Iterator[bytes]:
@@ -173,10 +174,11 @@ class _Pieces:
 
 
 def _compressed(letter: Letter) -> Iterator[bytes]:
-    """One Zstandard frame (RFC 8878), cut into pieces of CHUNK_OCTETS."""
+    """One Zstandard frame (RFC 8878), cut into pieces of CHUNK_OCTETS; at least one."""
     whole = letter.packed or _packed(letter)
     if whole is not None:
-        yield from (whole[at : at + CHUNK_OCTETS] for at in range(0, len(whole), CHUNK_OCTETS))
+        for at in range(0, len(whole), CHUNK_OCTETS):
+            yield whole[at : at + CHUNK_OCTETS]
         return
     stream = _OWN.packer.compressobj(size=letter.size)
     held = bytearray()
@@ -189,13 +191,3 @@ def _compressed(letter: Letter) -> Iterator[bytes]:
     while held:
         yield bytes(held[:CHUNK_OCTETS])
         del held[:CHUNK_OCTETS]
-
-
-def _with_last(pieces: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
-    before: bytes | None = None
-    for piece in pieces:
-        if before is not None:
-            yield before, False
-        before = piece
-    if before is not None:
-        yield before, True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 from migrator.errors import FolderRefused
@@ -49,14 +49,13 @@ class History:
         self._listed: dict[MessageKey, int] = {}
         """Sizes of what the source has listed and nobody has said more of yet: at most a page and a batch."""
 
-    def see(self, rows: Iterable[Row]) -> None:
+    def see(self, rows: Sequence[Row]) -> None:
         """The source lists these."""
         if self._keeper is not None:
-            for row in rows:
-                self._found += 1
-                self._listed[row.key] = row.size
-                self._octets += row.size
-                self._keys = sum_of((key_octets(row.key),), self._keys)
+            self._found += len(rows)
+            self._listed.update((row.key, row.size) for row in rows)
+            self._octets += sum(row.size for row in rows)
+            self._keys = sum_of((key_octets(row.key) for row in rows), self._keys)
 
     def keep(self, key: MessageKey | None, origin: MessageKey) -> None:
         """One of them is at the target, under this key."""

@@ -6,6 +6,7 @@ no octet of a mail or of a foreign server's answer can ever become a command (tr
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -56,6 +57,7 @@ class FittingFlags:
     dropped: tuple[str, ...]
 
 
+@functools.lru_cache(1024)
 def fitting(flags: frozenset[str], folder: FolderRef) -> FittingFlags:
     """Split flags by what the target folder's PERMANENTFLAGS allow; keywords in the spelling the target has.
 

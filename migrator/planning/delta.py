@@ -35,12 +35,15 @@ class Decision:
     rule: str = ""
 
 
+_CARRY = Decision(Verdict.CARRY)
+
+
 def decide(row: Row, entry: Entry | None, *, max_octets: int | None) -> Decision:
     """The verdict for one row. The flags' base is the ledger's, so that what the customer changed stays."""
     if entry is None:
         if max_octets is not None and row.size > max_octets:
             return Decision(Verdict.SKIP, rule=f"larger than {max_octets} octets")
-        return Decision(Verdict.CARRY)
+        return _CARRY
     if entry.stand is Stand.INTENDED:
         return Decision(Verdict.IN_FLIGHT)
     if entry.stand is Stand.REFUSED:

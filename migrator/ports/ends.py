@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from migrator.mail.folders import FolderInfo, FolderPath, FolderRef, Namespace, Role
 from migrator.mail.messages import MessageKey, Prints, Row, tail_of
@@ -51,8 +51,7 @@ class Page:
     rows: Sequence[Row]
 
 
-@dataclass(frozen=True, slots=True)
-class Want:
+class Want(NamedTuple):
     """A message that we want to read: its folder's full name at that end, its key, the size announced."""
 
     folder: str

@@ -28,12 +28,12 @@ class Named(MemorySource):
             if isinstance(item, Opened):
                 yield replace(item, validity=0, uidnext=0)
             else:
-                bare = [replace(row, key=self._name(row.key), flags=frozenset(), instant=None) for row in item.rows]
+                bare = [row._replace(key=self._name(row.key), flags=frozenset(), instant=None) for row in item.rows]
                 yield Page(bare)
 
     def read(self, wants: Iterable[Want]) -> Iterator[Letter | Unread]:
         asked = list(wants)
-        inner = [replace(want, key=_numbers(want.key)) for want in asked]
+        inner = [want._replace(key=_numbers(want.key)) for want in asked]
         for want, answer in zip(asked, super().read(inner), strict=True):
             yield replace(answer, want=want)
 
