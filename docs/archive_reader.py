@@ -34,7 +34,8 @@ def row(sealed, about):
 
 
 def octets(blob):
-    address, salt, first, start, length = sql.execute("SELECT * FROM blob WHERE id = ?", (blob,)).fetchone()[1:]
+    wanted = "SELECT address, salt, segment, start, octets FROM blob WHERE id = ?"
+    address, salt, first, start, length = sql.execute(wanted, (blob,)).fetchone()
     wanted = "SELECT sealed FROM segment WHERE id BETWEEN ? AND ? ORDER BY id"
     held = b"".join(found for (found,) in sql.execute(wanted, (first, first + (start + length - 1) // 16344)))
     seal, packed, end = AESGCM(derive(b"blob", salt)), b"", start + length
@@ -42,8 +43,7 @@ def octets(blob):
         about = FORMAT + archive + address + number(at) + (b"\1" if place + CHUNK >= end else b"\0")
         packed += seal.decrypt(at.to_bytes(12, "big"), held[place : min(place + CHUNK, end)], about)
     found = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(packed)).read()
-    digest = hashlib.sha256(found).digest()
-    assert hmac.digest(derive(b"addresses"), b"blob\0" + digest, hashlib.sha256) == address
+    assert hmac.digest(derive(b"addresses"), b"blob\0" + hashlib.sha256(found).digest(), hashlib.sha256) == address
     return found
 
 

@@ -33,7 +33,7 @@ _AWAY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlit
 _AWAY_HINT = (
     "See whether its directory is there and can be written, then run the same again: it goes on where it stopped."
 )
-_DAMAGED_HINT = (
+DAMAGED_HINT = (
     "`postwagen check archive:PATH` says what it costs. Where that does not open it either, put a copy of the file "
     "back; the next pass adds what that one lacks."
 )
@@ -132,6 +132,7 @@ class ArchiveFile:
             sql = _opened(self.path, "mode=rw")
             sql.execute("PRAGMA journal_mode = WAL")
             sql.execute("PRAGMA synchronous = FULL")
+            sql.execute("PRAGMA cell_size_check = ON")  # pages are looked at before they are written: damage may spread
             sql.execute("PRAGMA cache_size = -4000")  # KiB: about a transaction; else its pages are written twice
             sql.execute(f"PRAGMA wal_autocheckpoint = {WAL_OCTETS // PAGE_OCTETS}")  # each one waits for the disk twice
             return sql
@@ -283,7 +284,7 @@ class ArchiveFile:
                     f"The archive {self.path} cannot be used.", hint=_AWAY_HINT, detail=str(error)
                 ) from error
             raise ArchiveDamaged(
-                f"The archive {self.path} is damaged.", hint=_DAMAGED_HINT, detail=str(error)
+                f"The archive {self.path} is damaged.", hint=DAMAGED_HINT, detail=str(error)
             ) from error
 
 

@@ -13,13 +13,16 @@ from typing import Any
 
 from migrator.archive import blobs, entries
 from migrator.archive.entries import Origin
-from migrator.archive.file import SEGMENT_OCTETS
+from migrator.archive.file import DAMAGED_HINT, SEGMENT_OCTETS
 from migrator.archive.sealing import SALT_OCTETS, ArchiveSeal
+from migrator.errors import ArchiveDamaged
 from migrator.ports import Parcel
 
 LEAP = 1 << 32
 AT_ONCE = 500
 """So many values stand in one statement."""
+_MOST_ROWS = {"blob": 1 << 31, "segment": 1 << 40, "message": 1 << 60, "placement": 1 << 60}
+"""Far more than there will be. Who reads takes twice as many."""
 RUN_OCTETS = 512 * 1024
 """So much is put together before it is cut into segments."""
 _CUT = """
@@ -77,7 +80,7 @@ def blobs_of(sql: sqlite3.Connection, items: Sequence[Sealed]) -> list[int]:
     for item in items:
         if item.address not in known:
             new.setdefault(item.address, item)
-    first = _one(sql, "SELECT coalesce(max(id), 0) + 1 FROM blob")
+    first = _next(sql, "blob")
     segments, rows = _Segments(sql), []
     for blob, item in enumerate(new.values(), first):
         place = segments.place()
@@ -93,7 +96,7 @@ class _Segments:
 
     def __init__(self, sql: sqlite3.Connection) -> None:
         self._sql = sql
-        self._next = _one(sql, "SELECT coalesce(max(id), 0) + 1 FROM segment")
+        self._next = _next(sql, "segment")
         """The first one that is not written yet."""
         self._held: list[bytes] = []
         self._octets = 0
@@ -179,13 +182,20 @@ def next_row(sql: sqlite3.Connection) -> int:
 
     (But for placements of the pass that goes on, which may vanish again.)
     """
-    highest = "(SELECT coalesce(max(id), 0) FROM message), (SELECT coalesce(max(id), 0) FROM placement)"
-    return _one(sql, f"SELECT max({highest}) + 1")
+    return max(_next(sql, "message"), _next(sql, "placement"))
 
 
 def newest(sql: sqlite3.Connection) -> int:
     """The highest row of a message; 0: there is none."""
     return _one(sql, "SELECT coalesce(max(id), 0) FROM message")
+
+
+def _next(sql: sqlite3.Connection, table: str) -> int:
+    """The number of a table's next row. Raises ArchiveDamaged where no archive comes to have such numbers."""
+    highest = _one(sql, f"SELECT coalesce(max(id), 0) FROM {table}")  # noqa: S608 - names of ours
+    if highest >= _MOST_ROWS[table]:
+        raise ArchiveDamaged(f"The archive is damaged: its table {table} has an impossible row.", hint=DAMAGED_HINT)
+    return highest + 1
 
 
 def _one(sql: sqlite3.Connection, statement: str) -> int:

@@ -60,7 +60,7 @@ def test_an_archive_that_is_whole_says_so(chest: Chest) -> None:
     assert (found.messages, found.kept, found.blobs, len(found.passes), found.damaged) == (3, 4, 4, 2, [])
 
 
-@pytest.mark.parametrize("at", [0, CHUNK_OCTETS, -1])
+@pytest.mark.parametrize("at", [0, CHUNK_OCTETS + TAG_OCTETS + 50, -1])
 def test_one_flipped_bit_in_a_message_costs_that_message_and_is_named(chest: Chest, at: int) -> None:
     flip(chest.path, 2, at)
     (damage,) = health(chest).damaged
@@ -89,6 +89,8 @@ def test_one_flipped_bit_in_a_message_costs_that_message_and_is_named(chest: Che
         ("UPDATE blob SET octets = 1 << 62 WHERE id = 2", 1),
         ("UPDATE blob SET octets = 'many' WHERE id = 2", 1),
         ("UPDATE blob SET segment = -1 WHERE id = 2", 1),
+        ("UPDATE blob SET segment = 9223372036854775807 WHERE id = 2", 1),
+        ("UPDATE blob SET start = 9223372036854775807 WHERE id = 2", 1),
         ("UPDATE blob SET start = start + 1 WHERE id = 2", 1),
         ("UPDATE blob SET salt = 0 WHERE id = 2", 1),
         (ANOTHERS_PLACE, 1),

@@ -103,14 +103,15 @@ def telling(move: Move) -> Iterator[bytes]:
 def without_places(octets: bytes) -> bytes:
     """SQLite's lists of where the rows of each page begin blanked out: they look like runs of punctuation.
 
-    (Its file format, 1.6: a page's kind, and at octet 5 where its rows begin; the list stands before them.)
+    (Its file format, 1.6: a page's kind, at octet 3 the number of its rows, then two octets for each.)
     """
     made = bytearray(octets)
     for page in range(0, len(made), PAGE_OCTETS):
         head = page or 100
         if made[head] in (2, 5, 10, 13):
-            head, end = head + 8, page + int.from_bytes(made[head + 5 : head + 7], "big")
-            made[head:end] = bytes(end - head)
+            begin = head + (12 if made[head] in (2, 5) else 8)
+            length = 2 * int.from_bytes(made[head + 3 : head + 5], "big")
+            made[begin : begin + length] = bytes(length)
     return bytes(made)
 
 
