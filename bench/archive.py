@@ -24,7 +24,7 @@ from pathlib import Path
 
 import zstandard
 
-from bench.bare import BareClient, Prepared
+from bench.bare import BareArchiver, BareClient, Prepared
 from bench.mailbox import FOLDERS, Message, giants, messages, texts, write
 from bench.watching import Cost, Written, postwagen
 from migrator.demo.servers import DovecotServer, dovecot_version, start_dovecot
@@ -54,6 +54,7 @@ class Seen:
     append: list[float] = field(default_factory=list)
     nothing: list[Cost] = field(default_factory=list)
     """The command on an empty mailbox, a second time: what starting it costs."""
+    bare_archive: list[float] = field(default_factory=list)
     archive: list[Cost] = field(default_factory=list)
     again: list[Cost] = field(default_factory=list)
     play_in: list[Cost] = field(default_factory=list)
@@ -113,6 +114,7 @@ class Bench:
         """Everything once, what is compared beside each other."""
         path, state = self.path("pwa"), self.path("ledger")
         seen.drain.append(self._timed(lambda client: client.drain(list(FOLDERS)), self.old, self.account))
+        seen.bare_archive.append(self._bare_archive())
         seen.archive.append(self.archive(self.account, path, state))
         seen.octets.append(path.stat().st_size)
         seen.listing.append(self._timed(lambda client: client.listing(list(FOLDERS)), self.old, self.account))
@@ -140,6 +142,14 @@ class Bench:
         with BareClient(server, account) as client:
             work(client)
         return time.monotonic() - began
+
+    def _bare_archive(self) -> float:
+        path, began = self.path("bare"), time.monotonic()
+        with BareArchiver(self.old, self.account) as client:
+            assert client.archive(list(FOLDERS), path) == self.octets
+        seconds = time.monotonic() - began
+        path.unlink()
+        return seconds
 
     def warm(self) -> None:
         """Read everything once: whoever comes first would pay for Dovecot's caches."""
@@ -175,10 +185,14 @@ def table(bench: Bench, seen: Seen, packed: int, texts_ratio: float, giant: int 
     archive, play_in = _middle([cost.seconds for cost in seen.archive]), _middle([c.seconds for c in seen.play_in])
     size, start = max(seen.octets), _start(seen)
     yield Row(f"bare drain of {bench.count} messages, {bench.octets / 1e6:.0f} MB", _seconds(seen.drain))
+    bare = _middle(seen.bare_archive)
+    yield Row("bare archiver: as that, and SHA-256, zstd -3, AES-GCM, SQLite; no more", _seconds(seen.bare_archive))
+    yield Row("  rate against the bare drain", f"{drain / bare:.2f}")
     yield Row("the command on an empty mailbox: what starting it costs", _costs(seen.nothing))
     yield Row("archive pass from empty, whole process", _costs(seen.archive))
     yield _at_least("  without the start, rate against the bare drain", drain / (archive - start), 0.5)
     yield Row("  whole process against the bare drain", f"{drain / archive:.2f}")
+    yield Row("  without the start, rate against the bare archiver", f"{bare / (archive - start):.2f}")
     yield Row("bare append (MULTIAPPEND, LITERAL+, pipelined)", _seconds(seen.append))
     yield Row("play-in, whole process", _costs(seen.play_in))
     yield _at_least("  without the start, rate against the bare append", append / (play_in - start), 0.8)
