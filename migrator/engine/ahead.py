@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import replace
 from enum import Enum, auto
 from functools import cached_property
 
@@ -43,7 +42,8 @@ Item = Opened | Page | Letter | Unread | _Mark
 
 def with_prints(letter: Letter) -> Letter:
     """The same letter, its prints taken; of its beginning only the header is held longer."""
-    return replace(letter, head=header_block(letter.head), prints=take_prints(letter.head, letter.chunks()))
+    head, prints = header_block(letter.head), take_prints(letter.head, letter.chunks())
+    return Letter(letter.want, head, letter.size, letter.chunks, letter.close, prints, letter.packed, letter.tail)
 
 
 class ReadingAhead:

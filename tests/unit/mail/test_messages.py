@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from unittest import mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from migrator.mail import messages
 from migrator.mail.messages import HEAD_OCTETS, MessageKey, Prints, find_message_id, header_block, take_prints
 from migrator.sessions.memory import altered_as_dovecot_does
 from tests.corpus import DOVECOT_ALTERS, as_dovecot_keeps, nasty_messages
@@ -29,6 +32,14 @@ def test_the_pieces_in_which_a_message_comes_do_not_matter(octets: bytes, step: 
     assert prints(octets, step) == prints(octets)
     assert prints(octets).digest == hashlib.sha256(octets).digest()
     assert prints(octets).size == len(octets)
+
+
+@given(octets=tricky, step=st.integers(1, 7), piece=st.integers(1, 7))
+def test_the_forgiving_prints_are_what_they_are_said_to_be(octets: bytes, step: int, piece: int) -> None:
+    with mock.patch.object(messages, "PIECE_OCTETS", piece):
+        found = prints(octets, step)
+    assert found.soft == hashlib.sha256(octets.translate(bytes.maketrans(b"\0", b"\x80"), b"\r\n")).digest()
+    assert found.delicate == (re.search(rb"\0|\r\r|\r\Z|(?<!\r)\n", octets) is not None)
 
 
 @given(tricky)
