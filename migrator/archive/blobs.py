@@ -145,13 +145,14 @@ def _unsealed(archive: ArchiveFile, blob: int) -> Iterator[bytes]:
         yield seal.unseal(sealed, position, last=done + length == octets)
 
 
-def _cut(archive: ArchiveFile, segment: int, start: int, length: int) -> bytes:
+def _cut(archive: ArchiveFile, segment: int, start: int, length: int) -> memoryview:
     """So many octets, `start` octets behind the beginning of this segment."""
     further, start = divmod(start, SEGMENT_OCTETS)
     first = segment + further
     last = first + (start + length - 1) // SEGMENT_OCTETS
     rows = list(archive.rows(_SEGMENTS, (first, last)))
-    cut = b"".join(sealed for (sealed,) in rows if isinstance(sealed, bytes))[start : start + length]
+    whole = b"".join([sealed for (sealed,) in rows if isinstance(sealed, bytes)])
+    cut = memoryview(whole)[start : start + length]
     if len(cut) < length:
         raise ArchiveDamaged("A part of a message is missing.")
     return cut

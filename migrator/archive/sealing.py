@@ -38,7 +38,7 @@ class BlobSeal:
         """Chunk `position` (from 0), sealed."""
         return self._key.encrypt(_counted(position), chunk, self._about + _place(position, last))
 
-    def unseal(self, sealed: bytes, position: int, *, last: bool) -> bytes:
+    def unseal(self, sealed: bytes | memoryview, position: int, *, last: bool) -> bytes:
         """The chunk. Raises ArchiveDamaged."""
         try:
             return self._key.decrypt(_counted(position), sealed, self._about + _place(position, last))
