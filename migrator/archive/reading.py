@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 from migrator.archive import blobs
 from migrator.archive.file import ArchiveFile
-from migrator.mail.messages import HEAD_OCTETS, tail_of
+from migrator.mail.messages import HEAD_OCTETS, PIECE_OCTETS, tail_of, take_prints
 from migrator.ports import Letter, Want
 
-PIECE = 256 * 1024
-IN_MEMORY = 1 * 1024 * 1024
+IN_MEMORY = 1024 * 1024
 """What is larger is unpacked anew whenever somebody reads it."""
 
 
 def letter_of(archive: ArchiveFile, want: Want, blob: int) -> Letter:
-    """Its octets, all of which were unsealed once. Raises ArchiveDamaged."""
+    """Its octets, all of which were unsealed once. What is large has its prints already. Raises ArchiveDamaged."""
     octets = blobs.whole(archive, blob, IN_MEMORY)
     if octets is not None:
         return Letter(want, octets[:HEAD_OCTETS], len(octets), lambda: _cut(octets), tail=tail_of((octets,)))
-    head, tail, count = b"", b"", 0
-    for chunk in blobs.read(archive, blob):
-        head += chunk[: HEAD_OCTETS - len(head)]
-        tail = tail_of((tail, chunk))
-        count += len(chunk)
+    pieces, start, tail = blobs.read(archive, blob), b"", b""
+    while len(start) < HEAD_OCTETS and (piece := next(pieces, b"")):
+        start += piece
 
-    def chunks() -> Iterator[bytes]:
-        return blobs.read(archive, blob)
+    def noting_the_end() -> Iterator[bytes]:
+        nonlocal tail
+        for piece in chain((start,), pieces):
+            tail = tail_of((tail, piece))
+            yield piece
 
-    return Letter(want, head, count, chunks, tail=tail)
+    head = start[:HEAD_OCTETS]
+    prints = take_prints(head, noting_the_end())
+    return Letter(want, head, prints.size, lambda: blobs.read(archive, blob), prints=prints, tail=tail)
 
 
 def _cut(octets: bytes) -> Iterator[bytes]:
     """In pieces: whoever reads them may make copies of each."""
-    return (octets[at : at + PIECE] for at in range(0, len(octets), PIECE))
+    return (octets[at : at + PIECE_OCTETS] for at in range(0, len(octets), PIECE_OCTETS))

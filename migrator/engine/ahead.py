@@ -42,7 +42,7 @@ Item = Opened | Page | Letter | Unread | _Mark
 
 def with_prints(letter: Letter) -> Letter:
     """The same letter, its prints taken; of its beginning only the header is held longer."""
-    head, prints = header_block(letter.head), take_prints(letter.head, letter.chunks())
+    head, prints = header_block(letter.head), letter.prints or take_prints(letter.head, letter.chunks())
     return Letter(letter.want, head, letter.size, letter.chunks, letter.close, prints, letter.packed, letter.tail)
 
 

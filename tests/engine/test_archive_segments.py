@@ -13,10 +13,12 @@ import zstandard
 
 from migrator.archive import blobs, storing
 from migrator.archive.file import PAGE_OCTETS, SEGMENT_OCTETS, ArchiveFile
+from migrator.archive.reading import IN_MEMORY, letter_of
 from migrator.archive.sealing import TAG_OCTETS
 from migrator.archive.target import ArchiveTarget
+from migrator.engine.ahead import with_prints
 from migrator.errors import ArchiveDamaged, ArchiveUnusable
-from migrator.mail.messages import HEAD_OCTETS, MessageKey
+from migrator.mail.messages import HEAD_OCTETS, TAIL_OCTETS, MessageKey, take_prints
 from migrator.ports import Batch, Letter, Parcel, Stored, Want
 from tests.corpus import letters
 from tests.engine.test_archiving import KEY
@@ -161,3 +163,21 @@ def test_nothing_is_written_behind_a_row_that_no_archive_comes_to(
     change(path, f"UPDATE {table} SET id = ? WHERE id = (SELECT max(id) FROM {table})", number)
     with pytest.raises(ArchiveDamaged, match=f"table {table} has an impossible row"):
         put(file, iter([noise(200)]), at_once=1)
+
+
+@pytest.mark.parametrize("size", [0, 1, HEAD_OCTETS, IN_MEMORY, IN_MEMORY + 1, 3 * IN_MEMORY])
+def test_a_letter_that_is_read_back_is_what_it_was_and_is_not_read_once_more_for_its_prints(
+    file: ArchiveFile, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    octets = (b"Message-ID: <a@b>\r\n\r\n" + noise(size))[:size]
+    (blob,) = put(file, iter([octets]), at_once=1)
+    letter = letter_of(file, Want("INBOX", MessageKey(1, 1), size), blob)
+    again: list[int] = []
+    read = blobs.read
+    monkeypatch.setattr(blobs, "read", lambda archive, which: again.append(which) or read(archive, which))
+    whole = with_prints(letter)
+    assert again == []
+    assert (whole.size, whole.prints) == (size, take_prints(octets[:HEAD_OCTETS], iter([octets])))
+    assert letter.head == octets[:HEAD_OCTETS]
+    assert whole.end == octets[-TAIL_OCTETS:]
+    assert b"".join(whole.chunks()) == octets
