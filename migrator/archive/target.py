@@ -7,6 +7,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from migrator.archive import entries, record, storing
@@ -35,6 +36,8 @@ from migrator.ports import (
 )
 
 PAGE_ROWS = 2000
+CHANGES_AT_ONCE = 500
+"""So many changes of flags are committed together."""
 _SYSTEM = frozenset(SYSTEM_FLAGS.values())
 _OPEN_IN = (
     "SELECT message.id, blob.address FROM message JOIN placement ON placement.message = message.id "
@@ -211,13 +214,19 @@ class ArchiveTarget:
     # ---- placements ----------------------------------------------------------------------------------------------
 
     def change_flags(self, folder: FolderRef, changes: Iterable[FlagChange]) -> Iterator[tuple[FlagChange, bool]]:
-        """A new placement for each; the old one stays as what was before this pass."""
-        for change in changes:
+        """A new placement for each; the old one stays as what was before this pass. Many a transaction."""
+        coming = iter(changes)
+        while some := list(islice(coming, CHANGES_AT_ONCE)):
             with self._archive.writing() as sql:
-                there = self._now(sql, change.key.uid)
-                if there is not None:
-                    self._place(sql, change.key.uid, (there | change.add) - change.remove)
-            yield change, there is not None
+                told = [(change, self._changed(sql, change)) for change in some]
+            yield from told
+
+    def _changed(self, sql: sqlite3.Connection, change: FlagChange) -> bool:
+        """False: the message is not there any more."""
+        there = self._now(sql, change.key.uid)
+        if there is not None:
+            self._place(sql, change.key.uid, (there | change.add) - change.remove)
+        return there is not None
 
     def conclude(self, folder: FolderRef, present: array[int], sight: Sight) -> frozenset[int]:
         """End what the source has no more, but for what we deleted there ourselves by the customer's wish.

@@ -13,10 +13,10 @@ import pytest
 
 from migrator.archive import appending, blobs
 from migrator.archive.file import SEGMENT_OCTETS, ArchiveFile
-from migrator.archive.target import ArchiveTarget
+from migrator.archive.target import CHANGES_AT_ONCE, ArchiveTarget
 from migrator.errors import ArchiveDamaged, ConnectionLost, Defect, DiskFull, NoRoom, Stopped
 from migrator.mail.messages import HEAD_OCTETS, MessageKey, exact_prints
-from migrator.ports import Batch, Letter, Parcel, Stored, Unsent, Want
+from migrator.ports import Batch, FlagChange, Letter, Parcel, Stored, Unsent, Want
 from tests.engine.test_ahead import told
 from tests.engine.test_archiving import KEY
 from tests.engine.world import mail
@@ -414,3 +414,20 @@ def test_a_batch_without_messages_is_none(file: ArchiveFile) -> None:
     batches = [Batch(folder, []), Batch(folder, parcels(1)), Batch(folder, [])]
     assert [result.parcel.entry for result in target.append(batches, may_commit=lambda: True)] == [1]
     assert not file.sql.in_transaction
+
+
+def test_many_changes_of_flags_are_committed_together_and_told_when_they_are_on_the_disk(file: ArchiveFile) -> None:
+    target, order = ArchiveTarget(file), list[str]()
+    folder, count = target.ensure_folder(("INBOX",), None), 2 * CHANGES_AT_ONCE + 1
+    stored = target.append([Batch(folder, parcels(*range(1, count + 1)))], may_commit=lambda: True)
+    keys = [result.key for result in stored if isinstance(result, Stored) and result.key is not None]
+    changes = [FlagChange(key, frozenset({"\\Seen"}), frozenset()) for key in [*keys, MessageKey(1, 99_999_999)]]
+    file.sql.set_trace_callback(lambda statement: order.append(statement) if statement == "COMMIT" else None)
+    for change, there in target.change_flags(folder, changes):
+        assert there == (change.key in keys)
+        order.append("told")
+    file.sql.set_trace_callback(None)
+    first, rest = ["COMMIT", *["told"] * CHANGES_AT_ONCE], ["COMMIT", "told", "told"]
+    assert order == first + first + rest
+    rows = [row for page in target.listing(folder) for row in page.rows]
+    assert [row.flags for row in rows] == [{"\\Seen"}] * count
