@@ -171,18 +171,17 @@ class BareArchiver(BareClient):
             lot.append((sealed,))
             held += len(sealed)
             if held >= LOT_OCTETS:
-                lots.put(lot)
+                lots.put(lot, timeout=60)  # raises where the writer has failed
                 lot, held = [], 0
 
-        writer = threading.Thread(target=_store, args=(path, lots))
+        writer = threading.Thread(target=_store, args=(path, lots), daemon=True)
         writer.start()
         try:
             self._keep = keep
             return self.drain(folders)
         finally:
-            if lot:
-                lots.put(lot)
-            lots.put([])
+            for last in [lot, []] if lot else [[]]:
+                lots.put(last, timeout=60)
             writer.join()
 
 
