@@ -67,7 +67,7 @@ class Health:
     moment: datetime | None = None
     """When the pass ended that was looked at; None: no pass is complete yet."""
     found: int | None = None
-    """Messages at the source then; None where the pass did not keep its numbers."""
+    """Messages at the source then; None where the record of the pass is damaged."""
     messages: int = 0
     """Those of that pass that are here."""
     whole: int = 0

@@ -86,7 +86,7 @@ def seal_summary(seal: ArchiveSeal, number: int, summary: dict[str, Any]) -> byt
 def open_summary(seal: ArchiveSeal, number: int, sealed: bytes) -> dict[str, Any]:
     """Raises ArchiveDamaged."""
     packed = seal.unseal_row(sealed, b"pass" + _number(number))
-    found = json.loads(packed if packed.startswith(b"{") else zstandard.decompress(packed))
+    found = json.loads(zstandard.decompress(packed))
     assert isinstance(found, dict)
     return found
 

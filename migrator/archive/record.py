@@ -162,10 +162,8 @@ def to_json(folder: FolderRecord) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def from_json(summary: Mapping[str, Any]) -> PassRecord | None:
-    """None: a pass of a program that did not keep it yet."""
-    if "folders" not in summary:
-        return None
+def from_json(summary: Mapping[str, Any]) -> PassRecord:
+    """What a pass keeps of itself, read back."""
     left = tuple(LeftOut(item["folder"], item["messages"], item["rule"]) for item in summary.get("left_out", ()))
     return PassRecord(tuple(_folder(item) for item in summary["folders"]), left)
 

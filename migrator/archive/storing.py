@@ -22,7 +22,7 @@ LEAP = 1 << 32
 AT_ONCE = 500
 """So many values stand in one statement."""
 _MOST_ROWS = {"blob": 1 << 31, "segment": 1 << 40, "message": 1 << 60, "placement": 1 << 60}
-"""Far more than there will be. Who reads takes twice as many."""
+"""Far more than there will be, and fewer than readers take for damage."""
 RUN_OCTETS = 512 * 1024
 """So much is put together before it is cut into segments."""
 _CUT = """

@@ -48,7 +48,7 @@ class Pass:
     ended: datetime | None
     summary: dict[str, Any] = field(default_factory=dict)
     record: PassRecord | None = None
-    """What it saw; None where it is not complete, is damaged, or is of a program that did not keep it yet."""
+    """What it saw; None where it is not complete, or is damaged."""
     trouble: str = ""
     """Why nobody can tell whether all that it saw is still there."""
 
