@@ -9,7 +9,7 @@ BOOTSTRAP := $(or $(PYTHON),python3) tools/bootstrap.py
 THIS := $(if $(PYTHON),--this-python)
 BIN := .venv/bin
 
-.PHONY: help setup runtime dev demo run test test-fast test-servers check campaign bench-archive docs translations clean
+.PHONY: help setup runtime dev demo run test test-fast test-servers check campaign bench bench-archive docs translations clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ check: dev ## lint, format, types, architecture
 
 campaign: dev test-servers ## copy 20,000 messages through kills, cuts and zombies (half an hour); README's figures
 	@$(BIN)/python -m bench.campaign $(ARGS)
+
+bench: dev test-servers ## how fast copying is beside other tools; writes bench/RESULTS.md (half an hour; IMAPSYNC=path)
+	@$(BIN)/python -m bench.copying $(ARGS)
 
 bench-archive: dev test-servers ## how fast and how small archives are; writes bench/ARCHIVE-RESULTS.md (ten minutes)
 	@$(BIN)/python -m bench.archive $(ARGS)

@@ -67,6 +67,14 @@ def texts(count: int) -> Iterator[Message]:
         yield Message("INBOX", octets, (), at)
 
 
+def small(count: int) -> Iterator[Message]:
+    """Messages of about 1 KB in the inbox: what is not octets counts."""
+    at, body = datetime(2020, 1, 1, tzinfo=UTC), b"A line of a small message, as monitoring sends them.\r\n" * 15
+    for number in range(count):
+        head = b"Message-ID: <%d@small.example>\r\nSubject: number %d\r\n\r\n" % (number, number)
+        yield Message("INBOX", head + body, ("\\Seen",), at)
+
+
 def giants(count: int) -> Iterator[Message]:
     """Messages of 60 MB."""
     at = datetime(2020, 1, 1, tzinfo=UTC)

@@ -7,13 +7,15 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 LOOK_SECONDS = 0.01
+Look = Callable[[], None]
 LOOKS_PER_TREE = 10
 """New processes are looked for less often: that costs ten times as much, and the watched one pays for it."""
 
@@ -28,14 +30,21 @@ class Cost:
     out: str
 
 
-def postwagen(arguments: list[str], environment: Mapping[str, str], look: Callable[[], None] = lambda: None) -> Cost:
-    """Run the command to its end; `look` is called every 10 ms. Raises RuntimeError where it fails."""
+def postwagen(arguments: Sequence[str], environment: Mapping[str, str], look: Look = lambda: None) -> Cost:
+    """Run our command to its end; `look` is called every 10 ms. Raises RuntimeError where it fails."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("POSTWAGEN_")}
+    return watched([sys.executable, "-m", "migrator.cli", *arguments], {**clean, **environment}, look)
+
+
+def watched(command: Sequence[str], environment: Mapping[str, str] | None = None, look: Look = lambda: None) -> Cost:
+    """Run any command to its end, in this tree. Raises RuntimeError where it fails."""
     began = time.monotonic()
-    with subprocess.Popen(
-        [sys.executable, "-m", "migrator.cli", *arguments],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT, text=True,
-        env={**{name: value for name, value in os.environ.items() if not name.startswith("POSTWAGEN_")}, **environment},
-    ) as process:  # fmt: skip
+    with (
+        tempfile.TemporaryFile("w+") as said,
+        subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, cwd=ROOT, env=environment
+        ) as process,
+    ):
         peak, looks, tree = 0, 0, list[int]()
         while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
             tree = tree if looks % LOOKS_PER_TREE else _tree(process.pid)
@@ -45,9 +54,10 @@ def postwagen(arguments: list[str], environment: Mapping[str, str], look: Callab
         seconds = time.monotonic() - began
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-        out = process.stdout.read() if process.stdout else ""
+        said.seek(0)
+        out = said.read()
     if process.returncode:
-        raise RuntimeError(f"postwagen {arguments[0]} ended with {process.returncode}: {out[-2000:]}")
+        raise RuntimeError(f"{' '.join(command[:4])} ended with {process.returncode}: {out[-2000:]}")
     return Cost(seconds, used.ru_utime + used.ru_stime, peak, out)
 
 

@@ -1,4 +1,4 @@
-"""Sees to it that the servers which tests use are here: Dovecot, Redis, PostgreSQL, Chromium.
+"""Sees to it that the servers which tests use are here: Dovecot, Redis, PostgreSQL, Chromium; and mbsync, for `bench`.
 
     python tools/test_servers.py         install what is missing, where that may be done: as root, or by a
                                          sudo that asks for no password, and with apt-get
@@ -25,6 +25,7 @@ PROGRAMS: Final = {
     "dovecot": (["/usr/sbin/dovecot"], ["dovecot-core"]),
     "dovecot-imap": (["/usr/lib/dovecot/imap", "/usr/libexec/dovecot/imap"], ["dovecot-imapd"]),
     "dovecot-pop3": (["/usr/lib/dovecot/pop3", "/usr/libexec/dovecot/pop3"], ["dovecot-pop3d"]),
+    "mbsync": ([], ["isync"]),
     "redis-server": ([], ["redis-server"]),
     "postgres": (["/usr/lib/postgresql/*/bin/postgres"], ["postgresql"]),
     "initdb": (["/usr/lib/postgresql/*/bin/initdb"], ["postgresql"]),

@@ -21,6 +21,7 @@ from migrator.demo import servers
 from migrator.demo.servers import DovecotServer, LocalServer, ServerUnavailableError
 from tests.servers import running
 from tests.servers.running import Postgres, Redis
+from tools.test_servers import find
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,6 +62,13 @@ def _missing(error: ServerUnavailableError) -> NoReturn:
 
 
 # ------------------------------------------------------------------ mail servers
+
+
+@pytest.fixture(scope="session")
+def mbsync() -> None:
+    """isync is here, beside which we are measured."""
+    if find("mbsync") is None:
+        _missing(ServerUnavailableError("mbsync is not installed (Debian: apt-get install isync)"))
 
 
 @pytest.fixture(scope="session")
