@@ -307,4 +307,5 @@ def _report(finished: Finished, state: Path) -> dict[str, Any]:
         found.extend(more)
     left = skips(db, finished.job)
     db.dispose()
-    return report(finished.job, found, left, finished.result, finished.error, finished.seconds)
+    cost = {name: getattr(finished, name) for name in ("seconds", "engine_seconds", "round_trips")}
+    return report(finished.job, found, left, finished.result, finished.error, cost)

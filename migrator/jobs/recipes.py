@@ -21,7 +21,7 @@ from migrator.jobs.states import JobKind
 from migrator.memory import be_thrifty
 from migrator.planning.mapping import MappingRules, plan_mapping
 from migrator.planning.verification import Level
-from migrator.ports import Clock, Ledger, Observer, Page, Source, StopSignal, Target
+from migrator.ports import Clock, Ledger, Meter, Observer, Page, Source, StopSignal, Target
 from migrator.sessions.connect import AddressRule
 from migrator.sessions.endpoint import Endpoint
 from migrator.sessions.registry import open_source, open_target
@@ -56,6 +56,7 @@ class World:
     quiet_seconds: float
     limits: archives.Limits = field(default_factory=archives.Limits)
     """Where archives are written."""
+    meter: Meter = field(default_factory=Meter)
 
 
 Result = dict[str, Any]
@@ -130,7 +131,7 @@ def _source(work: Work, world: World, kept: ArchiveSource | None, *, at_once: bo
         return ReadingAhead(ChosenSource(kept, [(item["folder"], item["key"]) for item in chosen]))
 
     def opened() -> Source:
-        return open_source(work.source, world.stop.wanted, world.may_reach)
+        return open_source(work.source, world.stop.wanted, world.may_reach, world.meter)
 
     reopening = Reopening[Source]("source", opened, **_around(world))
     if at_once:
@@ -146,7 +147,7 @@ def _target(work: Work, world: World, *, at_once: bool) -> Target:
         return archives.open_target(work.target, work.source.identity, world.limits)
 
     def opened() -> Target:
-        return open_target(work.target, world.stop.wanted, world.may_reach)
+        return open_target(work.target, world.stop.wanted, world.may_reach, world.meter)
 
     reopening = Reopening[Target]("target", opened, **_around(world))
     if at_once:

@@ -16,9 +16,11 @@ def report(
     skips: Sequence[SkipView],
     result: dict[str, Any],
     error: PostwagenError | None,
-    seconds: float,
+    cost: dict[str, float],
 ) -> dict[str, Any]:
     """One object with everything that happened. Always found = copied + already_there + skipped + failed.
+
+    `cost`: what it took, by name (`seconds`, …).
 
     What a run that was stopped or failed left undone is `open`, and not yet found.
     """
@@ -29,7 +31,7 @@ def report(
         "outcome": outcome(job, result, error),
         "messages": counts(job.counts),
         "octets": job.octets,
-        "seconds": round(seconds, 3),
+        **{name: round(number, 3) for name, number in cost.items()},
         "folders": [folder(item) for item in job.folders],
         "failures": [
             {name: getattr(item, name) for name in ("folder", "key", "message_id", "reason", "detail")}

@@ -45,7 +45,7 @@ from migrator.ports.ledger import (
     Tally,
 )
 from migrator.ports.removing import Listed, Removal, Remover
-from migrator.ports.world import Clock, Event, Observer, StopSignal
+from migrator.ports.world import Clock, Event, Meter, Observer, RoundTrips, StopSignal
 
 __all__ = [
     "Absence",
@@ -66,6 +66,7 @@ __all__ = [
     "Letter",
     "Listed",
     "Mark",
+    "Meter",
     "Missing",
     "Observer",
     "Opened",
@@ -76,6 +77,7 @@ __all__ = [
     "Refused",
     "Removal",
     "Remover",
+    "RoundTrips",
     "Settled",
     "Sight",
     "Skip",

@@ -36,3 +36,28 @@ class Observer(Protocol):
     """Whoever watches: log, history, progress bars."""
 
     def note(self, event: Event) -> None: ...
+
+
+@dataclass(slots=True)
+class RoundTrips:
+    """How many answers one connection has waited for, one after the other; those that came together count once."""
+
+    waited: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """What a run has cost."""
+
+    connections: list[RoundTrips] = field(default_factory=list)
+    """To IMAP servers, each with its connecting and its login."""
+
+    def connection(self) -> RoundTrips:
+        """One more."""
+        self.connections.append(RoundTrips())
+        return self.connections[-1]
+
+    @property
+    def round_trips(self) -> int:
+        """Of all connections together, though some waited at the same time."""
+        return sum(trips.waited for trips in self.connections)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 
 from migrator.errors import ConnectionLost, Stopped
 from migrator.mail.messages import readable
+from migrator.ports import RoundTrips
 
 LINE_LIMIT = 50_000_000
 """A line of 500,000 UIDs is legal; imaplib's own limit of 1,000,000 octets is not enough."""
@@ -30,8 +31,11 @@ class Octets:
     connection must be dropped.
     """
 
-    def __init__(self, sock: socket.socket, *, timeout: float, wants_stop: Callable[[], bool]) -> None:
+    def __init__(
+        self, sock: socket.socket, *, timeout: float, wants_stop: Callable[[], bool], trips: RoundTrips | None = None
+    ) -> None:
         self._sock = sock
+        self.trips = trips or RoundTrips()
         self._buffer = bytearray()
         self.timeout = timeout
         self.wants_stop = wants_stop

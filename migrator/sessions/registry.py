@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from migrator.errors import UsageError
-from migrator.ports import Source, Target
+from migrator.ports import Meter, Source, Target
 from migrator.sessions.connect import AddressRule
 from migrator.sessions.endpoint import Endpoint
 
 WantsStop = Callable[[], bool]
 
 
-def open_source(endpoint: Endpoint, wants_stop: WantsStop, may_reach: AddressRule | None) -> Source:
+def open_source(
+    endpoint: Endpoint, wants_stop: WantsStop, may_reach: AddressRule | None, meter: Meter | None = None
+) -> Source:
     """An open, logged-in Source. Raises ConnectError, LoginRefused and their kin."""
     if endpoint.protocol == "imap":
         from migrator.sessions.imap.session import ImapSession
         from migrator.sessions.imap.source import ImapSource
 
-        return ImapSource(ImapSession(endpoint, wants_stop=wants_stop, may_reach=may_reach))
+        return ImapSource(ImapSession(endpoint, wants_stop=wants_stop, may_reach=may_reach, meter=meter))
     if endpoint.protocol == "pop3":
         from migrator.sessions.pop3.session import Pop3Session
         from migrator.sessions.pop3.source import Pop3Source
@@ -27,11 +29,13 @@ def open_source(endpoint: Endpoint, wants_stop: WantsStop, may_reach: AddressRul
     raise UsageError(f"{endpoint.protocol} cannot be read from.", hint="Use imaps://, imap://, pop3s:// or pop3://.")
 
 
-def open_target(endpoint: Endpoint, wants_stop: WantsStop, may_reach: AddressRule | None) -> Target:
+def open_target(
+    endpoint: Endpoint, wants_stop: WantsStop, may_reach: AddressRule | None, meter: Meter | None = None
+) -> Target:
     """An open, logged-in Target."""
     if endpoint.protocol == "imap":
         from migrator.sessions.imap.session import ImapSession
         from migrator.sessions.imap.target import ImapTarget
 
-        return ImapTarget(ImapSession(endpoint, wants_stop=wants_stop, may_reach=may_reach))
+        return ImapTarget(ImapSession(endpoint, wants_stop=wants_stop, may_reach=may_reach, meter=meter))
     raise UsageError(f"{endpoint.protocol} cannot be written to.", hint="The new server is imaps:// or imap://.")

@@ -37,6 +37,10 @@ class Finished:
     result: Result
     error: PostwagenError | None
     seconds: float
+    engine_seconds: float
+    """Of it, from the first connection on to the last."""
+    round_trips: int
+    """That were waited for, of all connections to IMAP servers."""
 
 
 class Interruptible:
@@ -118,16 +122,18 @@ def run_once(
         world = World(ledger, stop, RealClock(), observer, None, quiet_seconds)
         result: Result = {}
         error: PostwagenError | None = None
+        opening = time.monotonic()
         try:
             result = carry_out(work, world)
         except PostwagenError as caught:
             error = caught
+        engine_seconds = time.monotonic() - opening
         seconds = time.monotonic() - began
         _end(db, lease, error, result, seconds)
         job = queries.job(db, lease.job_id, datetime.now(UTC))
         assert job is not None
         db.dispose()
-    return Finished(job, result, error, seconds)
+    return Finished(job, result, error, seconds, engine_seconds, world.meter.round_trips)
 
 
 def _end(db: Database, lease: Lease, error: PostwagenError | None, result: Result, seconds: float) -> None:

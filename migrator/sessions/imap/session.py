@@ -26,7 +26,7 @@ from migrator.errors import (
 )
 from migrator.mail.flags import SYSTEM_FLAGS
 from migrator.mail.folders import Namespace
-from migrator.ports import Opened
+from migrator.ports import Meter, Opened
 from migrator.sessions.connect import CONNECT_SECONDS, AddressRule, check_pin, connect, secure, tls_context, tls_error
 from migrator.sessions.endpoint import Endpoint
 from migrator.sessions.imap import translate
@@ -40,7 +40,7 @@ from migrator.sessions.imap.replies import (
     quoted,
     tokens,
 )
-from migrator.sessions.imap.wire import Answer, Part, Wire, WireIMAP4, answer_of
+from migrator.sessions.imap.wire import Answer, Part, Wire, WireIMAP4, announced, answer_of
 from migrator.sessions.octets import Silence, without
 
 READ_SECONDS = 120.0
@@ -93,6 +93,7 @@ class ImapSession:
         wants_stop: Callable[[], bool] = lambda: False,
         may_reach: AddressRule | None = None,
         read_seconds: float = READ_SECONDS,
+        meter: Meter | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.selected: Selected | None = None
@@ -106,7 +107,9 @@ class ImapSession:
         sock = connect(endpoint, may_reach, wants_stop)
         if endpoint.security == "tls":
             sock = secure(sock, endpoint, wants_stop)
-        self.wire = Wire(sock, timeout=CONNECT_SECONDS, wants_stop=wants_stop)
+        trips = (meter or Meter()).connection()
+        trips.waited = 3 if endpoint.security == "tls" else 2  # for TCP, TLS 1.3 and the greeting
+        self.wire = Wire(sock, timeout=CONNECT_SECONDS, wants_stop=wants_stop, trips=trips)
         try:
             with self._translated():
                 self._greet(sock)
@@ -170,7 +173,7 @@ class ImapSession:
         check_pin(self.client.socket(), self.endpoint)
 
     def _login(self) -> None:
-        offered = self._ask_capabilities()
+        offered = frozenset(self.client._imap.capabilities)  # noqa: SLF001 - asked already, or told by the greeting
         endpoint = self.endpoint
         plain = endpoint.auth == "plain" or (not endpoint.auth and "AUTH=PLAIN" in offered)
         if not plain and "LOGINDISABLED" in offered:
@@ -182,9 +185,10 @@ class ImapSession:
         if "\0" in endpoint.user + endpoint.credential():
             raise UsageError("User names and passwords cannot hold the character NUL.")
         try:
-            answer = self._authenticate_plain() if plain else self._plain_login()
+            answer = self._authenticate_plain("SASL-IR" in offered) if plain else self._plain_login()
             if answer.status != "OK":
                 raise translate.login_error(answer.text or answer.status, endpoint.host)
+            self.capabilities = frozenset(announced(answer.whole))
         except ConnectionLost as error:  # some say with BYE that there are too many connections
             raise self._discreet(translate.busy(error.detail) or error) from None
         except PostwagenError as error:
@@ -202,8 +206,14 @@ class ImapSession:
         endpoint = self.endpoint
         return b64encode(_octets(f"{endpoint.authzid}\0{endpoint.user}\0{endpoint.credential()}"))
 
-    def _authenticate_plain(self) -> Answer:
-        """AUTHENTICATE PLAIN (RFC 4616); the password goes over the wire only, never into an exception."""
+    def _authenticate_plain(self, at_once: bool) -> Answer:
+        """AUTHENTICATE PLAIN (RFC 4616); the password goes over the wire only, never into an exception.
+
+        `at_once`: the server takes it in the same line (SASL-IR, RFC 4959).
+        """
+        if at_once:
+            answer = self.wire.complete(self.wire.start(b"AUTHENTICATE PLAIN " + self._sasl_plain()))[0]
+            return self._plain_login() if answer.status == "BAD" and not self.endpoint.auth else answer
         tag = self.wire.start(b"AUTHENTICATE PLAIN")
         refused = self.wire.go_ahead(tag)
         if refused is not None:
@@ -239,12 +249,15 @@ class ImapSession:
 
     def _learn(self) -> None:
         """What the server can do after login; ID for servers that insist on it (quirks.md, 30)."""
-        self.capabilities = self._ask_capabilities()
+        self.capabilities = self.capabilities or self._ask_capabilities()
         self.client._cached_capabilities = tuple(word.encode() for word in self.capabilities)  # noqa: SLF001 - it would ask again
         self.client._imap.state = "AUTH"  # noqa: SLF001 - we logged in over the wire
-        if "ID" in self.capabilities or "163.com" in self.endpoint.host or "188.com" in self.endpoint.host:
-            self.command(b'ID ("name" "Postwagen" "vendor" "Postwagen")')
-        answer, responses = self.command(b"NAMESPACE") if "NAMESPACE" in self.capabilities else self.command(b"NOOP")
+        identify = "ID" in self.capabilities or "163.com" in self.endpoint.host or "188.com" in self.endpoint.host
+        introduced = self.wire.start(b'ID ("name" "Postwagen" "vendor" "Postwagen")') if identify else None
+        asked = self.wire.start(b"NAMESPACE" if "NAMESPACE" in self.capabilities else b"NOOP")
+        if introduced is not None:
+            self.wire.complete(introduced)
+        answer, responses = self.wire.complete(asked)
         refused = translate.not_connected(answer.text, self.endpoint.host)
         if refused:
             raise refused

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from migrator.errors import ConnectionLost
 from migrator.mail.messages import HEAD_OCTETS, readable
+from migrator.ports import RoundTrips
 from migrator.sessions.connect import shake_hands
 from migrator.sessions.octets import Octets
 from migrator.sessions.spool import IN_MEMORY, Spool
@@ -25,6 +26,7 @@ LITERAL_LIMIT = 2**32 - 1
 _LITERAL = re.compile(rb"~?\{(\d{1,19})\+?\}\r?\n$")
 _TEXT = re.compile(rb"(?i)(?:\*|\S+) (?:OK|NO|BAD|BYE|PREAUTH)\b|\+")
 """Lines that end in human text: `{5}` at their end is no literal."""
+_CAPABILITY = re.compile(r"(?i)\[CAPABILITY ([^\]\r\n]*)\]")
 _EXPUNGE = re.compile(rb"(?i)\* +(\d{1,10}) +EXPUNGE\b")
 
 Part = bytes | Spool
@@ -49,13 +51,15 @@ class Answer:
 class Wire(Octets):
     """One IMAP connection's octets. Not thread-safe."""
 
-    def __init__(self, sock: socket.socket, *, timeout: float, wants_stop: Callable[[], bool]) -> None:
-        super().__init__(sock, timeout=timeout, wants_stop=wants_stop)
+    def __init__(
+        self, sock: socket.socket, *, timeout: float, wants_stop: Callable[[], bool], trips: RoundTrips | None = None
+    ) -> None:
+        super().__init__(sock, timeout=timeout, wants_stop=wants_stop, trips=trips)
         self._tag = 0
         self._piece = memoryview(bytearray(IN_MEMORY))
         """Where a literal arrives; the same place each time."""
-        self.waiting: set[bytes] = set()
-        """Tags of commands whose answer has not come yet."""
+        self.waiting: dict[bytes, int] = {}
+        """Commands whose answer has not come yet: by tag, how many round trips will have been waited for then."""
         self.expunged: list[int] = []
         """Sequence numbers that the server said are gone, in order; whoever counts messages takes them out."""
 
@@ -65,7 +69,7 @@ class Wire(Octets):
         """Send `tag command` without CRLF; returns the tag. `command` comes from `encode` only."""
         self._tag += 1
         tag = b"W%d" % self._tag
-        self.waiting.add(tag)
+        self.waiting[tag] = self.trips.waited + 1
         self.send(tag + b" " + command)
         return tag
 
@@ -118,7 +122,7 @@ class Wire(Octets):
             first = parts[0]
             assert isinstance(first, bytes)
             if first[:1] != b"*":
-                self.waiting.discard(first.partition(b" ")[0])  # of a command that nobody waits for any more, too
+                self._ended(first.partition(b" ")[0])  # of a command that nobody waits for any more, too
                 if first.startswith(tag + b" "):
                     return answer_of(first[len(tag) + 1 :])
             elif first[:6].upper().startswith(b"* BYE"):
@@ -126,6 +130,10 @@ class Wire(Octets):
             elif gone := _EXPUNGE.match(first):
                 self.expunged.append(int(gone.group(1)))
             yield parts
+
+    def _ended(self, tag: bytes) -> None:
+        """Commands that were sent before an answer came share its round trip."""
+        self.trips.waited = max(self.trips.waited, self.waiting.pop(tag, 0))
 
     def complete(self, tag: bytes) -> tuple[Answer, list[list[Part]]]:
         """All of a command's responses at once, for short ones."""
@@ -144,12 +152,22 @@ class Wire(Octets):
             first = parts[0]
             assert isinstance(first, bytes)
             if first.startswith(b"+"):
+                self._ended(tag)
+                self.waiting[tag] = self.trips.waited + 1
                 return None
             if first.startswith(tag + b" "):
-                self.waiting.discard(tag)
+                self._ended(tag)
                 return answer_of(first[len(tag) + 1 :])
             if first[:6].upper().startswith(b"* BYE"):
                 raise ConnectionLost("The server ended the connection.", detail=readable(first[6:]))
+
+
+def announced(text: bytes | str) -> tuple[str, ...]:
+    """The capabilities in a greeting's or an answer's response code; none where they do not stand there."""
+    line = text if isinstance(text, str) else text.decode("ascii", "replace")
+    found = _CAPABILITY.search(line)
+    words = tuple(found[1].upper().split()) if found else ()
+    return words if "IMAP4REV1" in words else ()
 
 
 def answer_of(line: bytes) -> Answer:
@@ -179,8 +197,15 @@ class WireIMAP4(imaplib.IMAP4):
         return self.wire.readline()
 
     def send(self, data: bytes) -> None:  # type: ignore[override]  # imaplib says ReadableBuffer
-        """For imaplib."""
+        """For imaplib, which waits for each answer."""
         self.wire.send(data)
+        self.wire.trips.waited += 1
+
+    def _get_capabilities(self) -> None:
+        """Servers may announce them in the greeting (RFC 9051, 7.1), which saves asking."""
+        self.capabilities = announced(self.welcome) or ()
+        if not self.capabilities:
+            super()._get_capabilities()  # type: ignore[misc]  # imaplib's own, and its types do not tell of it
 
     def shutdown(self) -> None:
         """Close the socket."""
@@ -196,5 +221,5 @@ class WireIMAP4(imaplib.IMAP4):
             self.sock = secured
             shake_hands(secured, self.wire.wants_stop)
             self._tls_established = True
-            self._get_capabilities()
+            super()._get_capabilities()  # type: ignore[misc]  # what was announced before counts for nothing
         return status, data

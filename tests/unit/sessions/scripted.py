@@ -12,6 +12,7 @@ from typing import Protocol, Self
 
 import pytest
 
+from migrator.ports import Meter
 from migrator.sessions.endpoint import Endpoint
 from migrator.sessions.imap import session as session_module
 from migrator.sessions.imap.session import ImapSession
@@ -117,7 +118,9 @@ class ScriptedServer:
     def _command(self, stream: object) -> bytes | None:
         read: Callable[..., bytes] = stream.readline
         line = whole = read()
-        if self._verb(line.partition(b" ")[2]) == "AUTHENTICATE":
+        if self._verb(line.partition(b" ")[2]) == "AUTHENTICATE" and len(line.split()) == len(
+            b"tag verb PLAIN".split()
+        ):
             if not self._take("challenge"):
                 self.ours.sendall(b"+ \r\n")
                 whole += read()
@@ -162,11 +165,13 @@ def endpoint(**more: object) -> Endpoint:
 
 
 @contextmanager
-def talking_to(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, **more: object) -> Iterator[ImapSession]:
+def talking_to(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, *, meter: Meter | None = None, **more: object
+) -> Iterator[ImapSession]:
     """A session that has logged in to the scripted server."""
     monkeypatch.setattr(session_module, "connect", lambda *_: server.theirs)
     with server:
-        session = ImapSession(endpoint(**more))
+        session = ImapSession(endpoint(**more), meter=meter)
         try:
             yield session
         finally:

@@ -191,6 +191,18 @@ def test_starttls_is_done_before_anything_is_said(monkeypatch: Patch, certificat
     assert set(verbs[: verbs.index("STARTTLS")]) == {"CAPABILITY"}
 
 
+def test_what_the_greeting_announced_counts_for_nothing_after_the_handshake(
+    monkeypatch: Patch, certificate: Certificate
+) -> None:
+    server = with_starttls(certificate)
+    server.greeting = b"* OK [CAPABILITY IMAP4rev1 STARTTLS SASL-IR AUTH=PLAIN] ready\r\n"
+    server.says["CAPABILITY"] = b"* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n"
+    opened(monkeypatch, server, security="starttls", ca_pem=pem(certificate))
+    verbs = server.verbs()
+    assert verbs.index("STARTTLS") < verbs.index("CAPABILITY") < verbs.index("AUTHENTICATE")
+    assert all(line.startswith(b"AUTHENTICATE PLAIN\r\n") for line in server.commands if line.startswith(b"AUTH"))
+
+
 def test_without_starttls_no_password_is_sent(monkeypatch: Patch) -> None:
     error = refusal(monkeypatch, ScriptedServer(), security="starttls")
     assert isinstance(error, TlsMissing)

@@ -17,6 +17,7 @@ from migrator.errors import (
     UsageError,
 )
 from migrator.mail.folders import Namespace
+from migrator.ports import Meter
 from migrator.sessions import octets as octets_module
 from migrator.sessions.imap import session as session_module
 from migrator.sessions.imap.session import ImapSession
@@ -219,9 +220,44 @@ def test_a_port_that_hangs_up_at_once_is_no_imap_server_now(monkeypatch: Patch) 
 
 
 def test_capabilities_are_asked_again_after_the_login(monkeypatch: Patch) -> None:
-    server = ScriptedServer(CAPABILITY=[PLAIN, PLAIN, b"* CAPABILITY IMAP4rev1 UIDPLUS\r\n"])
+    server = ScriptedServer(CAPABILITY=[PLAIN, b"* CAPABILITY IMAP4rev1 UIDPLUS\r\n"])
     with talking_to(server, monkeypatch) as session:
         assert session.capabilities == {"IMAP4REV1", "UIDPLUS"}
+
+
+def test_what_greeting_and_login_announce_is_not_asked_for(monkeypatch: Patch) -> None:
+    server = ScriptedServer(AUTHENTICATE=b"%t OK [CAPABILITY IMAP4rev1 UIDPLUS ID] welcome\r\n")
+    server.greeting = b"* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] ready\r\n"
+    meter = Meter()
+    with talking_to(server, monkeypatch, meter=meter) as session:
+        assert session.capabilities == {"IMAP4REV1", "UIDPLUS", "ID"}
+        assert server.verbs() == ["AUTHENTICATE", "ID", "NOOP", "LIST"]
+        assert server.commands[0] == b"AUTHENTICATE PLAIN " + secret("anna", "geheim")
+        assert meter.round_trips == 5, "TCP, the greeting, the login, ID with NOOP, LIST for the namespace"
+
+
+@pytest.mark.parametrize("code", [b"[CAPABILITY UIDPLUS]", b"[CAPABILITY]", b"CAPABILITY IMAP4rev1"])
+def test_what_is_no_list_of_capabilities_is_not_taken_for_one(monkeypatch: Patch, code: bytes) -> None:
+    server = ScriptedServer(AUTHENTICATE=b"%t OK " + code + b" welcome\r\n")
+    server.greeting = b"* OK " + code + b" ready\r\n"
+    with talking_to(server, monkeypatch) as session:
+        assert "MULTIAPPEND" in session.capabilities
+        assert server.verbs().count("CAPABILITY") == 2
+
+
+def test_a_server_that_does_not_understand_plain_in_one_line_is_told_by_login(monkeypatch: Patch) -> None:
+    server = ScriptedServer(CAPABILITY=PLAIN.replace(b"AUTH", b"SASL-IR AUTH"), AUTHENTICATE=b"%t BAD what?\r\n")
+    with talking_to(server, monkeypatch):
+        pass
+    assert b'LOGIN "anna" "geheim"' in server.commands
+
+
+def test_a_refusal_that_repeats_the_line_does_not_tell_the_password(monkeypatch: Patch) -> None:
+    capabilities = PLAIN.replace(b"AUTH", b"SASL-IR AUTH")
+    said = b"%t NO AUTHENTICATE PLAIN " + secret("anna", "geheim") + b" failed\r\n"
+    error = refusal(monkeypatch, ScriptedServer(CAPABILITY=capabilities, AUTHENTICATE=said))
+    assert isinstance(error, LoginRefused)
+    assert secret("anna", "geheim").decode() not in str(error.as_dict())
 
 
 def test_id_is_sent_where_it_is_understood_or_insisted_on(monkeypatch: Patch) -> None:
