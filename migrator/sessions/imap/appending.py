@@ -1,8 +1,9 @@
 """APPEND and MULTIAPPEND (RFC 3502), so that a message is stored once or not at all, and we know which.
 
 * Every argument comes from the closed encoder (`replies`), never from a mail (traps.md, A). A literal is sent without
-  waiting (LITERAL+, RFC 7888) only after each of its flags was accepted once for this folder on this connection, and
-  with a date that every server can keep; any BAD drops it.
+  waiting (LITERAL+, RFC 7888) only after this connection has taken a message, and each of its keywords once, and with a
+  date that every server can keep; any BAD drops it. (Of the five system flags only those come here that the open folder
+  says it keeps, and how a command is read does not depend on the folder.)
 * The commit point: without the final CRLF nothing is stored. Those two octets are held back until `may_commit()`
   (traps.md, B). Whatever breaks before them is `Unsent`, whatever breaks after them is `Unknown`.
 * Some servers take the end of a message for another literal if it reads `{n+}`; such a one is waited for.
@@ -54,8 +55,8 @@ class Appender:
         capabilities = session.capabilities
         self._multi = "MULTIAPPEND" in capabilities
         self._free_octets = _free_literals(capabilities)
-        self._accepted: dict[str, set[str]] = {}
-        """Flags that this server has taken, by folder; a folder is in it when it has taken a message."""
+        self._accepted: set[str] | None = None
+        """Keywords that this server has taken; None: it has taken nothing yet."""
         self._on_the_way: deque[_Command] = deque()
         """The oldest first; not yet told how they ended."""
 
@@ -98,8 +99,7 @@ class Appender:
 
     def _is_free(self, batch: Batch, parcel: Parcel) -> bool:
         """Whether a message may be sent without asking the server first."""
-        accepted = self._accepted.get(batch.folder.name)
-        known = accepted is not None and accepted.issuperset(parcel.flags)
+        known = self._accepted is not None and self._accepted.issuperset(_keywords(parcel))
         return known and parcel.letter.size <= self._free_octets and not _is_tricky(parcel)
 
     def catch_up(self) -> None:
@@ -180,7 +180,7 @@ class Appender:
                 refused = wire.go_ahead(tag)
                 if refused is not None:
                     return tag, refused
-                self._accepted.setdefault(batch.folder.name, set()).update(parcel.flags)
+                self._accepted = {*(self._accepted or ()), *_keywords(parcel)}
             left = size
             for chunk in parcel.letter.chunks():
                 left -= len(chunk)

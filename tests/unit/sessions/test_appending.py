@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -31,8 +32,8 @@ def parcel(number: int, octets: bytes = b"hallo\r\n", flags: tuple[str, ...] = (
     return Parcel(number, letter, flags, INSTANT)
 
 
-def batch(*parcels: Parcel) -> Batch:
-    return Batch(FOLDER, parcels or tuple(parcel(number) for number in range(3)))
+def batch(*parcels: Parcel, folder: str = FOLDER.name) -> Batch:
+    return Batch(dataclasses.replace(FOLDER, name=folder), parcels or tuple(parcel(number) for number in range(3)))
 
 
 class Sent:
@@ -84,18 +85,17 @@ def test_a_batch_travels_in_one_command_and_every_message_gets_its_key(monkeypat
     ]
 
 
-def test_flags_that_were_not_accepted_yet_wait_for_the_server(monkeypatch: Patch) -> None:
-    flags = [("\\Seen",), ("\\Seen",), ("$Work",), ("\\Seen",)]
+def test_only_the_first_message_and_keywords_that_were_not_taken_yet_wait_for_the_server(monkeypatch: Patch) -> None:
+    flags = [("\\Seen",), ("\\Seen", "\\Flagged"), ("$Work",), ("\\Seen", "$Work"), ("$Work", "Later"), ()]
     many = batch(*(parcel(number, flags=one) for number, one in enumerate(flags)))
-    sent = append(monkeypatch, OK.replace(b"10:12", b"10:13"), many)
-    assert re.findall(rb"\{7(\+?)\}", sent.appends()[0]) == [b"", b"+", b"", b"+"]
+    sent = append(monkeypatch, OK.replace(b"10:12", b"10:15"), many)
+    assert re.findall(rb"\{7(\+?)\}", sent.appends()[0]) == [b"", b"+", b"", b"+", b"", b"+"]
 
 
-def test_flags_that_were_accepted_one_by_one_are_accepted_together(monkeypatch: Patch) -> None:
-    flags = [("\\Seen",), ("$Work",), ("$Work", "\\Seen"), ("\\Flagged", "\\Seen"), ()]
-    many = batch(*(parcel(number, flags=one) for number, one in enumerate(flags)))
-    sent = append(monkeypatch, OK.replace(b"10:12", b"10:14"), many)
-    assert re.findall(rb"\{7(\+?)\}", sent.appends()[0]) == [b"", b"", b"+", b"", b"+"]
+def test_what_was_taken_in_one_folder_does_not_wait_in_the_next_one(monkeypatch: Patch) -> None:
+    first, second = batch(parcel(0, flags=("$Work",))), batch(parcel(1, flags=("$Work",)), folder="Sent")
+    sent = append(monkeypatch, OK.replace(b"10:12", b"10"), first, second)
+    assert [re.findall(rb"\{7(\+?)\}", command) for command in sent.appends()] == [[b""], [b"+"]]
 
 
 def test_without_literal_plus_every_literal_waits(monkeypatch: Patch) -> None:
