@@ -45,6 +45,9 @@ class ArchiveSource:
             raise FolderRefused(f"The archive has no folder {name} at that point in time.")
         return self._numbers[name]
 
+    def foresee(self, folders: Sequence[str]) -> None:
+        """Nothing is waited for here."""
+
     def survey(self, folder: str) -> Iterator[Opened | Page]:
         """The messages of that moment, in the order in which they were archived; then one row for each lost one."""
         number = self._number(folder)

@@ -26,6 +26,7 @@ from migrator.ports import (
     AppendResults,
     Batch,
     FlagChange,
+    FolderWish,
     Letter,
     Missing,
     Page,
@@ -108,6 +109,12 @@ class ArchiveTarget:
         """Octets of mail that the latest complete pass kept; None: there is none yet."""
         before = self._before()
         return sum(folder.octets for folder in before.values()) if before else None
+
+    def prepare(self, wishes: Sequence[FolderWish]) -> None:
+        """Nothing is waited for here."""
+
+    def foresee(self, listings: Sequence[tuple[str, int]]) -> None:
+        """Nothing is waited for here."""
 
     def ensure_folder(self, path: FolderPath, role: Role | None, *, subscribe: bool = True) -> FolderRef:
         """Make the folder if it is not there."""

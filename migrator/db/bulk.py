@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import LargeBinary
 from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import Insert, Update
 from sqlalchemy.types import TypeEngine
 
@@ -57,3 +58,12 @@ class Bulk:
 def _converter(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
     """None: the driver takes such values as they are. Octets too: every driver of ours takes `bytes`."""
     return None if isinstance(kind, LargeBinary) else kind.dialect_impl(dialect).bind_processor(dialect)
+
+
+def own_insert(session: Session, table: Any) -> Any:
+    """The dialect's own INSERT; only the dialect in use is imported."""
+    if session.get_bind().dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as insert_of_dialect
+    else:
+        from sqlalchemy.dialects.sqlite import insert as insert_of_dialect  # type: ignore[assignment]  # the same verbs
+    return insert_of_dialect(table)

@@ -5,7 +5,9 @@ A step locks the job's row by writing to it under the fence: whoever lost the le
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import cast
 
@@ -40,6 +42,30 @@ class SqlLedger:
         self.mailbox_id = mailbox_id
         self._fence = fence
         self._sampled: datetime | None = None
+        self._pairs: dict[tuple[str, str], SqlPairLedger] = {}
+        """By source and target folder: those that the database knows, and shows as these."""
+        self._joint = threading.local()
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A transaction under the fence; or that of `joint`, in the same thread."""
+        joint: Session | None = getattr(self._joint, "session", None)
+        if joint is not None:
+            yield joint
+            return
+        with self._db.writing() as session:
+            self.under_fence(session)
+            yield session
+
+    @contextmanager
+    def joint(self) -> Iterator[None]:
+        """ONE commit of all that this thread writes in the block."""
+        with self.writing() as session:
+            self._joint.session = session
+            try:
+                yield
+            finally:
+                self._joint.session = None
 
     def under_fence(self, session: Session) -> None:
         """Lock the job's row; Fenced if somebody else holds the lease now."""
@@ -47,15 +73,14 @@ class SqlLedger:
         if held.rowcount != 1:
             raise Fenced("Another worker has taken this job over.")
 
-    def plan(self, pairs: Sequence[FolderPair], skipped: Sequence[tuple[FolderInfo, str]]) -> None:
+    def plan(self, pairs: Sequence[tuple[FolderPair, str]], skipped: Sequence[tuple[FolderInfo, str]]) -> None:
         """Show the folders of this run; numbers that an earlier slice wrote stay."""
-        with self._db.writing() as session:
-            self.under_fence(session)
+        with self.writing() as session:
             known = {
                 row.source_name: row
                 for row in session.scalars(select(JobFolder).where(JobFolder.job_id == self.job_id))
             }
-            shown = [(pair.source, pair, pair.reason) for pair in pairs] + [
+            shown = [(pair.source, pair, pair.reason) for pair, _ in pairs] + [
                 (info, None, rule) for info, rule in skipped
             ]
             shown.sort(key=lambda item: _tree_order(item[0]))
@@ -65,18 +90,25 @@ class SqlLedger:
                 session.add(row)
             for name in known.keys() - {item[0].name for item in shown}:
                 _end(known[name])
+            session.flush()
+            self._pairs = {(pair.source.name, name): self._made(session, pair, name) for pair, name in pairs}
 
     def pair(self, pair: FolderPair, target: str) -> SqlPairLedger:
         """The ledger of one pair; its folders are known to the database from now on."""
-        with self._db.writing() as session:
-            self.under_fence(session)
-            origin = _folder_id(session, self.mailbox_id, "old", pair.source.name)
-            there = _folder_id(session, self.mailbox_id, "new", target)
-            session.execute(
-                update(JobFolder)
-                .where(JobFolder.job_id == self.job_id, JobFolder.source_name == pair.source.name)
-                .values(target_name=target, state="working", error=None)
-            )
+        found = self._pairs.get((pair.source.name, target))
+        if found is None:
+            with self.writing() as session:
+                found = self._pairs[pair.source.name, target] = self._made(session, pair, target)
+        return found
+
+    def _made(self, session: Session, pair: FolderPair, target: str) -> SqlPairLedger:
+        origin = _folder_id(session, self.mailbox_id, "old", pair.source.name)
+        there = _folder_id(session, self.mailbox_id, "new", target)
+        session.execute(
+            update(JobFolder)
+            .where(JobFolder.job_id == self.job_id, JobFolder.source_name == pair.source.name)
+            .values(target_name=target, error=None)
+        )
         return SqlPairLedger(self, self._db, origin, there, pair.source.name)
 
     def carried_from(self) -> dict[str, int]:
@@ -106,8 +138,8 @@ class SqlLedger:
 
     def fail_folder(self, name: str, error: dict[str, str]) -> None:
         """A folder could not be carried as a whole: what has no other answer in it has failed."""
-        with self._db.writing() as session:
-            self.under_fence(session)
+        self._pairs = {key: made for key, made in self._pairs.items() if key[0] != name}
+        with self.writing() as session:
             row = session.scalar(
                 select(JobFolder).where(JobFolder.job_id == self.job_id, JobFolder.source_name == name)
             )
@@ -118,8 +150,7 @@ class SqlLedger:
 
     def warn(self, code: str, folder: str, detail: str) -> None:
         """Keep a warning for the report, once."""
-        with self._db.writing() as session:
-            self.under_fence(session)
+        with self.writing() as session:
             values = {"code": code, "folder": folder[:1000], "detail": detail[:1000]}
             same = select(JobWarning.id).where(
                 JobWarning.job_id == self.job_id,

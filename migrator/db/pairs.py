@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from migrator.db.bulk import Bulk
+from migrator.db.bulk import Bulk, own_insert
 from migrator.db.cells import origin_columns, origin_of, packed, refused_entry, unpacked
 from migrator.db.models import Failure, Folder, JobFolder, LedgerEntry, Skipped
 from migrator.db.store import Database
@@ -83,12 +83,13 @@ class SqlPairLedger:
     def mark(self) -> Mark:
         """What the last pass knew of both folders."""
         with self._db.reading() as session:
-            rows = session.execute(
-                select(Folder.id, Folder.validity, Folder.looked).where(Folder.id.in_((self._origin, self._target)))
-            ).all()
-            found = {row.id: (row.validity, row.looked) for row in rows}
-        there = found.get(self._target, (0, 0))
-        return Mark(found.get(self._origin, (0, 0))[0], there[0], looked=there[1])
+            columns = (Folder.id, Folder.validity, Folder.looked, Folder.state, Folder.unlooked)
+            rows = session.execute(select(*columns).where(Folder.id.in_((self._origin, self._target))))
+            found = {row.id: row for row in rows}
+        origin, target = found[self._origin], found[self._target]
+        return Mark(
+            origin.validity, target.validity, looked=target.looked, state=origin.state, unlooked=origin.unlooked
+        )  # fmt: skip
 
     def entries(self, keys: Sequence[MessageKey]) -> dict[MessageKey, Entry]:
         """The entries of these origins, and what this job refused of them."""
@@ -229,14 +230,13 @@ class SqlPairLedger:
     ) -> Sequence[int]:
         """ONE commit of all of it, or Fenced and none of it."""
         now = datetime.now(UTC)
-        with self._db.writing() as session:
-            self._ledger.under_fence(session)
+        with self._ledger.writing() as session:
             self._confirm(session, confirmed)
             homes = self._homes(session, refused)
             self._shelve(session, [item for item in refused if item.entry and item.reason in SHELVED])
             gone = [*released, *(item.entry for item in refused if item.entry and item.reason not in SHELVED)]
             for start in range(0, len(gone), KEYS_AT_ONCE):
-                session.execute(delete(LedgerEntry).where(LedgerEntry.id.in_(gone[start : start + KEYS_AT_ONCE])))
+                self._forget(session, gone[start : start + KEYS_AT_ONCE])
             self._amend(session, amended)
             self._report(session, refused, homes, skipped, now)
             ids = self._add(session, [self._columns(item) for item in intended])
@@ -299,6 +299,14 @@ class SqlPairLedger:
             "note": "",
             "job_id": self._ledger.job_id,
         }
+
+    @staticmethod
+    def _forget(session: Session, entries: Sequence[int]) -> None:
+        """They are to be carried again: none of their source folders counts as whole."""
+        these = LedgerEntry.id.in_(entries)
+        folders = select(LedgerEntry.origin_folder_id).where(these)
+        session.execute(update(Folder).where(Folder.id.in_(folders), Folder.state != "").values(state=""))
+        session.execute(delete(LedgerEntry).where(these))
 
     def _amend(self, session: Session, amended: Sequence[Amendment]) -> None:
         for item in amended:
@@ -366,6 +374,9 @@ class SqlPairLedger:
                 session.execute(update(Folder).where(Folder.id == folder).values(validity=validity))
         if mark.looked:
             session.execute(update(Folder).where(Folder.id == self._target).values(looked=mark.looked))
+        if mark.state is not None:
+            seen = {"state": mark.state, "unlooked": mark.unlooked}
+            session.execute(update(Folder).where(Folder.id == self._origin).values(**seen))
 
     def _tally(self, session: Session, tally: Tally, *, done: bool) -> None:
         """Absolute numbers. Until the folder is done they only grow, so that no bar ever jumps back."""
@@ -379,18 +390,7 @@ class SqlPairLedger:
         connection.execute(_SHOW, shown)
 
 
-def _insert(session: Session, table: Any) -> Any:
-    """The dialect's own INSERT; only the dialect in use is imported."""
-    if session.get_bind().dialect.name == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert as insert_of_dialect
-    else:
-        from sqlalchemy.dialects.sqlite import insert as insert_of_dialect  # type: ignore[assignment]  # the same verbs
-    return insert_of_dialect(table)
-
-
 def _insert_new(session: Session, table: Any, rows: Sequence[dict[str, Any]]) -> None:
     """Insert what is not there yet; the same message refused or skipped twice by one job is one row."""
-    if not rows:
-        return
     for row in rows:
-        session.execute(_insert(session, table).values(**row).on_conflict_do_nothing())
+        session.execute(own_insert(session, table).values(**row).on_conflict_do_nothing())

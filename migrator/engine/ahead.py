@@ -10,12 +10,14 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from enum import Enum, auto
 from functools import cached_property
 
-from migrator.errors import Defect
+from migrator.errors import Defect, PostwagenError
 from migrator.mail.folders import FolderInfo
 from migrator.mail.messages import Row, header_block, take_prints
+from migrator.planning.batches import is_small, listed_together
 from migrator.ports import Letter, Opened, Page, Source, Traits, Unread, Want
 
 AHEAD_OCTETS = 1024 * 1024
@@ -59,7 +61,7 @@ class ReadingAhead:
         self._source = source
         self._prepare = prepare
         self._octets = octets
-        self._route: list[str] = []
+        self._route: list[FolderInfo] = []
         """Folders that are still to be surveyed."""
         self._likely: Callable[[Row], bool] = lambda _: True
         self._along: _Run | None = None
@@ -73,7 +75,7 @@ class ReadingAhead:
         """Of the source, as it was when it was asked first: later a thread may be speaking with it."""
         return self._source.traits
 
-    def expect(self, folders: Sequence[str], likely: Callable[[Row], bool]) -> None:
+    def expect(self, folders: Sequence[FolderInfo], likely: Callable[[Row], bool]) -> None:
         """These will be surveyed in this order; of each page all that is `likely` will be read, or less. A hint."""
         self._leave()
         self._route, self._likely = list(folders) if self._is_ahead else [], likely
@@ -87,6 +89,9 @@ class ReadingAhead:
         """All folders."""
         self._leave()
         return self._source.folders()
+
+    def foresee(self, folders: Sequence[str]) -> None:
+        """Who knows what comes says it by `expect`."""
 
     def survey(self, folder: str) -> Iterator[Opened | Page]:
         """The folder's rows. An error comes when its turn has come."""
@@ -110,13 +115,14 @@ class ReadingAhead:
 
     def _run_to(self, folder: str) -> _Run | None:
         """The run along the route, where this folder begins; None: it is not on the route (any more)."""
-        if self._along is None or self._now is not None or self._route[:1] != [folder]:
+        names = [info.name for info in self._route]
+        if self._along is None or self._now is not None or names[:1] != [folder]:
             self._leave()
-            if folder not in self._route:
+            if folder not in names:
                 return None
-            del self._route[: self._route.index(folder)]
+            del self._route[: names.index(folder)]
             self._along = _Run(_along(self._source, tuple(self._route), self._likely), self._prepare, self._octets)
-        self._now = self._route.pop(0)
+        self._now = self._route.pop(0).name
         return self._along
 
     def read(self, wants: Iterable[Want]) -> Iterator[Answer]:
@@ -149,15 +155,58 @@ class ReadingAhead:
         self._source.close()
 
 
-def _along(source: Source, folders: Sequence[str], likely: Callable[[Row], bool]) -> Iterator[Item]:
-    """Survey one folder after the other, and read each page's messages behind it."""
-    for folder in folders:
-        for item in source.survey(folder):
+def _along(source: Source, folders: Sequence[FolderInfo], likely: Callable[[Row], bool]) -> Iterator[Item]:
+    """Survey one folder after the other, or small ones at once, and read each page's messages behind it."""
+    for lot in listed_together(folders):
+        if is_small(lot[0]):
+            yield from _together(source, [info.name for info in lot], likely)
+            continue
+        name = lot[0].name
+        for item in source.survey(name):
             yield item
             if isinstance(item, Page):
-                yield from source.read([Want(folder, row.key, row.size) for row in item.rows if likely(row)])
+                yield from source.read([Want(name, row.key, row.size) for row in item.rows if likely(row)])
                 yield _Mark.PAGE_READ
         yield _Mark.FOLDER_DONE
+
+
+def _together(source: Source, names: Sequence[str], likely: Callable[[Row], bool]) -> Iterator[Item]:
+    """Survey small folders at once, then read their messages in one go. An error comes in its folder's turn."""
+    source.foresee(names)
+    surveys: list[tuple[Opened, list[Row]]] = []
+    error: PostwagenError | None = None
+    for name in names:
+        try:
+            surveys.append(_surveyed(source, name))
+        except PostwagenError as caught:
+            error = caught
+            break
+    wants = [Want(opened.folder, row.key, row.size) for opened, rows in surveys for row in rows if likely(row)]
+    with closing(_generated(source.read(wants))) as answers:
+        for opened, rows in surveys:
+            yield opened
+            yield Page(rows)
+            for _ in filter(likely, rows):
+                yield next(answers)
+            yield _Mark.PAGE_READ
+            yield _Mark.FOLDER_DONE
+    if error is not None:
+        raise error
+
+
+def _surveyed(source: Source, name: str) -> tuple[Opened, list[Row]]:
+    opened, rows = Opened(name, 0, 0, 0), list[Row]()
+    for item in source.survey(name):
+        if isinstance(item, Page):
+            rows += item.rows
+        else:
+            opened = item
+    return opened, rows
+
+
+def _generated(answers: Iterator[Answer]) -> Generator[Answer, None, None]:
+    """Closing it closes theirs."""
+    yield from answers
 
 
 def _chosen(run: _Run, asked: Sequence[Want]) -> Iterator[Answer]:

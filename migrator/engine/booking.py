@@ -32,6 +32,8 @@ class Booking:
         self._skipped: list[Skip] = []
         self.amended: list[Amendment] = []
         """Changes of entries; whoever has one adds it."""
+        self.mark: Mark | None = None
+        """What becomes known of both folders; whoever knows it says it."""
         self.count = Count()
         """The folder's numbers; whoever counts adds to them."""
 
@@ -102,7 +104,12 @@ class Booking:
         if len(self._settled) >= SETTLED_AT_ONCE or self._clock.monotonic() - self._stepped >= SETTLED_SECONDS:
             self.step()
 
-    def step(self, *, intended: Sequence[Intent] = (), mark: Mark | None = None) -> Sequence[int]:
+    @property
+    def has_news(self) -> bool:
+        """Whether something is known of messages, and not committed."""
+        return bool(self._confirmed or self._refused or self._released or self._skipped or self._settled)
+
+    def step(self, *, intended: Sequence[Intent] = ()) -> Sequence[int]:
         """ONE commit of everything that is known by now. Raises Fenced."""
         numbers = self._ledger.step(
             confirmed=self._confirmed,
@@ -113,8 +120,9 @@ class Booking:
             amended=self.amended,
             skipped=self._skipped,
             tally=self.count.frozen(),
-            mark=mark,
+            mark=self.mark,
         )
+        self.mark = None
         self._confirmed, self._refused, self._released, self._skipped = [], [], [], []
         self._settled, self.amended = [], []
         self._stepped = self._clock.monotonic()

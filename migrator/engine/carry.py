@@ -7,7 +7,7 @@ needs no intent: what is appended there again under the same origin is there onc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from migrator.engine.adopt import Adoption
 from migrator.engine.booking import Booking
-from migrator.engine.flagging import FlagChanges
 from migrator.engine.history import History
 from migrator.engine.progress import Count
 from migrator.engine.quiet import Quiet
@@ -23,19 +22,17 @@ from migrator.engine.readback import look_after, read_back
 from migrator.engine.recreated import heal_source, heal_target
 from migrator.engine.renamed import Renamed
 from migrator.engine.settle import settle_folder, shelved
+from migrator.engine.weighing import Weighing
 from migrator.errors import ConnectionLost, Fenced, FolderRefused, PostwagenError, Stopped
 from migrator.mail.dates import internal_date
 from migrator.mail.flags import fitting
 from migrator.mail.folders import FolderRef
 from migrator.mail.messages import MessageKey, Prints, Row, find_message_id, header_block, readable, take_prints
 from migrator.planning.batches import is_full
-from migrator.planning.delta import Verdict, decide
 from migrator.ports import (
-    Absence,
     Amendment,
     AppendResult,
     Batch,
-    Entry,
     FolderPair,
     Intent,
     Letter,
@@ -44,7 +41,6 @@ from migrator.ports import (
     Opened,
     PairLedger,
     Parcel,
-    Refusal,
     Refused,
     Stored,
     Unknown,
@@ -92,17 +88,20 @@ class FolderCarry:
         self._options = options
         self._pair = pair
         self._folder = folder
-        self._ledger = ledger
+        self.ledger = ledger
         self._quiet = quiet
         self._book = Booking(ledger, ends.clock, intends=not ends.target.traits.keeps_history)
-        self._history = History(ends.target)
         self._dropped: dict[int, int] = {}
         """How many flags the target does not take, of each message on its way."""
-        self._flag_changes = FlagChanges()
         self._doubtful = False
         self._appended = False
+        self._weighing = Weighing(ends, options, folder, self._book, hindered)
         self._hindered = hindered
         """How often each message was on a connection that broke; such messages travel alone."""
+        self._looked = 0
+        """UIDs of the target folder below this were looked at."""
+        self.beside: Callable[[], Iterable[FolderCarry]] = tuple
+        """Others, whose news are committed with every intent of this one."""
         self._adoption = Adoption(ends.target, folder, ledger)
         self._renamed = Renamed(ends.source, pair.source.name, ledger)
 
@@ -110,35 +109,87 @@ class FolderCarry:
 
     def carry(self) -> None:
         """Carry the folder. Raises InDoubt, FolderRefused, and whatever hits the mailbox."""
-        if self._ledger.unsettled() and not self._quiet.is_over():
+        self.begin()
+        while self._pass() or not self._is_concluded():
+            pass
+        self.end()
+        self.keep()
+
+    def begin(self) -> None:
+        """What comes before anything is appended. Raises InDoubt."""
+        if self.ledger.unsettled() and not self._quiet.is_over():
             raise InDoubt
-        self._folder = heal_target(self._ends, self._pair, self._folder, self._ledger, self._options.recreated)
+        self._folder = heal_target(self._ends, self._pair, self._folder, self.ledger, self._options.recreated)
         # Nothing may stay in doubt, and no key unknown: adoption would give such a message away (traps.md, F).
-        self._folder = settle_folder(self._ends.target, self._folder, self._ledger, self._quiet)
-        self._adoption = Adoption(self._ends.target, self._folder, self._ledger)
-        if self._ledger.mark().target_validity != self._folder.validity:
-            self._ledger.step(mark=Mark(0, self._folder.validity, looked=self._folder.uidnext))
-        again = True
-        while again:
-            again = self._pass() or not self._history.is_concluded(self._pair.source, self._folder, self._ledger)
+        self._folder = settle_folder(self._ends.target, self._folder, self.ledger, self._quiet)
+        self._adoption = Adoption(self._ends.target, self._folder, self.ledger)
+        self._weighing.folder = self._folder
+        mark = self.ledger.mark()
+        self._looked = mark.looked
+        if mark.target_validity != self._folder.validity:
+            self._looked = self._folder.uidnext
+            self._book.mark = Mark(0, self._folder.validity, looked=self._looked, state="")
+        elif mark.state:
+            self._book.mark = Mark(state="")  # until all of it was seen again
+
+    def end(self) -> None:
+        """What comes when everything was appended, but for the last commit (`keep`)."""
         self._change_flags()
         self._settle_keyless()
-        self._look_after()
-        read_back(self._ends, self._pair, self._folder, self._ledger)
-        self._book.step(mark=self._history.mark(self._folder))
+        looked = self._look_after()
+        read_back(self._ends, self._pair, self._folder, self.ledger)
+        mark = self._weighing.history.mark(self._folder)
+        state = self._pair.source.state if self._is_whole else ""
+        self._book.mark = replace(mark, looked=mark.looked or looked, state=state)
+
+    def _is_concluded(self) -> bool:
+        return self._weighing.history.is_concluded(self._pair.source, self._folder, self.ledger)
+
+    @property
+    def _is_whole(self) -> bool:
+        """Every message that the source announced was seen, and is there."""
+        count = self._book.count
+        return count.found == self._pair.source.messages == count.copied + count.already_there
+
+    @property
+    def has_news(self) -> bool:
+        """Whether something became known that is not in the ledger."""
+        return self._book.has_news
+
+    def keep(self) -> None:
+        """Put it there."""
+        self._book.step()
 
     @property
     def lacking(self) -> Sequence[Missing]:
         """What the source has listed and a target that keeps history does not have."""
-        return self._history.lacking
+        return self._weighing.history.lacking
 
-    def _look_after(self) -> None:
-        """What the target said OK to and does not list is not called copied. (`History` has compared every key.)"""
-        looked = not self._appended and self._ledger.mark().looked >= self._folder.uidnext
+    @property
+    def is_doubtful(self) -> bool:
+        """Something of it may be at the target, now or later."""
+        return self._doubtful
+
+    @property
+    def is_hindered(self) -> bool:
+        """Something was not sent because a connection broke: it is to travel alone."""
+        return bool(self._hindered)
+
+    @property
+    def will_list(self) -> tuple[str, int] | None:
+        """The target folder and the UID from which on `end` will list it; None: there is nothing to be looked after."""
+        return (self._folder.name, max(1, self._looked)) if self._appended else None
+
+    def _look_after(self) -> int:
+        """What the target said OK to and does not list is not called copied. (`History` has compared every key.)
+
+        Returns up to which UID the target folder was looked at; 0: as before.
+        """
+        looked = not self._appended and self._looked >= self._folder.uidnext
         if looked or self._ends.target.traits.keeps_history:
-            return
-        now, unseen = look_after(self._ends, self._pair, self._folder, self._ledger)
-        ours = self._ledger.entries([entry.origin for entry in unseen])
+            return 0
+        now, unseen = look_after(self._ends, self._pair, self._folder, self.ledger, self._looked)
+        ours = self.ledger.entries([entry.origin for entry in unseen])
         for entry in unseen:
             self._book.shelve(shelved(entry, "not_seen_again"))
             known = ours.get(entry.origin)
@@ -146,35 +197,44 @@ class FolderCarry:
                 self._book.count.failed += 1
                 self._book.count.copied -= int(entry.this_job)
                 self._book.count.already_there -= int(not entry.this_job)
-        self._book.step(mark=Mark(0, now.validity, looked=now.uidnext))
+        return now.uidnext
 
     def _settle_keyless(self) -> None:
         if not self._ends.target.traits.reports_keys:
-            settle_folder(self._ends.target, self._folder, self._ledger, self._quiet)
+            settle_folder(self._ends.target, self._folder, self.ledger, self._quiet)
 
     def _pass(self) -> bool:
         """Survey and append once. True: something was certainly not sent and is to be tried again now."""
-        self._book.count, self._history = Count(), History(self._ends.target)
+        self._book.count, self._weighing.history = Count(), History(self._ends.target)
         tries = sum(self._hindered.values())
         try:
-            with closing(self._ends.target.append(self._batches(), may_commit=self._ends.stop.may_commit)) as results:
+            with closing(self._ends.target.append(self.batches(), may_commit=self._ends.stop.may_commit)) as results:
                 for result in results:
-                    self._take(result)
+                    self.take(result)
         except PostwagenError as error:
-            if self._doubtful:
-                self._quiet.begin()
-            if not isinstance(error, Fenced):
-                self._book.step()
+            self.break_off(error)
             raise
-        self._book.step()
-        if self._doubtful:
-            self._quiet.begin()
+        if self.conclude():
             raise InDoubt
         return sum(self._hindered.values()) > tries
 
+    def break_off(self, error: PostwagenError) -> None:
+        """Appending has ended by this: what became known is kept."""
+        if self._doubtful:
+            self._quiet.begin()
+        if not isinstance(error, Fenced):
+            self._book.step()
+
+    def conclude(self) -> bool:
+        """Appending has ended. True: something is in doubt."""
+        self.keep()
+        if self._doubtful:
+            self._quiet.begin()
+        return self._doubtful
+
     # ---- reading and deciding ------------------------------------------------------------------------------------
 
-    def _batches(self) -> Iterator[Batch]:
+    def batches(self) -> Iterator[Batch]:
         """Batches, each intended before it is handed out."""
         loads: list[_Load] = []
         octets = 0
@@ -219,23 +279,23 @@ class FolderCarry:
         for item in self._ends.source.survey(self._pair.source.name):
             if isinstance(item, Opened):
                 validity = item.validity
-                heal_source(self._ends, self._pair, self._ledger, validity)
+                heal_source(self._ends, self._pair, self.ledger, validity)
                 continue
             self._book.count.found += len(item.rows)
             self._book.count.octets_found += sum(row.size for row in item.rows)
-            self._history.see(item.rows)
+            self._weighing.history.see(item.rows)
             yield from self._page(item.rows)
             if self._pause():
                 return
 
     def _page(self, rows: Sequence[Row]) -> Iterator[_Load]:
-        entries = self._ledger.entries([row.key for row in rows])
+        entries = self.ledger.entries([row.key for row in rows])
         wanted: dict[MessageKey, Row] = {}
         for row in rows:
             entry = entries.get(row.key)
-            if self._weigh(row, entry):
-                self._admit(row, wanted)
-        self._book.step()
+            if self._weighing.weigh(row, entry):
+                wanted[row.key] = row
+        self._book.step_in_time()
         if wanted:
             self._renamed.prepare()
         self._adoption.expect(wanted.values())
@@ -243,63 +303,11 @@ class FolderCarry:
         for answer in self._ends.source.read(wants):
             row = wanted[answer.want.key]
             if isinstance(answer, Unread):
-                self._unread(row, answer)
+                self._weighing.unread(row, answer)
             else:
                 load = self._loaded(row, answer)
                 if load is not None:
                     yield load
-
-    def _weigh(self, row: Row, entry: Entry | None) -> bool:
-        """Book what the ledger knows of a message. True: it is to be carried."""
-        decision = decide(row, entry, max_octets=self._options.max_octets)
-        if decision.verdict is Verdict.SKIP:
-            self._skip(row, decision.rule)
-        elif decision.verdict is Verdict.FAILED:
-            self._still_refused(row, entry)
-        elif decision.verdict is Verdict.IN_FLIGHT:
-            detail = "the new server may have it, and does not let us see: run the same again later"
-            self._refuse(Refusal(row.key, "in_doubt", detail, row.size))
-        elif decision.verdict is not Verdict.CARRY:
-            self._count_there(decision.verdict, entry, row)
-            self._history.keep(entry.target_key if entry else None, row.key)
-            if (decision.add or decision.remove) and entry is not None:
-                self._flag_changes.want(self._folder, entry, row, decision.add, decision.remove)
-        return decision.verdict is Verdict.CARRY
-
-    def _still_refused(self, row: Row, entry: Entry | None) -> None:
-        """This job refused it already; or an earlier one could not tell whether it is there: each job says so."""
-        self._book.count.failed += 1
-        if entry is not None and entry.id:
-            refusal = shelved(entry, entry.note or "ambiguous")
-            self._book.shelve(Refusal(row.key, refusal.reason, refusal.detail, refusal.size))
-        self._history.leave(row.key, row.size, (entry.reason or entry.note if entry else "") or "ambiguous")
-
-    def _admit(self, row: Row, wanted: dict[MessageKey, Row]) -> None:
-        if self._hindered.get(row.key, 0) > ALONE_TRIES:
-            detail = "the new server breaks the connection each time this message is sent"
-            self._refuse(Refusal(row.key, "connection_lost_on_append", detail, row.size))
-            return
-        limit = self._ends.target.traits.max_octets
-        if limit is not None and row.size > limit:
-            self._refuse(Refusal(row.key, "too_big", f"the new server takes at most {limit} octets", row.size))
-            return
-        wanted[row.key] = row
-
-    def _count_there(self, verdict: Verdict, entry: Entry | None, row: Row) -> None:
-        if verdict is Verdict.COPIED:
-            self._book.count.copied += 1
-            self._book.count.octets += entry.prints.size if entry else row.size
-            self._book.count.dropped_flags += len(fitting(entry.flags if entry else row.flags, self._folder).dropped)
-        else:
-            self._book.count.already_there += 1
-
-    def _unread(self, row: Row, answer: Unread) -> None:
-        if answer.absence is Absence.GONE:
-            self._skip(row, answer.absence.value)
-        elif answer.absence is Absence.LATER:
-            raise Stopped(f"The folder {self._pair.source.name} changed its UIDVALIDITY while it was read.")
-        else:
-            self._refuse(Refusal(row.key, answer.absence.value, answer.detail, row.size))
 
     def _loaded(self, row: Row, letter: Letter) -> _Load | None:
         """The message with its prints; None where the target has it already: carried under another key, or adopted."""
@@ -308,7 +316,7 @@ class FolderCarry:
         if entry is not None:
             letter.close()
             self._book.amended.append(Amendment(entry.id, origin=row.key))
-            self._weigh(row, replace(entry, origin=row.key))
+            self._weighing.weigh(row, replace(entry, origin=row.key))
             return None
         instant = internal_date(row.instant, letter.head)
         key = self._adoption.find(prints, instant)
@@ -324,22 +332,24 @@ class FolderCarry:
 
     def _intend(self, loads: Sequence[_Load]) -> Batch:
         floor = self._folder.uidnext
-        numbers = self._book.intend(
-            [Intent(load.row.key, load.prints, load.instant, load.row.flags, floor) for load in loads]
-        )
+        intents = [Intent(load.row.key, load.prints, load.instant, load.row.flags, floor) for load in loads]
+        with self._ends.ledger.joint():
+            for other in self.beside():
+                other.keep()
+            numbers = self._book.intend(intents)
         parcels = []
         for number, load in zip(numbers, loads, strict=True):
             self._dropped[number] = load.dropped
             parcels.append(Parcel(number, load.letter, load.flags, load.instant))
         return Batch(self._folder, parcels)
 
-    def _take(self, result: AppendResult) -> None:
+    def take(self, result: AppendResult) -> None:
         """Book one result; it is committed with the next step."""
         parcel, number = result.parcel, result.parcel.entry
         dropped = self._dropped.pop(number)
         if isinstance(result, Stored):
             self._book.stored(number, result.key)
-            self._history.keep(result.key, parcel.letter.want.key)
+            self._weighing.history.keep(result.key, parcel.letter.want.key)
             self._appended = True
             self._book.count.copied += 1
             self._book.count.octets += parcel.letter.size
@@ -347,23 +357,15 @@ class FolderCarry:
         elif isinstance(result, Refused):
             identity = readable(find_message_id(header_block(parcel.letter.head)))
             size = parcel.letter.size
-            self._refuse(self._book.turned_away(number, result.reason, result.detail, size, identity))
+            self._weighing.refuse(self._book.turned_away(number, result.reason, result.detail, size, identity))
         else:
             self._doubtful = self._doubtful or isinstance(result, Unknown)
             key = self._book.unknown(number) if isinstance(result, Unknown) else self._book.unsent(number)
             self._hindered[key] = self._hindered.get(key, 0) + 1
         parcel.letter.close()
 
-    def _refuse(self, refusal: Refusal) -> None:
-        self._book.refuse(refusal)
-        self._history.leave(refusal.origin, refusal.size, refusal.reason)
-
-    def _skip(self, row: Row, rule: str) -> None:
-        self._book.skip(row.key, rule)
-        self._history.leave(row.key, row.size, rule)
-
     def _change_flags(self) -> None:
-        for amendment, changed in self._flag_changes.carry_out(self._ends.target, self._folder):
+        for amendment, changed in self._weighing.flag_changes.carry_out(self._ends.target, self._folder):
             self._book.amended.append(amendment)
             self._book.count.flag_changes += int(changed)
         if self._book.amended:

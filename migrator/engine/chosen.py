@@ -61,6 +61,10 @@ class ChosenSource:
                 hint="Folder and key are written as in reports and manifests: the old server's names.",
             )
 
+    def foresee(self, folders: Sequence[str]) -> None:
+        """All of a folder is surveyed, whatever is chosen of it."""
+        self._source.foresee(folders)
+
     def survey(self, folder: str) -> Iterator[Opened | Page]:
         """The chosen rows."""
         keys = self._chosen.get(folder, set())

@@ -18,14 +18,17 @@ if TYPE_CHECKING:
     from migrator.engine.run import Ends
 
 
-def look_after(ends: Ends, pair: FolderPair, folder: FolderRef, ledger: PairLedger) -> tuple[FolderRef, list[Entry]]:
+def look_after(
+    ends: Ends, pair: FolderPair, folder: FolderRef, ledger: PairLedger, looked: int
+) -> tuple[FolderRef, list[Entry]]:
     """List what was appended since the last look: same size, date and flags? Else note it for reading back.
 
-    Returns the folder as it was then, and the entries that the target said OK to and does not list.
+    `looked`: from this UID on. Returns the folder as it was then, and the entries that the target said OK to and does
+    not list.
     """
     now = ends.target.look(folder.name)
-    floor = max(1, ledger.mark().looked)
-    rows = {row.key: row for page in ends.target.listing(folder, floor=floor) for row in page.rows}
+    floor = max(1, looked)
+    rows = {row.key: row for page in ends.target.listing(now, floor=floor) for row in page.rows}
     after, redated, reflagged = 0, 0, 0
     unseen = _keyless(ends, ledger, now, set(rows))
     while page := ledger.carried(floor=floor, after=after):

@@ -6,9 +6,10 @@ The same run again is a delta, because the ledger makes every run incremental.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import cast
 
 from migrator.engine.carry import FolderCarry, InDoubt
@@ -16,6 +17,8 @@ from migrator.engine.history import forget_newer
 from migrator.engine.lanes import in_lanes
 from migrator.engine.quiet import Quiet
 from migrator.engine.settle import settle_folder
+from migrator.engine.together import carry_together, fit_together
+from migrator.engine.unchanged import changed, is_taken_over
 from migrator.errors import ConnectionLost, FolderRefused, PostwagenError, Radius, ServerBusy, Stopped
 from migrator.mail.folders import FolderInfo, FolderPath, FolderRef
 from migrator.mail.messages import MessageKey, Row
@@ -26,15 +29,14 @@ from migrator.ports import (
     Clock,
     Event,
     FolderPair,
+    FolderWish,
     Historian,
     Ledger,
-    Mark,
     Missing,
     Observer,
     PairLedger,
     Source,
     StopSignal,
-    Tally,
     Target,
 )
 
@@ -66,7 +68,7 @@ class Ends:
     stop: StopSignal
     clock: Clock
     observer: Observer
-    expect: Callable[[Sequence[str], Callable[[Row], bool]], None] = lambda _folders, _likely: None
+    expect: Callable[[Sequence[FolderInfo], Callable[[Row], bool]], None] = lambda _folders, _likely: None
     """Tells who reads the source ahead which folders come, and what of them will be read (`engine.ahead`)."""
     alongside: Callable[[], None] = lambda: None
     """Tells them that folders are carried side by side."""
@@ -94,9 +96,14 @@ class Outcome:
 
 def plan(ends: Ends, options: Options) -> MappingPlan:
     """The folders and where they go; shown in the ledger before anything is written at the target."""
-    source, target = ends.source.folders(), ends.target.folders()
-    mapping = plan_mapping(source, target, ends.target.traits.namespace, options.rules)
-    ends.ledger.plan(mapping.pairs, [*mapping.left_out, *_collided(mapping)])
+    return _planned(ends, options, ends.target.folders())
+
+
+def _planned(ends: Ends, options: Options, there: Sequence[FolderInfo]) -> MappingPlan:
+    mapping = plan_mapping(ends.source.folders(), there, ends.target.traits.namespace, options.rules)
+    to_name = ends.target.traits.namespace.to_name
+    pairs = [(pair, to_name(pair.target_path)) for pair in mapping.pairs]
+    ends.ledger.plan(pairs, [*mapping.left_out, *_collided(mapping)])
     for code, folder, detail in mapping.warnings:
         ends.ledger.warn(code, folder, detail)
     return mapping
@@ -108,8 +115,8 @@ def _collided(mapping: MappingPlan) -> list[tuple[FolderInfo, str]]:
 
 def run(ends: Ends, options: Options) -> Outcome:
     """Carry everything. Raises Stopped, Fenced and whatever hits the whole mailbox; folders fail one by one."""
-    outcome = Outcome()
-    mapping = plan(ends, options)
+    outcome, there = Outcome(), ends.target.folders()
+    mapping = _planned(ends, options, there)
     outcome.left_out = mapping.left_out
     for info, why in mapping.collisions:
         error = FolderRefused(f"The folder {info.name} {why}.", code="folder_collision")
@@ -122,16 +129,19 @@ def run(ends: Ends, options: Options) -> Outcome:
     _settle_astray(ends, mapping, quiet)
     namespace, known = ends.target.traits.namespace, ends.ledger.carried_from()
     places = {namespace.to_name(pair.target_path): pair.target_path for pair in mapping.pairs}
+    pairs = changed(ends, mapping.pairs, there)
+    outcome.carried_folders = len(mapping.pairs) - len(pairs)
     rounds: list[_Round] = []
 
     def shares(lanes: int) -> list[list[FolderPair]]:
-        return side_by_side(mapping.pairs, known, namespace, lanes)
+        return side_by_side(pairs, known, namespace, lanes)
 
     def carry(lane: Ends, share: Sequence[FolderPair]) -> None:
-        _expect(lane, options, [pair.source for pair in share if pair.source.name not in known])
-        work = _Round(lane, options, share, places, quiet.twin(lane.stop))
+        fresh = [pair.source for pair in share if pair.source.name not in known]
+        _expect(lane, options, fresh)
+        work = _Round(lane, options, share, places, quiet.twin(lane.stop), {info.name for info in fresh})
         rounds.append(work)
-        work.carry_all(alone=len(share) == len(mapping.pairs))
+        work.carry_all(alone=len(share) == len(pairs))
 
     in_lanes(ends, shares, options.lanes, carry)
     suspects = [work.suspect[0] for work in rounds if work.suspect is not None]
@@ -153,9 +163,7 @@ def _tried_again(suspects: Sequence[FolderPair], pairs: Sequence[FolderPair]) ->
 def _expect(ends: Ends, options: Options, fresh: Sequence[FolderInfo]) -> None:
     """Folders of which nothing was ever carried will be read to their end; of others nobody knows how much."""
     limits = [limit for limit in (options.max_octets, ends.target.traits.max_octets) if limit is not None]
-    ends.expect(
-        [info.name for info in fresh if info.messages != 0], lambda row: all(row.size <= limit for limit in limits)
-    )
+    ends.expect([info for info in fresh if info.messages != 0], lambda row: all(row.size <= limit for limit in limits))
 
 
 def _tell_alike(ends: Ends, mapping: MappingPlan) -> None:
@@ -178,10 +186,13 @@ class _Round:
         pairs: Sequence[FolderPair],
         places: dict[str, FolderPath],
         quiet: Quiet,
+        fresh: Iterable[str] = (),
     ) -> None:
+        """`fresh`: source folders of which nothing was ever carried."""
         self._ends = ends
         self._options = options
         self._quiet = quiet
+        self._fresh = set(fresh)
         self.outcome = Outcome()
         self._hindered: dict[str, dict[MessageKey, int]] = defaultdict(dict)
         self._places = places
@@ -195,33 +206,38 @@ class _Round:
     def carry_all(self, *, alone: bool = True) -> None:
         """`alone`: nobody else can tell whether it was the last folder's fault that a connection broke in it."""
         while self._waiting:
-            pair, visits = self._waiting.popleft()
-            if visits and not self._quiet.is_over():
-                self._ends.observer.note(Event("waiting_for_quiet", {"folder": pair.source.name}))
-                self._quiet.wait()
-            try:
-                self._carry(pair)
-            except InDoubt:
-                if visits >= REVISITS:
-                    raise ConnectionLost(
-                        "The new server keeps breaking connections in mid-append.", end="target"
-                    ) from None
-                self._waiting.append((pair, visits + 1))
-            except FolderRefused as error:
-                if error.radius is not Radius.FOLDER:
-                    raise
-                self._fail(pair, error)
-            except (ConnectionLost, ServerBusy) as error:
-                if self.suspect is not None:
-                    raise  # two in a row: it is not the folder
-                self.suspect = pair, error
+            group = self._together()
+            if group:
+                self._carry_together(group)
             else:
-                self.outcome.carried_folders += 1
-                self._clear_suspect()
+                self._carry_alone(*self._waiting.popleft())
         if self.suspect is not None and alone:
             raise self.suspect[1]
         if self._busy is not None:
             raise self._busy
+
+    def _carry_alone(self, pair: FolderPair, visits: int) -> None:
+        """`visits`: so often it had to be left with something in doubt."""
+        if visits and not self._quiet.is_over():
+            self._ends.observer.note(Event("waiting_for_quiet", {"folder": pair.source.name}))
+            self._quiet.wait()
+        try:
+            self._carry(pair)
+        except InDoubt:
+            if visits >= REVISITS:
+                raise ConnectionLost("The new server keeps breaking connections in mid-append.", end="target") from None
+            self._waiting.append((pair, visits + 1))
+        except FolderRefused as error:
+            if error.radius is not Radius.FOLDER:
+                raise
+            self._fail(pair, error)
+        except (ConnectionLost, ServerBusy) as error:
+            if self.suspect is not None:
+                raise  # two in a row: it is not the folder
+            self.suspect = pair, error
+        else:
+            self.outcome.carried_folders += 1
+            self._clear_suspect()
 
     def _clear_suspect(self) -> None:
         """Another folder works: the one before breaks every connection (quirks.md, 48), or is only busy for now."""
@@ -234,15 +250,45 @@ class _Round:
         else:
             self._fail(pair, error)
 
-    def _carry(self, pair: FolderPair) -> None:
+    def _together(self) -> list[FolderPair]:
+        """Those that stand first and are carried in one stream; none: the first one is carried alone."""
+        fresh = takewhile(lambda item: item[1] == 0 and item[0].source.name in self._fresh, self._waiting)
+        return fit_together([pair for pair, _ in fresh], self._ends.target) if self._fresh else []
+
+    def _carry_together(self, group: Sequence[FolderPair]) -> None:
+        ends = self._ends
+        for pair in group:
+            self._waiting.popleft()
+            self._fresh.remove(pair.source.name)
+        to_name = ends.target.traits.namespace.to_name
+        ends.target.prepare(
+            [
+                FolderWish(pair.target_path, pair.target_role, _is_first(ends, pair, to_name(pair.target_path)))
+                for pair in group
+            ]
+        )
+        done = carry_together(ends.target, ends.ledger, group, self._opened, ends.stop.may_commit)
+        for pair in done.carried:
+            self.outcome.carried_folders += 1
+            ends.observer.note(Event("folder_done", {"folder": pair.source.name}))
+        if done.carried:
+            self._clear_suspect()
+        self._waiting.extendleft((pair, 0) for pair in reversed(done.alone))
+        self._waiting.extend((pair, 1) for pair in done.doubtful)
+
+    def _opened(self, pair: FolderPair) -> FolderCarry:
         ends = self._ends
         folder = _ensured(ends, pair, self._places)
         ends.observer.note(Event("folder_started", {"folder": pair.source.name}))
         ledger: PairLedger = ends.ledger.pair(pair, folder.name)
-        if _is_unchanged(ends, pair, ledger):
-            return
         hindered = self._hindered[pair.source.name]
-        work = FolderCarry(ends, self._options, pair, folder, ledger, self._quiet, hindered)
+        return FolderCarry(ends, self._options, pair, folder, ledger, self._quiet, hindered)
+
+    def _carry(self, pair: FolderPair) -> None:
+        ends = self._ends
+        work = self._opened(pair)
+        if is_taken_over(ends, pair, work.ledger):
+            return
         try:
             work.carry()
         except PostwagenError:
@@ -254,18 +300,6 @@ class _Round:
         self.outcome.failed_folders.append((pair.source, error.as_dict()))
         self._ends.ledger.fail_folder(pair.source.name, error.as_dict())
         self._ends.observer.note(Event("folder_failed", {"folder": pair.source.name, "code": error.instance_code}))
-
-
-def _is_unchanged(ends: Ends, pair: FolderPair, ledger: PairLedger) -> bool:
-    """Whether a target that keeps history takes it over from the pass before, because the source says so."""
-    if not ends.target.traits.keeps_history:
-        return False
-    seen = cast("Historian", ends.target).unchanged(pair.source)
-    if seen is None:
-        return False
-    tally = Tally(found=seen.found, already_there=seen.found, octets_found=seen.octets)
-    ledger.step(tally=tally, mark=Mark(complete=True))
-    return True
 
 
 def _settle_astray(ends: Ends, mapping: MappingPlan, quiet: Quiet) -> None:
@@ -301,9 +335,8 @@ def _ensured(ends: Ends, pair: FolderPair, places: dict[str, FolderPath]) -> Fol
     if ends.stop.wanted():
         raise Stopped("Stopped between two folders.")
     name = ends.target.traits.namespace.to_name(pair.target_path)
-    first = not ends.ledger.pair(pair, name).mark().target_validity  # what the customer unsubscribed later stays so
     try:
-        return ends.target.ensure_folder(pair.target_path, pair.target_role, subscribe=first)
+        return ends.target.ensure_folder(pair.target_path, pair.target_role, subscribe=_is_first(ends, pair, name))
     except FolderRefused:
         plainer = plainer_path(pair.target_path)
         if plainer == pair.target_path:
@@ -312,7 +345,11 @@ def _ensured(ends: Ends, pair: FolderPair, places: dict[str, FolderPath]) -> Fol
         if places.setdefault(name, pair.target_path) != pair.target_path:
             why = f"The folder {pair.source.name} would be merged with another one into {name}."
             raise FolderRefused(why, code="folder_collision") from None
-        first = not ends.ledger.pair(pair, name).mark().target_validity
-        folder = ends.target.ensure_folder(plainer, pair.target_role, subscribe=first)
+        folder = ends.target.ensure_folder(plainer, pair.target_role, subscribe=_is_first(ends, pair, name))
         ends.ledger.warn("folder_renamed", pair.source.name, folder.name)
         return folder
+
+
+def _is_first(ends: Ends, pair: FolderPair, name: str) -> bool:
+    """Whether nothing went into the target folder of this name: what the customer unsubscribed later stays so."""
+    return not ends.ledger.pair(pair, name).mark().target_validity

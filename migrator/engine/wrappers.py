@@ -22,6 +22,7 @@ from migrator.ports import (
     Clock,
     Event,
     FlagChange,
+    FolderWish,
     Letter,
     Observer,
     Opened,
@@ -61,6 +62,7 @@ class Reopening(Generic[End]):
         self._open: End | None = None
         self._losses = 0
         self._ever = False
+        self.has_lost_none = True
 
     def end(self) -> End:
         """The open end. Errors say which end is meant."""
@@ -79,6 +81,7 @@ class Reopening(Generic[End]):
 
     def lost(self, error: PostwagenError) -> None:
         """Take note of a loss: wait and go on, or raise what cannot be mended here."""
+        self.has_lost_none = False
         error.end = error.end or self._name
         if error.end != self._name or not self._mendable(error):
             raise error
@@ -194,6 +197,11 @@ class RetryingSource:
         """All folders."""
         return self._reopening.again(lambda end: end.folders())
 
+    def foresee(self, folders: Sequence[str]) -> None:
+        """Not to a server that has dropped a connection of ours: perhaps it does not like to be asked much at once."""
+        if self._reopening.has_lost_none:
+            self._reopening.end().foresee(folders)
+
     def survey(self, folder: str) -> Iterator[Opened | Page]:
         """One survey, whatever happens to the connection."""
         return _rows_again(self._reopening, lambda end: end.survey(folder))
@@ -268,6 +276,21 @@ class RetryingTarget:
     def folders(self) -> Sequence[FolderInfo]:
         """All folders."""
         return self._reopening.again(lambda end: end.folders())
+
+    def prepare(self, wishes: Sequence[FolderWish]) -> None:
+        """As `RetryingSource.foresee`."""
+        self._hint(lambda end: end.prepare(wishes))
+
+    def foresee(self, listings: Sequence[tuple[str, int]]) -> None:
+        """As `RetryingSource.foresee`."""
+        self._hint(lambda end: end.foresee(listings))
+
+    def _hint(self, give: Callable[[Target], None]) -> None:
+        if self._reopening.has_lost_none:
+            try:
+                give(self._reopening.end())
+            except PostwagenError as error:
+                self._reopening.lost(error)
 
     def ensure_folder(self, path: FolderPath, role: Role | None, *, subscribe: bool = True) -> FolderRef:
         """Made once: a folder that was made before the loss is found the second time."""

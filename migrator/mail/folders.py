@@ -86,6 +86,8 @@ class FolderInfo:
     """Belongs to another user or to everybody."""
     state: str = ""
     """One word of the server's that changes with anything in it; empty: it says no such thing."""
+    validity: int | None = None
+    """Its UIDVALIDITY, where the end says it unasked."""
 
 
 @dataclass(frozen=True, slots=True)

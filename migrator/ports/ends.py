@@ -118,11 +118,15 @@ class Source(Protocol):
     def folders(self) -> Sequence[FolderInfo]:
         """All folders, containers too. Raises ServerRefused when the server shows none at all."""
 
+    def foresee(self, folders: Sequence[str]) -> None:
+        """These will be surveyed next, in this order, and have few messages: who waits for answers may ask for all at
+        once. A hint; nothing happens before the first survey."""
+
     def survey(self, folder: str) -> Iterator[Opened | Page]:
         """One `Opened`, then the rows in pages. Nothing else may be asked of the source inside a page."""
 
     def read(self, wants: Iterable[Want]) -> Iterator[Letter | Unread]:
-        """Exactly one answer per want, in any order within a folder. The caller closes every letter."""
+        """Exactly one answer per want, folder by folder, in any order within each. The caller closes every letter."""
 
     def close(self) -> None:
         """Log out. Never raises."""
@@ -197,6 +201,14 @@ class FlagChange:
     remove: frozenset[str]
 
 
+class FolderWish(NamedTuple):
+    """A folder that a target is to have (`Target.ensure_folder`)."""
+
+    path: FolderPath
+    role: Role | None
+    subscribe: bool
+
+
 class Target(Protocol):
     """The end that is filled. It has no verb that deletes."""
 
@@ -206,8 +218,15 @@ class Target(Protocol):
     def folders(self) -> Sequence[FolderInfo]:
         """All folders, containers too; may be empty on a new account."""
 
+    def prepare(self, wishes: Sequence[FolderWish]) -> None:
+        """These will be ensured next: who waits for answers may see to all at once. A hint."""
+
     def ensure_folder(self, path: FolderPath, role: Role | None, *, subscribe: bool = True) -> FolderRef:
         """Make the folder if it is not there, subscribe it if wanted, open it. Raises FolderRefused."""
+
+    def foresee(self, listings: Sequence[tuple[str, int]]) -> None:
+        """Each of these folders will be looked at next, in this order, and then be listed from that UID on; it has few
+        such messages. Who waits for answers may ask for all at once. A hint."""
 
     def look(self, name: str) -> FolderRef:
         """The folder as it stands now (validity, UIDNEXT, number of messages). Raises FolderRefused."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -152,6 +153,11 @@ class Mark:
     complete: bool = False
     looked: int = 0
     """UIDs of the target folder below this were looked at after they were appended."""
+    state: str | None = None
+    """What the source said of its folder (`FolderInfo.state`) before it was last seen whole; empty: it was not, or is
+    no longer. None, in a step: as before."""
+    unlooked: int = 0
+    """So many runs in a row did not look, because that was the same."""
 
 
 class PairLedger(Protocol):
@@ -202,8 +208,12 @@ class PairLedger(Protocol):
 class Ledger(Protocol):
     """All of one mailbox's ledger, written under one job's fence."""
 
-    def plan(self, pairs: Sequence[FolderPair], skipped: Sequence[tuple[FolderInfo, str]]) -> None:
-        """Show the folders of this run, with the number of messages that the source announces."""
+    def plan(self, pairs: Sequence[tuple[FolderPair, str]], skipped: Sequence[tuple[FolderInfo, str]]) -> None:
+        """Show the folders of this run, with the number of messages that the source announces, each with the full name
+        of the target folder that is meant."""
+
+    def joint(self) -> AbstractContextManager[None]:
+        """What is written in the block by this thread is ONE commit, or none of it is. Nothing is read in it."""
 
     def pair(self, pair: FolderPair, target: str) -> PairLedger:
         """The ledger of one pair; `target` is the full name of the target folder."""

@@ -18,6 +18,7 @@ from migrator.ports import (
     AppendResults,
     Batch,
     FlagChange,
+    FolderWish,
     Letter,
     Opened,
     Page,
@@ -87,6 +88,7 @@ class _Connection:
                 messages=len(folder.messages) if folder.selectable else None,
                 octets=sum(map(self._size, folder.messages.values())) if folder.selectable else None,
                 shared=folder.shared,
+                validity=folder.validity if folder.selectable else None,
             )
             for folder in sorted(self.server.folders.values(), key=lambda folder: folder.name != "INBOX")
         ]
@@ -153,6 +155,9 @@ class MemorySource(_Connection):
             raise ServerRefused("The server shows no folder at all, not even an inbox.")
         return found
 
+    def foresee(self, folders: Sequence[str]) -> None:
+        """Nothing is waited for here."""
+
     def survey(self, folder: str) -> Iterator[Opened | Page]:
         """The folder as it stands now, then its rows."""
         self._touch("examine")
@@ -181,6 +186,12 @@ class MemoryTarget(_Connection):
         )
 
     # ---- folders -----------------------------------------------------------------------------------------------
+
+    def prepare(self, wishes: Sequence[FolderWish]) -> None:
+        """Nothing is waited for here."""
+
+    def foresee(self, listings: Sequence[tuple[str, int]]) -> None:
+        """Nothing is waited for here."""
 
     def ensure_folder(self, path: FolderPath, role: Role | None, *, subscribe: bool = True) -> FolderRef:
         """Open the folder; make it first if it is not there."""

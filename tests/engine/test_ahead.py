@@ -11,7 +11,7 @@ import pytest
 from migrator.engine.ahead import AHEAD_OCTETS, ReadingAhead
 from migrator.engine.wrappers import Reopening, RetryingTarget
 from migrator.errors import ConnectionLost, Defect, FolderRefused, PostwagenError, Stopped
-from migrator.mail.folders import FolderRef
+from migrator.mail.folders import FolderInfo, FolderRef
 from migrator.mail.messages import MessageKey, Row, take_prints
 from migrator.ports import AppendResult, Batch, Letter, Opened, Page, Parcel, Stored, Unknown, Unread, Unsent, Want
 from migrator.sessions.memory import FakeClock, FakeStop
@@ -109,6 +109,9 @@ class Library:
         with self.changed:
             assert self.changed.wait_for(lambda: what in self.asked, 20), self.asked
 
+    def foresee(self, folders: Sequence[str]) -> None:
+        """Nothing is waited for here."""
+
     def survey(self, folder: str) -> Iterator[Opened | Page]:
         self.note(folder)
         yield Opened(folder, 1, 0, 0)
@@ -136,6 +139,15 @@ def anything(_: Row) -> bool:
     return True
 
 
+@pytest.fixture(params=[None, 3], ids=["each for itself", "together"])
+def infos(request: pytest.FixtureRequest) -> Callable[[str], list[FolderInfo]]:
+    """Folders as the source announces them: it says nothing of their size, or that they are small."""
+    return lambda names: [FolderInfo(name, (name,), messages=request.param) for name in names]
+
+
+Infos = Callable[[str], list[FolderInfo]]
+
+
 def taken(source: ReadingAhead, folder: str, *, uids: Sequence[int] = (1, 2, 3)) -> list[str]:
     """All of a folder, as the engine takes it: each page, and of it these messages."""
     found: list[str] = []
@@ -154,10 +166,10 @@ def told_of(*pages: str, uids: Sequence[int] = (1, 2, 3)) -> list[str]:
     return [f"{page[0]}{page[1:]}/{uid}" for page in pages for uid in uids]
 
 
-def test_folders_that_are_expected_are_read_before_they_are_asked_for_and_once() -> None:
+def test_folders_that_are_expected_are_read_before_they_are_asked_for_and_once(infos: Infos) -> None:
     library = Library("A1", "A2", "B1", "C1")
     source = ReadingAhead(library)
-    source.expect(["A", "B", "C"], anything)
+    source.expect(infos("ABC"), anything)
     assert taken(source, "A") == told_of("A1", "A2")
     library.wait_for("read C1/3")  # before anybody has asked for B
     assert taken(source, "B") == told_of("B1")
@@ -167,20 +179,20 @@ def test_folders_that_are_expected_are_read_before_they_are_asked_for_and_once()
     assert library.open == 0
 
 
-def test_what_is_unlikely_is_not_read_ahead_and_what_is_not_wanted_after_all_is_given_back() -> None:
+def test_what_is_unlikely_is_not_read_ahead_and_what_is_not_wanted_after_all_is_given_back(infos: Infos) -> None:
     library = Library("A1", "A2", "B1")
     source = ReadingAhead(library)
-    source.expect(["A", "B"], lambda row: row.key.uid < 3)
+    source.expect(infos("AB"), lambda row: row.key.uid < 3)
     assert taken(source, "A", uids=[2]) == told_of("A1", "A2", uids=[2])
     assert taken(source, "B", uids=[]) == []
     assert not any(asked.endswith("/3") for asked in library.asked if asked.startswith("read"))
     assert library.open == 0
 
 
-def test_whoever_asks_for_another_folder_than_was_expected_gets_it() -> None:
+def test_whoever_asks_for_another_folder_than_was_expected_gets_it(infos: Infos) -> None:
     library = Library("A1", "B1", "C1", "D1")
     source = ReadingAhead(library)
-    source.expect(["A", "B", "C"], anything)
+    source.expect(infos("ABC"), anything)
     assert taken(source, "A") == told_of("A1")
     assert taken(source, "D") == told_of("D1")
     assert taken(source, "C") == told_of("C1")
@@ -190,10 +202,12 @@ def test_whoever_asks_for_another_folder_than_was_expected_gets_it() -> None:
 
 
 @pytest.mark.parametrize("broken", ["B", "B1", "B1/2"])
-def test_what_breaks_while_it_is_read_ahead_is_told_in_its_turn_and_the_next_folder_is_read(broken: str) -> None:
+def test_what_breaks_while_it_is_read_ahead_is_told_in_its_turn_and_the_next_folder_is_read(
+    broken: str, infos: Infos
+) -> None:
     library = Library("A1", "B1", "C1", broken=broken)
     source = ReadingAhead(library)
-    source.expect(["A", "B", "C"], anything)
+    source.expect(infos("ABC"), anything)
     run = source.survey("A")
     assert isinstance(next(run), Opened)
     library.wait_for(broken if "/" not in broken else f"read {broken}")
@@ -206,10 +220,10 @@ def test_what_breaks_while_it_is_read_ahead_is_told_in_its_turn_and_the_next_fol
     assert taken(source, "C") == told_of("C1")
 
 
-def test_a_folder_that_is_left_in_the_middle_is_left_in_order_and_may_be_taken_again() -> None:
+def test_a_folder_that_is_left_in_the_middle_is_left_in_order_and_may_be_taken_again(infos: Infos) -> None:
     library = Library("A1", "A2", "B1")
     source = ReadingAhead(library)
-    source.expect(["A", "B"], anything)
+    source.expect(infos("AB"), anything)
     run = source.survey("A")
     assert [type(next(run)), type(next(run))] == [Opened, Page]
     run.close()
@@ -218,10 +232,10 @@ def test_a_folder_that_is_left_in_the_middle_is_left_in_order_and_may_be_taken_a
     assert taken(source, "B") == told_of("B1")
 
 
-def test_a_survey_never_seems_to_have_ended_when_somebody_else_took_the_source() -> None:
+def test_a_survey_never_seems_to_have_ended_when_somebody_else_took_the_source(infos: Infos) -> None:
     """What is missing from a survey would be taken for deleted."""
     source = ReadingAhead(Library("A1", "A2", "B1"))
-    source.expect(["A", "B"], anything)
+    source.expect(infos("AB"), anything)
     run = source.survey("A")
     assert [type(next(run)), type(next(run))] == [Opened, Page]
     assert taken(source, "B") == told_of("B1")
@@ -229,17 +243,17 @@ def test_a_survey_never_seems_to_have_ended_when_somebody_else_took_the_source()
         next(run)
 
 
-def test_what_was_said_to_be_unlikely_is_not_left_out_in_silence_when_it_is_wanted() -> None:
+def test_what_was_said_to_be_unlikely_is_not_left_out_in_silence_when_it_is_wanted(infos: Infos) -> None:
     source = ReadingAhead(Library("A1", "A2"))
-    source.expect(["A"], lambda row: row.key.uid < 3)
+    source.expect(infos("A"), lambda row: row.key.uid < 3)
     with pytest.raises(Defect):
         taken(source, "A")
 
 
-def test_what_is_read_ahead_of_many_folders_is_bounded() -> None:
+def test_what_is_read_ahead_of_many_folders_is_bounded(infos: Infos) -> None:
     library = Library(*(f"{name}1" for name in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"), size=AHEAD_OCTETS // 4)
     source = ReadingAhead(library)
-    source.expect(list("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), anything)
+    source.expect(infos("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), anything)
     assert taken(source, "A") == told_of("A1")
     library.wait_for("B")
     source.close()

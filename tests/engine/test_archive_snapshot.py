@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 from sqlalchemy import delete
@@ -21,13 +20,12 @@ from migrator.engine.run import Options
 from migrator.errors import ArchiveUnusable, FolderRefused
 from migrator.jobs.recipes import RECIPES
 from migrator.jobs.states import JobKind
-from migrator.mail.folders import FolderInfo
 from migrator.planning import batches
 from migrator.planning.mapping import MappingRules
 from migrator.ports import Opened, Page
 from migrator.sessions.memory import MemorySource
 from tests.engine.test_archiving import KEY, Chest, _ledger, _put_back, shown
-from tests.engine.world import Died, Witness, World, days, mail
+from tests.engine.world import Died, Telling, Witness, World, days, mail
 
 pytestmark = pytest.mark.slow
 
@@ -304,24 +302,6 @@ def test_a_first_pass_in_which_no_folder_opens_is_no_point_in_time(world: World,
     assert by_recipe(chest)["failed_folders"] == 2
     with pytest.raises(ArchiveUnusable, match="No pass"):
         chest.view()
-
-
-class Telling(MemorySource):
-    """A source that says in one word what stands in a folder, and counts how often it is looked at."""
-
-    looked: ClassVar[list[str]] = []
-
-    def folders(self) -> Sequence[FolderInfo]:
-        return [dataclasses.replace(info, state=self._state(info.name)) for info in super().folders()]
-
-    def _state(self, name: str) -> str:
-        folder = self.server.folders[name]
-        marks = [(uid, tuple(sorted(item.flags))) for uid, item in sorted(folder.messages.items())]
-        return f"{folder.validity}/{hash(tuple(marks))}"
-
-    def survey(self, folder: str) -> Iterator[Opened | Page]:
-        self.looked.append(folder)
-        yield from super().survey(folder)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from migrator.errors import ConnectionLost, ServerBusy, Stopped
 from migrator.mail.folders import Role
 from migrator.planning import batches
 from migrator.sessions.memory import Break, FakeStop, altered_as_dovecot_does
-from tests.engine.world import Died, World, always_side_by_side, assert_at_rest, assert_sums, days, mail
+from tests.engine.world import Died, Telling, World, always_side_by_side, assert_at_rest, assert_sums, days, mail
 
 pytestmark = pytest.mark.slow
 
@@ -40,6 +40,8 @@ class History:
         self.world = World(database)
         self.world.reads_ahead = seed % 2 == 1
         self.world.lanes = 2 if seed % 4 > 1 else 1
+        if seed % 8 > 3:
+            self.world.source_of = Telling
         self.there: Counter[tuple[str, bytes]] = Counter()
         """How often each message lies in each target folder."""
         self.coming: Counter[tuple[str, bytes]] = Counter()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from sqlalchemy import delete, insert, select, update
@@ -30,9 +31,9 @@ from migrator.engine import run as run_module
 from migrator.engine.ahead import ReadingAhead
 from migrator.engine.run import Ends, Options, Outcome, run
 from migrator.engine.wrappers import Reopening, RetryingSource, RetryingTarget
-from migrator.mail.folders import Namespace
+from migrator.mail.folders import FolderInfo, Namespace
 from migrator.planning import lanes
-from migrator.ports import Event
+from migrator.ports import Event, Opened, Page
 from migrator.sessions.memory import FakeClock, FakeStop, MemoryServer, MemorySource, MemoryTarget
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
@@ -77,6 +78,8 @@ class Watched:
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._real, name)
+        if name == "joint":
+            return self._joint
 
         def call(*args: Any, **options: Any) -> Any:
             self._witness(f"{self._name}.{name}?")
@@ -87,6 +90,13 @@ class Watched:
 
         return call
 
+    @contextmanager
+    def _joint(self) -> Iterator[None]:
+        self._witness(f"{self._name}.joint?")
+        with self._real.joint():  # type: ignore[attr-defined]  # it is a ledger
+            yield
+        self._witness(f"{self._name}.joint!")
+
 
 class Silent:
     """An observer that only keeps what it heard."""
@@ -96,6 +106,24 @@ class Silent:
 
     def note(self, event: Event) -> None:
         self.heard.append(event)
+
+
+class Telling(MemorySource):
+    """A source that says in one word what stands in a folder, and counts how often it is looked at."""
+
+    looked: ClassVar[list[str]] = []
+
+    def folders(self) -> Sequence[FolderInfo]:
+        return [dataclasses.replace(info, state=self._state(info.name)) for info in super().folders()]
+
+    def _state(self, name: str) -> str:
+        folder = self.server.folders[name]
+        marks = [(uid, tuple(sorted(item.flags))) for uid, item in sorted(folder.messages.items())]
+        return f"{folder.validity}/{hash(tuple(marks))}"
+
+    def survey(self, folder: str) -> Iterator[Opened | Page]:
+        self.looked.append(folder)
+        yield from super().survey(folder)
 
 
 class World:

@@ -32,6 +32,10 @@ class Folder(Base):
     validity: Mapped[int] = mapped_column(BigInteger, default=0)
     looked: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     """For a target folder: UIDs below this were looked at after they were appended."""
+    state: Mapped[str] = mapped_column(String(100), default="", server_default="")
+    """For a source folder: what the old server said of it before all of it was seen to be at the new one."""
+    unlooked: Mapped[int] = mapped_column(default=0, server_default="0")
+    """For a source folder: so many runs in a row did not look into it, because that was the same."""
 
 
 _UNSETTLED = text("stand = 'intended'")

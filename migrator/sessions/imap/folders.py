@@ -27,7 +27,13 @@ def list_folders(session: ImapSession, *, numbers: bool) -> list[FolderInfo]:
         found = _plain(session, b"LIST")
         subscribed = {item.name for item in _plain(session, b"LSUB")}
     session.names = {item.name: item.wire_name for item in found}
-    folders = {item.name: _info(session, item, item.name in subscribed) for item in found}
+    session.subscribed = frozenset(subscribed)
+    folders = {
+        item.name: replace(
+            _info(session, item, item.name in subscribed), validity=stats.get(item.name, {}).get("UIDVALIDITY")
+        )
+        for item in found
+    }
     if numbers:
         folders = {name: _counted(session, info, stats) for name, info in folders.items()}
     return sorted(folders.values(), key=lambda info: (info.path != ("INBOX",), [x.casefold() for x in info.path]))
@@ -43,8 +49,8 @@ def _extended(session: ImapSession, numbers: bool) -> tuple[list[Listed], dict[s
     wanted = [b"SUBSCRIBED", b"CHILDREN"]
     if "SPECIAL-USE" in session.capabilities:
         wanted.append(b"SPECIAL-USE")
-    if numbers and "LIST-STATUS" in session.capabilities:
-        wanted.append(b"STATUS (" + status_items(session) + b")")
+    if "LIST-STATUS" in session.capabilities:
+        wanted.append(b"STATUS (" + (status_items(session) if numbers else b"UIDVALIDITY") + b")")
     answer, responses = session.command(b'LIST "" "*" RETURN (' + b" ".join(wanted) + b")")
     if answer.status != "OK":
         return [], {}

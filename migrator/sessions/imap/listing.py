@@ -56,11 +56,16 @@ def rows(session: ImapSession, validity: int, *, floor: int = 1) -> Iterator[Pag
         )
 
 
-def _window(session: ImapSession, command: bytes, validity: int) -> list[Row]:
-    """One FETCH; a message may be told in several responses. NO for what another client deleted is no failure."""
-    found: dict[int, dict[str, Any]] = defaultdict(dict)
+def begin(session: ImapSession, command: bytes) -> bytes:
+    """Ask for the rows of these messages; `listed` reads them."""
     more = b" X-GM-LABELS" if "X-GM-EXT-1" in session.capabilities else b""
-    run = session.wire.finish(session.wire.start(command + b" (UID FLAGS INTERNALDATE RFC822.SIZE%b)" % more))
+    return session.wire.start(command + b" (UID FLAGS INTERNALDATE RFC822.SIZE%b)" % more)
+
+
+def listed(session: ImapSession, tag: bytes, validity: int) -> tuple[list[Row], Answer]:
+    """The rows that were asked for, in key order; a message may be told in several responses."""
+    found: dict[int, dict[str, Any]] = defaultdict(dict)
+    run = session.wire.finish(tag)
     while True:
         try:
             parts = next(run)
@@ -72,12 +77,18 @@ def _window(session: ImapSession, command: bytes, validity: int) -> list[Row]:
             got.close()
             if uid := got.uid:
                 found[uid] |= got.items
+    asked = (uid for uid, items in found.items() if "RFC822.SIZE" in items or "INTERNALDATE" in items)
+    return [_row(uid, found[uid], validity) for uid in sorted(asked)], answer
+
+
+def _window(session: ImapSession, command: bytes, validity: int) -> list[Row]:
+    """One FETCH. NO for what another client deleted is no failure."""
+    page, answer = listed(session, begin(session, command), validity)
     if answer.status != "OK":
         if not answer.code.startswith("EXPUNGEISSUED"):
             raise translate.command_error(answer, "listing messages")
         session.command(b"NOOP")  # the server tells what is gone (RFC 2180, 4.1)
-    asked = (uid for uid, items in found.items() if "RFC822.SIZE" in items or "INTERNALDATE" in items)
-    return [_row(uid, found[uid], validity) for uid in sorted(asked)]
+    return page
 
 
 def _row(uid: int, items: dict[str, Any], validity: int) -> Row:

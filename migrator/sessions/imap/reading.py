@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
 
-from migrator.errors import PostwagenError
+from migrator.errors import FolderRefused, PostwagenError
 from migrator.mail.messages import HEAD_OCTETS
 from migrator.ports import Absence, Letter, Unread, Want
 from migrator.sessions.imap import translate
@@ -16,34 +19,23 @@ from migrator.sessions.spool import Spool
 
 GROUP_OCTETS = 8 * 1024 * 1024
 GROUP_MESSAGES = 500
+ON_THE_WAY = 12
+"""So many groups at most, where they are small; some servers break connections in which more is on its way
+(quirks.md, 14)."""
 _SUBSTITUTE = b"retrieval using the imap4 protocol failed for the following message"
 
-Opener = Callable[[str], int]
-"""Opens a folder for reading and returns its UIDVALIDITY."""
 
+def read_letters(session: ImapSession, wants: Iterable[Want], *, writable: bool) -> Iterator[Letter | Unread]:
+    """One answer per want, folder by folder. Groups are cut by folder, octets and number, so that a stop is never far.
 
-def read_letters(session: ImapSession, wants: Iterable[Want], opener: Opener) -> Iterator[Letter | Unread]:
-    """One answer per want. Groups are cut by folder, octets and number, so that a stop is never far.
-
-    While one group is read, the next one is asked for already: the server never waits for us.
+    While one group is read, the next ones are asked for already, those of the next folders too: the server never waits
+    for us. `writable`: folders are opened by SELECT, not by EXAMINE.
     """
-    reading: _Reading | None = None
+    reading = _Reading(session, _groups(wants), writable=writable)
     try:
-        for group in _groups(wants):
-            if reading is not None and reading.folder != group[0].folder:
-                yield from reading.rest()
-                reading = None
-            if reading is None:
-                reading = _Reading(session, group[0].folder, opener(group[0].folder))
-            if any(want.key.validity != reading.validity for want in group):
-                yield from (Unread(want, Absence.LATER, "UIDVALIDITY has changed") for want in group)
-            else:
-                yield from reading.ask(group)
-        if reading is not None:
-            yield from reading.rest()
+        yield from reading.letters()
     except GeneratorExit:
-        if reading is not None:
-            reading.forget()
+        reading.forget()
         raise
 
 
@@ -61,80 +53,178 @@ def _groups(wants: Iterable[Want]) -> Iterator[list[Want]]:
         yield group
 
 
+@dataclass(slots=True)
+class _Asked:
+    """A group on its way: its folder, the tags of its commands, and what is missing of it by UID."""
+
+    folder: str
+    opening: bytes | None
+    """None: the folder is open by then."""
+    fetch: bytes
+    run: Generator[list[Part], None, Answer]
+    octets: int
+    missing: dict[int, Want]
+
+
 class _Reading:
-    """The messages of one open folder: the answers to one command are read while the next one is on its way."""
+    """One run of reading. Folders are opened on the way, each behind the messages of the one before."""
 
-    def __init__(self, session: ImapSession, folder: str, validity: int) -> None:
+    def __init__(self, session: ImapSession, groups: Iterator[list[Want]], *, writable: bool) -> None:
         self._session = session
-        self.folder = folder
-        self.validity = validity
-        self._asked: deque[tuple[bytes, Generator[list[Part], None, Answer], dict[int, Want]]] = deque()
-        """For each command on its way: its tag, its responses, and what is still missing of it."""
+        self._writable = writable
+        self._groups = groups
+        self._again: deque[list[Want]] = deque()
+        """Groups that come first: they were taken already, or asked for in vain."""
+        self._asked: deque[_Asked] = deque()
+        self._open = self._opened()
+        """The folder that will be open when all that is on the way has been answered."""
         self._left_out: list[Want] = []
+        """What the answers have left out of the folder that is being read (quirks.md, 4)."""
 
-    def ask(self, group: Sequence[Want]) -> Iterator[Letter | Unread]:
-        """Ask for these, and deliver what was asked for before."""
-        self._begin({want.key.uid: want for want in group})
-        while len(self._asked) > 1:
-            yield from self._deliver_group()
-
-    def rest(self) -> Iterator[Letter | Unread]:
-        """Everything that is still due. What an answer left out (quirks.md, 4) is asked for once more, alone."""
-        while self._asked:
-            yield from self._deliver_group()
-        for want in self._left_out:
-            alone = {want.key.uid: want}
-            self._begin(alone)
-            yield from self._deliver()
-            if alone:
-                yield _absent(self._session, want)
+    def letters(self) -> Iterator[Letter | Unread]:
+        """Everything. What an answer left out is asked for once more, alone, before the next folder is read."""
+        while True:
+            yield from self._ask_for_more()
+            if not self._asked:
+                return
+            folder = self._asked[0].folder
+            yield from self._delivered()
+            if self._left_out and self._next_folder() != folder:
+                yield from self._asked_alone()
 
     def forget(self) -> None:
         """Read what is on its way and throw it away: it must not be taken for the answer to something else."""
         wire = self._session.wire
         try:
-            for tag, run, _ in self._asked:
-                while tag in wire.waiting and not wire.dropped:  # else another command has read it already
-                    for part in next(run, ()):
+            while self._asked and not wire.dropped:
+                asked = self._asked.popleft()
+                if asked.opening is not None:
+                    with suppress(FolderRefused):
+                        self._session.opened(asked.opening, asked.folder, writable=self._writable)
+                while asked.fetch in wire.waiting and not wire.dropped:  # else another command has read it already
+                    for part in next(asked.run, ()):
                         if isinstance(part, Spool):
                             part.close()
         except PostwagenError:
             wire.drop()
 
-    def _begin(self, missing: dict[int, Want]) -> None:
-        command = b"UID FETCH %s (UID BODY.PEEK[])" % set_argument(sorted(missing))
-        wire = self._session.wire
-        tag = wire.start(command)
-        self._asked.append((tag, wire.finish(tag), missing))
+    # ---- asking --------------------------------------------------------------------------------------------------
 
-    def _deliver_group(self) -> Iterator[Letter | Unread]:
-        missing = self._asked[0][2]
-        yield from self._deliver()
-        self._left_out.extend(missing.values())
+    def _ask_for_more(self) -> Iterator[Unread]:
+        """As much as may be on its way. Messages that have other keys by now are not asked for."""
+        while (group := self._coming()) is not None and self._is_room(group):
+            self._again.popleft()
+            if self._is_renumbered(group):
+                yield from map(_later, group)
+            else:
+                self._ask(group)
 
-    def _deliver(self) -> Iterator[Letter | Unread]:
-        """What the server sends of the oldest command; it is taken out of `missing`."""
-        _, run, missing = self._asked[0]
+    def _coming(self) -> list[Want] | None:
+        """The group that comes next, which it remains."""
+        if not self._again:
+            self._again.extend(islice(self._groups, 1))
+        return self._again[0] if self._again else None
+
+    def _next_folder(self) -> str | None:
+        if self._asked:
+            return self._asked[0].folder
+        group = self._coming()
+        return group[0].folder if group else None
+
+    def _is_room(self, group: Sequence[Want]) -> bool:
+        """Two groups are on their way, or more small ones. Another folder waits where something of this one is to be
+        asked again, or where its name may be written wrongly (`ImapSession.names`)."""
+        if not self._asked:
+            return True
+        if self._open != group[0].folder and (self._left_out or not self._session.names):
+            return False
+        octets = sum(asked.octets for asked in self._asked) + sum(want.size for want in group)
+        return len(self._asked) == 1 or (len(self._asked) < ON_THE_WAY and octets <= 2 * GROUP_OCTETS)
+
+    def _opened(self) -> str | None:
+        selected = self._session.selected
+        return selected.name if selected is not None and selected.writable == self._writable else None
+
+    def _is_renumbered(self, group: Sequence[Want]) -> bool:
+        """Whether the folder, which is open already, has given its messages other keys."""
+        selected = self._session.selected
+        if selected is None or not group[0].folder == self._open == self._opened():
+            return False
+        return any(want.key.validity != selected.validity for want in group)
+
+    def _ask(self, group: Sequence[Want]) -> None:
+        folder, opening = group[0].folder, None
+        if self._open != folder:
+            if self._session.names:
+                opening = self._session.begin_opening(folder, writable=self._writable)
+            else:
+                self._session.open_folder(folder, writable=self._writable)
+            self._open = folder
+        missing = {want.key.uid: want for want in group}
+        fetch = self._session.wire.start(b"UID FETCH %s (UID BODY.PEEK[])" % set_argument(sorted(missing)))
+        octets = sum(want.size for want in group)
+        self._asked.append(_Asked(folder, opening, fetch, self._session.wire.finish(fetch), octets, missing))
+
+    def _asked_alone(self) -> Iterator[Letter | Unread]:
+        """What was left out, message by message; the folders behind this one are asked for once more."""
+        taken_back = [list(asked.missing.values()) for asked in self._asked]
+        self.forget()
+        self._again.extendleft(reversed(taken_back))
+        self._open = self._opened()
+        left_out, self._left_out = self._left_out, []
+        for want in left_out:
+            self._ask([want])
+            yield from self._delivered()
+            if self._left_out:
+                yield _absent(self._session, want)
+                self._left_out = []
+
+    # ---- what comes ----------------------------------------------------------------------------------------------
+
+    def _delivered(self) -> Iterator[Letter | Unread]:
+        """What the server sends of the group that was asked for first."""
+        asked = self._asked[0]
+        self._reach(asked)
+        selected = self._session.selected
+        renumbered = selected is None or any(want.key.validity != selected.validity for want in asked.missing.values())
         while True:
             try:
-                parts = next(run)
+                parts = next(asked.run)
             except StopIteration as end:
                 answer: Answer = end.value
                 break
             got = fetched(parts)
-            want = missing.get(got.uid or 0) if got else None
-            if got is None or want is None or "BODY[]" not in got.items:
+            want = asked.missing.get(got.uid or 0) if got else None
+            if got is None or want is None or renumbered or "BODY[]" not in got.items:
                 if got is not None:
                     got.close()
                 continue
             letter = _letter(got, want)
             if letter is not None:
-                del missing[want.key.uid]
+                del asked.missing[want.key.uid]
                 yield letter
         self._asked.popleft()
         busy = translate.busy(answer.text) if answer.status != "OK" else None
         if busy:
             raise busy
+        if renumbered:
+            yield from map(_later, asked.missing.values())
+        else:
+            self._left_out.extend(asked.missing.values())
+
+    def _reach(self, asked: _Asked) -> None:
+        """Open its folder, where that was asked for with it. Raises FolderRefused: nothing is on its way then."""
+        if asked.opening is not None:
+            opening, asked.opening = asked.opening, None
+            try:
+                self._session.opened(opening, asked.folder, writable=self._writable)
+            except FolderRefused:
+                self.forget()
+                raise
+
+
+def _later(want: Want) -> Unread:
+    return Unread(want, Absence.LATER, "UIDVALIDITY has changed")
 
 
 def _letter(got: Fetched, want: Want) -> Letter | Unread | None:

@@ -17,6 +17,7 @@ from migrator.errors import (
     ConnectionLost,
     ConnectRefused,
     ConnectTimeout,
+    FolderRefused,
     NotImap,
     PostwagenError,
     ServerRefused,
@@ -97,18 +98,21 @@ class ImapSession:
     ) -> None:
         self.endpoint = endpoint
         self.selected: Selected | None = None
+        self.opened_for_writing: set[str] = set()
+        """Names of folders, since the connection was made."""
         self.capabilities: frozenset[str] = frozenset()
         self.namespace = Namespace()
         self.foreign: tuple[str, ...] = ()
         """Prefixes of other users' and shared namespaces."""
         self.names: dict[str, bytes] = {}
         """Folder names as the server wrote them, by the name that we know them by; filled by LIST."""
+        self.subscribed: frozenset[str] = frozenset()
+        """Of these, those that were subscribed."""
         self.tls = ""
         sock = connect(endpoint, may_reach, wants_stop)
         if endpoint.security == "tls":
             sock = secure(sock, endpoint, wants_stop)
         trips = (meter or Meter()).connection()
-        trips.waited = 3 if endpoint.security == "tls" else 2  # for TCP, TLS 1.3 and the greeting
         self.wire = Wire(sock, timeout=CONNECT_SECONDS, wants_stop=wants_stop, trips=trips)
         try:
             with self._translated():
@@ -300,16 +304,29 @@ class ImapSession:
         current = self.selected
         if current and current.name == name and current.writable == writable and not again:
             return current
+        try:
+            return self.opened(self.begin_opening(name, writable=writable), name, writable=writable)
+        except FolderRefused:
+            if self.names:
+                raise
+            self.names = dict(listed_names(self.command(b'LIST "" "*"')[1]))  # nothing was listed since a reconnection
+            if name not in self.names:
+                raise
+        return self.opened(self.begin_opening(name, writable=writable), name, writable=writable)
+
+    def begin_opening(self, name: str, *, writable: bool) -> bytes:
+        """Ask for it; the answer is read by `opened`, after those of commands that were sent before."""
+        return self.wire.start((b"SELECT " if writable else b"EXAMINE ") + self.argument(name))
+
+    def opened(self, tag: bytes, name: str, *, writable: bool) -> Selected:
+        """The folder that was asked for. Raises FolderRefused: no folder is open then."""
         self.selected = None
-        verb = b"SELECT " if writable else b"EXAMINE "
-        answer, responses = self.command(verb + self.argument(name))
-        if answer.status != "OK" and not self.names:  # after a reconnection nothing was listed yet
-            self.names = dict(listed_names(self.command(b'LIST "" "*"')[1]))
-            if name in self.names:
-                answer, responses = self.command(verb + self.argument(name))
+        answer, responses = self.wire.complete(tag)
         if answer.status != "OK":
             raise translate.folder_error(answer, name, "opened")
         self.selected = _selected(name, writable, responses)
+        if writable:
+            self.opened_for_writing.add(name)
         self.wire.expunged.clear()
         return self.selected
 
@@ -329,11 +346,11 @@ class ImapSession:
         return found[0][1] if found else {}
 
     def close(self) -> None:
-        """Log out politely if the line is still good. Never raises."""
+        """Log out politely if the line is still good, without waiting for the farewell. Never raises."""
         if not self.wire.dropped:
             with contextlib.suppress(PostwagenError, OSError):
                 self.wire.timeout = 2.0
-                self.wire.complete(self.wire.start(b"LOGOUT"))
+                self.wire.start(b"LOGOUT")
         self.wire.drop()
 
 

@@ -8,22 +8,18 @@ from itertools import groupby
 from migrator.errors import FolderRefused
 from migrator.mail.flags import SYSTEM_FLAGS, normalised
 from migrator.mail.folders import FolderInfo, FolderPath, FolderRef, Role
-from migrator.ports import AppendResults, Batch, FlagChange, Letter, Page, Traits, Unread, Want
+from migrator.mail.messages import Row
+from migrator.ports import AppendResults, Batch, FlagChange, FolderWish, Letter, Page, Traits, Unread, Want
 from migrator.sessions.imap import translate
 from migrator.sessions.imap.appending import Appender
 from migrator.sessions.imap.folders import list_folders
+from migrator.sessions.imap.foreseen import Foreseen
 from migrator.sessions.imap.listing import rows
+from migrator.sessions.imap.preparing import creation, prepared
 from migrator.sessions.imap.reading import read_letters
-from migrator.sessions.imap.replies import fetched, flags_argument, folder_argument, set_argument
+from migrator.sessions.imap.replies import fetched, flags_argument, set_argument
 from migrator.sessions.imap.session import ImapSession, Selected
 
-_USES = {
-    Role.SENT: b"\\Sent",
-    Role.DRAFTS: b"\\Drafts",
-    Role.JUNK: b"\\Junk",
-    Role.TRASH: b"\\Trash",
-    Role.ARCHIVE: b"\\Archive",
-}
 STORE_AT_ONCE = 200
 
 
@@ -33,6 +29,11 @@ class ImapTarget:
     def __init__(self, session: ImapSession) -> None:
         self._connection = session
         self._appender = Appender(session)
+        self._prepared: dict[str, Selected] = {}
+        """Folders as they were opened when all were seen to, each until it is asked for."""
+        self._foreseen = Foreseen(session, (), writable=True)
+        self._listed: tuple[FolderRef, int, list[Row]] | None = None
+        """The folder that was looked at last, where that was foreseen, and its rows from that UID on."""
         self.traits = Traits(
             namespace=session.namespace,
             reports_keys="UIDPLUS" in session.capabilities or "IMAP4REV2" in session.capabilities,
@@ -44,6 +45,8 @@ class ImapTarget:
     def _session(self) -> ImapSession:
         """The connection, with nothing due on it: the engine may ask for more while an APPEND is being answered."""
         self._appender.catch_up()
+        self._foreseen.drop()
+        self._listed = None
         return self._connection
 
     # ---- folders -----------------------------------------------------------------------------------------------
@@ -52,9 +55,17 @@ class ImapTarget:
         """All folders, with the number of messages where the server gives it in one go."""
         return list_folders(self._session, numbers=False)
 
+    def prepare(self, wishes: Sequence[FolderWish]) -> None:
+        """Make, open and subscribe all of them at once, where names are known as the server writes them."""
+        if self._session.names:
+            self._prepared = prepared(self._session, wishes)
+
     def ensure_folder(self, path: FolderPath, role: Role | None, *, subscribe: bool = True) -> FolderRef:
         """Open the folder; make it first, with its parents, if it is not there."""
-        name = self._session.namespace.to_name(path)
+        name = self._connection.namespace.to_name(path)
+        ready = self._prepared.pop(name, None)
+        if ready is not None and ready.validity and ready.uidnext:
+            return self._ref(ready)
         try:
             selected = self._session.open_folder(name, writable=True, again=True)
         except FolderRefused:
@@ -91,11 +102,10 @@ class ImapTarget:
         """Make it. What the server says against that counts only if the folder is not there all the same: somebody
         else (another connection of ours, that made one below it) may have been quicker."""
         session = self._session
-        if role in _USES and "CREATE-SPECIAL-USE" in session.capabilities:
-            answer, _ = session.command(b"CREATE %s (USE (%s))" % (folder_argument(name), _USES[role]))
-            if answer.status == "OK":
-                return None
-        answer, _ = session.command(b"CREATE " + folder_argument(name))
+        command, plain = creation(session, name, role), creation(session, name, role, with_use=False)
+        answer, _ = session.command(command)
+        if answer.status != "OK" and command != plain:
+            answer, _ = session.command(plain)
         if answer.status == "OK" or answer.code.startswith("ALREADYEXISTS"):
             return None
         refusal = translate.folder_error(answer, name, "made")
@@ -103,12 +113,26 @@ class ImapTarget:
             raise refusal
         return refusal
 
+    def foresee(self, listings: Sequence[tuple[str, int]]) -> None:
+        """These are asked for together when the first one is looked at."""
+        if self._session.names:
+            self._foreseen = Foreseen(self._connection, listings, writable=True)
+
     def look(self, name: str) -> FolderRef:
         """The folder freshly opened: some servers show new messages only then (quirks.md, 40)."""
+        self._appender.catch_up()
+        early = self._foreseen.take(name)
+        if early is not None and early.selected.validity and early.selected.uidnext:
+            folder = self._ref(early.selected)
+            self._listed = folder, early.floor, early.rows
+            return folder
         return self._ref(self._session.open_folder(name, writable=True, again=True))
 
     def listing(self, folder: FolderRef, *, floor: int = 1) -> Iterator[Page]:
-        """The folder's rows with UID >= floor."""
+        """The folder's rows with UID >= floor. Those that were foreseen have been read when it was looked at."""
+        early, self._listed = self._listed, None
+        if early is not None and early[0] is folder and early[1] == floor:
+            return iter((Page(early[2]),))
         selected = self._session.open_folder(folder.name, writable=True, again=True)
         return rows(self._session, selected.validity, floor=floor)
 
@@ -116,10 +140,7 @@ class ImapTarget:
 
     def open(self, folder: FolderRef, wants: Iterable[Want]) -> Iterator[Letter | Unread]:
         """Read messages back; PEEK leaves `\\Seen` as it is."""
-        return read_letters(self._session, wants, self._open)
-
-    def _open(self, name: str) -> int:
-        return self._session.open_folder(name, writable=True).validity
+        return read_letters(self._session, wants, writable=True)
 
     def append(self, batches: Iterable[Batch], *, may_commit: Callable[[], bool]) -> AppendResults:
         """One result per parcel of each batch that was begun. Raises when the mailbox is hit (full, busy, broken).

@@ -95,6 +95,8 @@ def blames_keywords(answer: Answer) -> bool:
 def append_error(answer: Answer) -> PostwagenError | tuple[str, str]:
     """Why an APPEND was refused: an error that hits the mailbox, or (reason, detail) of this one message."""
     text = answer.text
+    if answer.code.startswith(("TRYCREATE", "NONEXISTENT")):
+        return FolderRefused("A folder at the new server is not there any more.", detail=text)
     if _EMPTY.search(text):
         return "empty", text
     if _FULL.search(text) and not answer.code.startswith(("TOOBIG", "LIMIT")):

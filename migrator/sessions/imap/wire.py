@@ -13,7 +13,7 @@ import ssl
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
-from migrator.errors import ConnectionLost
+from migrator.errors import ConnectionLost, Defect
 from migrator.mail.messages import HEAD_OCTETS, readable
 from migrator.ports import RoundTrips
 from migrator.sessions.connect import shake_hands
@@ -118,6 +118,8 @@ class Wire(Octets):
         BYE raises ConnectionLost, with what the server said.
         """
         while True:
+            if tag not in self.waiting:
+                raise Defect("The answer to a command was read with that of another one.")
             parts = self.response()
             first = parts[0]
             assert isinstance(first, bytes)

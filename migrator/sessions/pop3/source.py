@@ -44,6 +44,9 @@ class Pop3Source:
             )
         ]
 
+    def foresee(self, folders: Sequence[str]) -> None:
+        """Nothing is waited for here."""
+
     def survey(self, folder: str) -> Iterator[Opened | Page]:
         """What lay in the mailbox when we logged in: POP3 shows nothing newer."""
         rows = self._listed()

@@ -13,11 +13,20 @@ from migrator.errors import ConnectionLost, Defect, FolderRefused, PostwagenErro
 from migrator.mail.folders import FolderRef
 from migrator.mail.messages import MessageKey
 from migrator.ports import AppendResult, Batch, FlagChange, Letter, Parcel, Refused, Stored, Want
-from migrator.sessions.imap.appending import AT_ONCE
+from migrator.sessions.imap import appending
+from migrator.sessions.imap.appending import AT_ONCE, SMALL_AT_ONCE
 from migrator.sessions.imap.target import ImapTarget
 from tests.unit.sessions.scripted import CUT, LATER, SELECTED, Say, ScriptedServer, talking_to
 
 Patch = pytest.MonkeyPatch
+
+
+@pytest.fixture
+def large(monkeypatch: Patch) -> None:
+    """Whatever is sent counts as much."""
+    monkeypatch.setattr(appending, "SMALL_OCTETS", 0)
+
+
 FOLDER = FolderRef("INBOX", 77, 10, 3)
 INSTANT = datetime(2001, 3, 5, 1, 2, 3, tzinfo=UTC)
 OK = b"%t OK [APPENDUID 77 10:12] done\r\n"
@@ -242,6 +251,7 @@ def test_any_bad_drops_the_connection_at_once(monkeypatch: Patch, count: int) ->
     assert sent.server.verbs()[-1] == "APPEND"
 
 
+@pytest.mark.usefixtures("large")
 def test_some_batches_are_on_their_way_while_the_next_one_is_made_and_no_more(monkeypatch: Patch) -> None:
     server = ScriptedServer(APPEND=ONE)
     log: list[str] = []
@@ -259,6 +269,25 @@ def test_some_batches_are_on_their_way_while_the_next_one_is_made_and_no_more(mo
         "made 0", "made 1", "made 2", "stored 0", "made 3", "stored 1", "made 4", "stored 2", "made 5", "stored 3",
         "stored 4", "stored 5",
     ]  # fmt: skip
+
+
+def test_more_small_batches_are_on_their_way_and_of_large_ones_two(monkeypatch: Patch) -> None:
+    server = ScriptedServer(APPEND=ONE)
+    made: list[int] = []
+    most: dict[int, int] = {}
+
+    def batches(size: int) -> Iterator[Batch]:
+        for number in range(20):
+            made.append(number)
+            yield batch(parcel(number, b"x" * size))
+
+    with talking_to(server, monkeypatch) as session:
+        target = ImapTarget(session)
+        for size in (100, 1_600_000):
+            made.clear()
+            told = enumerate(target.append(batches(size), may_commit=lambda: True))
+            most[size] = max(len(made) - answered - 1 for answered, _ in told)  # one more is made, and waits
+    assert most == {100: SMALL_AT_ONCE, 1_600_000: AT_ONCE}
 
 
 def test_who_answers_only_when_more_has_come_is_no_obstacle(monkeypatch: Patch) -> None:
@@ -299,6 +328,7 @@ def test_what_was_refused_in_the_middle_changes_nothing_for_what_travels_behind_
     assert sent.error is None
 
 
+@pytest.mark.usefixtures("large")
 def test_a_mailbox_that_gets_full_tells_of_everything_that_travelled_behind(monkeypatch: Patch) -> None:
     full = b"%t NO [OVERQUOTA] Quota exceeded\r\n"
     sent = append(monkeypatch, [ONE, full, ONE, full], *(batch(parcel(number)) for number in range(9)))
@@ -307,6 +337,7 @@ def test_a_mailbox_that_gets_full_tells_of_everything_that_travelled_behind(monk
     assert len(sent.appends()) == len(sent.results) == 1 + AT_ONCE
 
 
+@pytest.mark.usefixtures("large")
 def test_a_bad_in_the_middle_is_doubt_about_what_travelled_behind(monkeypatch: Patch) -> None:
     """The server may have taken octets of a mail for commands, and commands for octets."""
     sent = append(monkeypatch, [ONE, b"%t BAD what?\r\n", ONE, ONE], *(batch(parcel(number)) for number in range(9)))
@@ -316,6 +347,7 @@ def test_a_bad_in_the_middle_is_doubt_about_what_travelled_behind(monkeypatch: P
     assert len(sent.kinds) <= 1 + AT_ONCE
 
 
+@pytest.mark.usefixtures("large")
 @pytest.mark.parametrize("after", [1, 2, 3])
 def test_a_break_is_doubt_about_all_that_was_completed_and_about_nothing_else(monkeypatch: Patch, after: int) -> None:
     sent = append(monkeypatch, [*[ONE] * after, CUT], *(batch(parcel(number)) for number in range(9)))

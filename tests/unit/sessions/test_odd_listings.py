@@ -186,15 +186,6 @@ def test_a_date_that_servers_may_refuse_waits_for_the_go_ahead(monkeypatch: Patc
     assert said.count(b"{14+}") == 1
 
 
-def test_flags_that_one_folder_took_are_not_certain_in_another(monkeypatch: Patch) -> None:
-    server = ScriptedServer(APPEND=b"%t OK done\r\n")
-    with talking_to(server, monkeypatch) as session:
-        target = ImapTarget(session)
-        appended(target, REF, parcel(1, flags=("Work",)))
-        appended(target, FolderRef("Other", 77, 10, 3), parcel(2, flags=("Work",)))
-        assert b"{14}" in server.commands[-1]
-
-
 @pytest.mark.parametrize("subscribe", [True, False])
 def test_a_folder_is_subscribed_only_when_that_is_wanted(monkeypatch: Patch, subscribe: bool) -> None:
     server = ScriptedServer()

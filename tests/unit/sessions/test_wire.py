@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from migrator.errors import ConnectionLost, DiskFull, FolderRefused, ServerBusy, ServerRefused, Stopped
+from migrator.errors import ConnectionLost, Defect, DiskFull, FolderRefused, ServerBusy, ServerRefused, Stopped
 from migrator.mail.folders import FolderRef, Role
 from migrator.mail.messages import TAIL_OCTETS, MessageKey, readable
 from migrator.ports import Absence, Letter, Opened, Page, Unread, Want
@@ -326,8 +326,16 @@ def wired(octets: bytes, stop: Callable[[], bool] = lambda: False, timeout: floa
 def test_whatever_comes_the_wire_ends_with_an_answer_or_an_error_of_ours(pieces: list[bytes]) -> None:
     wire = wired(b"".join(pieces))
     with contextlib.suppress(ConnectionLost):
-        assert isinstance(wire.complete(b"W1")[0].status, str)
+        assert isinstance(wire.complete(wire.start(b"NOOP"))[0].status, str)
     wire.drop()
+
+
+def test_an_answer_that_was_read_with_another_one_is_not_waited_for(monkeypatch: Patch) -> None:
+    with talking_to(ScriptedServer(), monkeypatch) as session:
+        first, second = session.wire.start(b"NOOP"), session.wire.start(b"NOOP")
+        session.wire.complete(second)
+        with pytest.raises(Defect):
+            session.wire.complete(first)
 
 
 def test_a_stop_is_noticed_while_the_server_is_silent() -> None:
