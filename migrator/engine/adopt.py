@@ -6,10 +6,11 @@ from collections import defaultdict, deque
 from collections.abc import Iterable
 from datetime import datetime
 
+from migrator.engine.prints import forgiving
 from migrator.engine.settle import candidates
 from migrator.mail.folders import FolderRef
 from migrator.mail.messages import MessageKey, Prints, Row
-from migrator.ports import PairLedger, Target
+from migrator.ports import Letter, PairLedger, Target
 
 AHEAD = 100
 AHEAD_OCTETS = 16_000_000
@@ -39,8 +40,8 @@ class Adoption:
         """What will be looked for next, as the source announces it; a hint, so that candidates are read in advance."""
         self._coming = deque(rows)
 
-    def find(self, prints: Prints, instant: datetime | None) -> MessageKey | None:
-        """The key of a free message with these octets, which is taken by that; None: there is none."""
+    def find(self, letter: Letter, prints: Prints, instant: datetime | None) -> MessageKey | None:
+        """The key of a free message with this letter's octets, which is taken by that; None: there is none."""
         if not self._folder.messages or self._target.traits.keeps_history:
             return None
         if self._free is None:
@@ -48,7 +49,7 @@ class Adoption:
         if not self._free:
             return None
         self._read_ahead(self._free, self._alike(self._free, prints.size, instant))
-        for name in _names(prints, instant):
+        for name in _names(forgiving(letter, prints), instant):
             found = self._read[name]
             while found:
                 key = found.popleft()

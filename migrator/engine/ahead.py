@@ -14,9 +14,10 @@ from contextlib import closing
 from enum import Enum, auto
 from functools import cached_property
 
+from migrator.engine.prints import forgiving, prints_of
 from migrator.errors import Defect, PostwagenError
 from migrator.mail.folders import FolderInfo
-from migrator.mail.messages import Row, header_block, take_prints
+from migrator.mail.messages import Prints, Row, header_block
 from migrator.planning.batches import is_small, listed_together
 from migrator.ports import Letter, Opened, Page, Source, Traits, Unread, Want
 
@@ -44,7 +45,16 @@ Item = Opened | Page | Letter | Unread | _Mark
 
 def with_prints(letter: Letter) -> Letter:
     """The same letter, its prints taken; of its beginning only the header is held longer."""
-    head, prints = header_block(letter.head), letter.prints or take_prints(letter.head, letter.chunks())
+    return _printed(letter, letter.prints or prints_of(letter))
+
+
+def with_forgiving_prints(letter: Letter) -> Letter:
+    """As `with_prints`, for who compares it with what somebody may have altered."""
+    return _printed(letter, forgiving(letter, letter.prints))
+
+
+def _printed(letter: Letter, prints: Prints) -> Letter:
+    head = header_block(letter.head)
     return Letter(letter.want, head, letter.size, letter.chunks, letter.close, prints, letter.packed, letter.tail)
 
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from migrator.engine.prints import forgiving
 from migrator.engine.progress import Count
 from migrator.engine.run import plan
 from migrator.errors import FolderRefused, Stopped
 from migrator.mail.flags import fitting
 from migrator.mail.folders import FolderPath, FolderRef
-from migrator.mail.messages import Row, take_prints
+from migrator.mail.messages import Row
 from migrator.planning.mapping import plainer_path
 from migrator.planning.verification import Comparison, Discrepancy, Kind, Level, Record, compare
 from migrator.ports import Absence, Event, FolderPair, Letter, Mark, Opened, Page, Unread, Want
@@ -113,7 +114,7 @@ def _records(
     for answer in read():
         row = rows[answer.want.key]
         if isinstance(answer, Letter):
-            prints = answer.prints or take_prints(answer.head, answer.chunks())
+            prints = forgiving(answer, answer.prints)
             answer.close()
             exact = prints.digest if level is Level.DIGESTS else prints.header
             soft = prints.soft if level is Level.DIGESTS else prints.message_id

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from migrator.engine.adopt import Adoption
 from migrator.engine.booking import Booking
 from migrator.engine.history import History
+from migrator.engine.prints import prints_of
 from migrator.engine.progress import Count
 from migrator.engine.quiet import Quiet
 from migrator.engine.readback import look_after, read_back
@@ -27,7 +28,7 @@ from migrator.errors import ConnectionLost, Fenced, FolderRefused, PostwagenErro
 from migrator.mail.dates import internal_date
 from migrator.mail.flags import fitting
 from migrator.mail.folders import FolderRef
-from migrator.mail.messages import MessageKey, Prints, Row, find_message_id, header_block, readable, take_prints
+from migrator.mail.messages import MessageKey, Prints, Row, find_message_id, header_block, readable
 from migrator.planning.batches import is_full
 from migrator.ports import (
     Amendment,
@@ -311,7 +312,7 @@ class FolderCarry:
 
     def _loaded(self, row: Row, letter: Letter) -> _Load | None:
         """The message with its prints; None where the target has it already: carried under another key, or adopted."""
-        prints = letter.prints or take_prints(letter.head, letter.chunks())
+        prints = letter.prints or prints_of(letter)
         entry = self._renamed.find(prints)
         if entry is not None:
             letter.close()
@@ -319,7 +320,7 @@ class FolderCarry:
             self._weighing.weigh(row, replace(entry, origin=row.key))
             return None
         instant = internal_date(row.instant, letter.head)
-        key = self._adoption.find(prints, instant)
+        key = self._adoption.find(letter, prints, instant)
         if key is not None:
             letter.close()
             # Its flags stay as the customer left them.

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from migrator.engine.prints import prints_of
 from migrator.engine.settle import candidates
 from migrator.errors import FolderRecreated
 from migrator.mail.folders import FolderRef
-from migrator.mail.messages import Row, take_prints
+from migrator.mail.messages import Row
 from migrator.planning.rematch import LITTLE, Found, rematch
 from migrator.ports import Absence, Amendment, Entry, Event, FolderPair, Letter, Mark, Page, PairLedger, Want
 
@@ -38,7 +39,7 @@ def heal_source(ends: Ends, pair: FolderPair, ledger: PairLedger, validity: int)
     all_read = True
     for answer in ends.source.read([Want(pair.source.name, row.key, row.size) for row in rows]):
         if isinstance(answer, Letter):
-            prints = answer.prints or take_prints(answer.head, answer.chunks())
+            prints = answer.prints or prints_of(answer)
             found.append((answer.want.key, prints, instants[answer.want.key]))
             answer.close()
         else:

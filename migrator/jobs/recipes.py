@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from migrator.engine.ahead import ReadingAhead
+from migrator.engine.ahead import ReadingAhead, with_forgiving_prints, with_prints
 from migrator.engine.audit import audit
 from migrator.engine.chosen import ChosenSource
 from migrator.engine.rehearse import rehearse
@@ -126,9 +126,10 @@ def _kept(work: Work, like: ArchiveSource | None) -> ArchiveSource | None:
 def _source(work: Work, world: World, kept: ArchiveSource | None, *, at_once: bool) -> ReadingAhead:
     if kept is not None:
         chosen = work.options.get("messages")
+        prepare = with_forgiving_prints if work.kind is JobKind.VERIFY else with_prints
         if chosen is None:
-            return ReadingAhead(kept)  # but an empty choice is none, and not everything
-        return ReadingAhead(ChosenSource(kept, [(item["folder"], item["key"]) for item in chosen]))
+            return ReadingAhead(kept, prepare)  # but an empty choice is none, and not everything
+        return ReadingAhead(ChosenSource(kept, [(item["folder"], item["key"]) for item in chosen]), prepare)
 
     def opened() -> Source:
         return open_source(work.source, world.stop.wanted, world.may_reach, world.meter)
@@ -139,7 +140,7 @@ def _source(work: Work, world: World, kept: ArchiveSource | None, *, at_once: bo
     retrying = RetryingSource(reopening)
     if work.kind is JobKind.ARCHIVE:
         return ReadingAhead(retrying, archives.preparing(), octets=archives.AHEAD_OCTETS)
-    return ReadingAhead(retrying)
+    return ReadingAhead(retrying, with_forgiving_prints if work.kind is JobKind.VERIFY else with_prints)
 
 
 def _target(work: Work, world: World, *, at_once: bool) -> Target:

@@ -57,9 +57,9 @@ class Prints:
     """A message's octets in short: exact, forgiving, and of its header.
 
     `digest` is SHA-256 of the octets. `soft` is SHA-256 of the octets as targets are known to alter them (CR and LF
-    left out, NUL as 0x80: quirks.md, 42). `header` is SHA-256 of the header block in the same forgiving form.
-    `message_id` is SHA-256 of the Message-ID, or empty. `delicate`: holds octets that targets are known to alter
-    (NUL, CR CR, a lone CR at the end, a LF without CR).
+    left out, NUL as 0x80: quirks.md, 42), or the digest once more where there is nothing to alter. `header` is SHA-256
+    of the header block in the same forgiving form. `message_id` is SHA-256 of the Message-ID, or empty. `delicate`:
+    holds octets that targets are known to alter (NUL, CR CR, a lone CR at the end, a LF without CR).
     """
 
     digest: bytes
@@ -108,11 +108,24 @@ def _softened(without_cr: bytes) -> bytes:
     return without_cr.replace(b"\n", b"").replace(b"\x00", b"\x80")
 
 
+def _is_paired(piece: bytes, without_cr: bytes) -> bool:
+    """The usual case: CR and LF all stand in pairs."""
+    return without_cr.replace(b"\n", b"\r\n") == piece
+
+
+def _header_print(header: bytes) -> bytes:
+    return hashlib.sha256(_softened(_without_cr(header))).digest()
+
+
+def _name_print(message_id: bytes) -> bytes:
+    return hashlib.sha256(message_id).digest() if message_id else b""
+
+
 def _is_delicate(piece: bytes, without_cr: bytes, last: bytes) -> bool:
     """Whether it holds what targets alter. `last` is the octet before it."""
     if b"\x00" in piece:
         return True
-    if last != b"\r" and without_cr.replace(b"\n", b"\r\n") == piece:  # the usual case: CR and LF all stand in pairs
+    if last != b"\r" and _is_paired(piece, without_cr):
         return False
     seam = last + piece
     return b"\r\r" in seam or seam.count(b"\n", len(last)) != seam.count(b"\r\n")
@@ -125,9 +138,37 @@ def exact_prints(head: bytes, chunks: Iterable[bytes]) -> Prints:
         exact.update(chunk)
         size += len(chunk)
     header = header_block(head)
-    digest, identity = exact.digest(), find_message_id(header)
-    name = hashlib.sha256(identity).digest() if identity else b""
-    return Prints(digest, digest, hashlib.sha256(header).digest(), name, size, delicate=False)
+    return _strict(exact.digest(), header, hashlib.sha256(header).digest(), size)
+
+
+def plain_prints(head: bytes, chunks: Iterable[bytes]) -> Prints | None:
+    """Prints of a message that has nothing which targets are known to alter, for half the work: `soft` is its digest.
+
+    None: it has something, or no end of a line at its end; `take_prints` must be asked.
+    """
+    exact, size, last = hashlib.sha256(), 0, b""
+    for chunk in chunks:
+        exact.update(chunk)
+        size += len(chunk)
+        for at in range(0, len(chunk), PIECE_OCTETS):
+            piece = chunk[at : at + PIECE_OCTETS]
+            if not _is_plain(piece, last):
+                return None
+            last = piece[-1:]
+    header = header_block(head)
+    return _strict(exact.digest(), header, _header_print(header), size) if last == b"\n" else None
+
+
+def _is_plain(piece: bytes, last: bytes) -> bool:
+    """Whether CR and LF stand in pairs and there is no NUL. `last` is the octet before it: a pair may be parted."""
+    if (last == b"\r") != piece.startswith(b"\n"):
+        return False
+    whole = piece[last == b"\r" : len(piece) - piece.endswith(b"\r")]
+    return _is_paired(whole, _without_cr(whole)) and b"\x00" not in piece
+
+
+def _strict(digest: bytes, header: bytes, header_print: bytes, size: int) -> Prints:
+    return Prints(digest, digest, header_print, _name_print(find_message_id(header)), size, delicate=False)
 
 
 def tail_of(chunks: Iterable[bytes]) -> bytes:
@@ -156,8 +197,8 @@ def take_prints(head: bytes, chunks: Iterable[bytes]) -> Prints:
     return Prints(
         digest=exact.digest(),
         soft=soft.digest(),
-        header=hashlib.sha256(_softened(_without_cr(header))).digest(),
-        message_id=hashlib.sha256(identity).digest() if identity else b"",
+        header=_header_print(header),
+        message_id=_name_print(identity),
         size=size,
         delicate=delicate or last.endswith(b"\r"),
     )

@@ -12,7 +12,7 @@ from migrator.engine.ahead import AHEAD_OCTETS, ReadingAhead
 from migrator.engine.wrappers import Reopening, RetryingTarget
 from migrator.errors import ConnectionLost, Defect, FolderRefused, PostwagenError, Stopped
 from migrator.mail.folders import FolderInfo, FolderRef
-from migrator.mail.messages import MessageKey, Row, take_prints
+from migrator.mail.messages import MessageKey, Row, plain_prints
 from migrator.ports import AppendResult, Batch, Letter, Opened, Page, Parcel, Stored, Unknown, Unread, Unsent, Want
 from migrator.sessions.memory import FakeClock, FakeStop
 from tests.engine.world import Silent, mail
@@ -66,7 +66,7 @@ def test_letters_come_in_order_with_their_prints() -> None:
     assert [answer.want for answer in answers] == shelf.wants()
     for answer in answers:
         assert isinstance(answer, Letter)
-        assert answer.prints == take_prints(answer.head, answer.chunks())
+        assert answer.prints == plain_prints(answer.head, answer.chunks())
 
 
 def test_an_error_of_the_source_comes_behind_what_was_read_before_it() -> None:

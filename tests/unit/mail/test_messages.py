@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 from unittest import mock
@@ -11,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.mail import messages
-from migrator.mail.messages import HEAD_OCTETS, MessageKey, Prints, find_message_id, header_block, take_prints
+from migrator.mail.messages import (
+    HEAD_OCTETS,
+    MessageKey,
+    Prints,
+    find_message_id,
+    header_block,
+    plain_prints,
+    take_prints,
+)
 from migrator.sessions.memory import altered_as_dovecot_does
 from tests.corpus import DOVECOT_ALTERS, as_dovecot_keeps, nasty_messages
 
@@ -40,6 +49,26 @@ def test_the_forgiving_prints_are_what_they_are_said_to_be(octets: bytes, step: 
         found = prints(octets, step)
     assert found.soft == hashlib.sha256(octets.translate(bytes.maketrans(b"\0", b"\x80"), b"\r\n")).digest()
     assert found.delicate == (re.search(rb"\0|\r\r|\r\Z|(?<!\r)\n", octets) is not None)
+
+
+lines = st.lists(
+    st.sampled_from((b"\r\n", b"\r\n", b"a", b"Message-ID: <x>", b" ", b"\r", b"\n", b"\0")), max_size=12
+).map(b"".join)
+
+
+@given(octets=tricky | lines | lines.map(lambda made: made + b"\r\n"), step=st.integers(1, 7), piece=st.integers(1, 7))
+def test_a_plain_message_is_one_that_nobody_alters_and_its_prints_are_the_same(
+    octets: bytes, step: int, piece: int
+) -> None:
+    with mock.patch.object(messages, "PIECE_OCTETS", piece):
+        found = plain_prints(octets[:HEAD_OCTETS], [octets[at : at + step] for at in range(0, len(octets), step)])
+    plain = octets.endswith(b"\n") and re.search(rb"\0|\r(?!\n)|(?<!\r)\n", octets) is None
+    assert (found is not None) == plain
+    if found is not None:
+        whole = prints(octets)
+        assert found == dataclasses.replace(whole, soft=whole.digest)
+        assert not whole.delicate
+        assert altered_as_dovecot_does(octets) == octets
 
 
 @given(tricky)
