@@ -44,6 +44,7 @@ class SqlLedger:
         self._sampled: datetime | None = None
         self._pairs: dict[tuple[str, str], SqlPairLedger] = {}
         """By source and target folder: those that the database knows, and shows as these."""
+        self._done: frozenset[str] = frozenset()
         self._joint = threading.local()
 
     @contextmanager
@@ -91,7 +92,12 @@ class SqlLedger:
             for name in known.keys() - {item[0].name for item in shown}:
                 _end(known[name])
             session.flush()
+            self._done = frozenset(name for name, row in known.items() if row.state == "done")
             self._pairs = {(pair.source.name, name): self._made(session, pair, name) for pair, name in pairs}
+
+    def done(self) -> frozenset[str]:
+        """As it was when the run was planned."""
+        return self._done
 
     def pair(self, pair: FolderPair, target: str) -> SqlPairLedger:
         """The ledger of one pair; its folders are known to the database from now on."""

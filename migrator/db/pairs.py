@@ -302,11 +302,16 @@ class SqlPairLedger:
 
     @staticmethod
     def _forget(session: Session, entries: Sequence[int]) -> None:
-        """They are to be carried again: none of their source folders counts as whole."""
-        these = LedgerEntry.id.in_(entries)
-        folders = select(LedgerEntry.origin_folder_id).where(these)
-        session.execute(update(Folder).where(Folder.id.in_(folders), Folder.state != "").values(state=""))
-        session.execute(delete(LedgerEntry).where(these))
+        """They are to be carried again."""
+        SqlPairLedger._unsettle(session, entries)
+        session.execute(delete(LedgerEntry).where(LedgerEntry.id.in_(entries)))
+
+    @staticmethod
+    def _unsettle(session: Session, entries: Sequence[int]) -> None:
+        """None of their source folders counts as whole any more."""
+        if entries:
+            folders = select(LedgerEntry.origin_folder_id).where(LedgerEntry.id.in_(entries))
+            session.execute(update(Folder).where(Folder.id.in_(folders), Folder.state != "").values(state=""))
 
     def _amend(self, session: Session, amended: Sequence[Amendment]) -> None:
         for item in amended:
@@ -335,12 +340,10 @@ class SqlPairLedger:
 
     def _shelve(self, session: Session, refused: Sequence[Refusal]) -> None:
         """What may be there already, or come yet, is never appended again; its note says why."""
+        self._unsettle(session, [item.entry for item in refused if item.entry])
         for item in refused:
-            session.execute(
-                update(LedgerEntry)
-                .where(LedgerEntry.id == item.entry)
-                .values(stand=Stand.REFUSED.value, note=item.reason)
-            )
+            shelved = {"stand": Stand.REFUSED.value, "note": item.reason}
+            session.execute(update(LedgerEntry).where(LedgerEntry.id == item.entry).values(**shelved))
 
     def _report(
         self,

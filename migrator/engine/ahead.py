@@ -17,7 +17,7 @@ from functools import cached_property
 from migrator.engine.prints import forgiving, prints_of
 from migrator.errors import Defect, PostwagenError
 from migrator.mail.folders import FolderInfo
-from migrator.mail.messages import Prints, Row, header_block
+from migrator.mail.messages import MessageKey, Prints, Row, header_block
 from migrator.planning.batches import is_small, listed_together
 from migrator.ports import Letter, Opened, Page, Source, Traits, Unread, Want
 
@@ -205,13 +205,13 @@ def _together(source: Source, names: Sequence[str], likely: Callable[[Row], bool
 
 
 def _surveyed(source: Source, name: str) -> tuple[Opened, list[Row]]:
-    opened, rows = Opened(name, 0, 0, 0), list[Row]()
+    opened, rows = Opened(name, 0, 0, 0), dict[MessageKey, Row]()
     for item in source.survey(name):
         if isinstance(item, Page):
-            rows += item.rows
+            rows.update((row.key, row) for row in item.rows)  # a server may list one twice
         else:
             opened = item
-    return opened, rows
+    return opened, list(rows.values())
 
 
 def _generated(answers: Iterator[Answer]) -> Generator[Answer, None, None]:

@@ -95,7 +95,8 @@ class FolderCarry:
         self._dropped: dict[int, int] = {}
         """How many flags the target does not take, of each message on its way."""
         self._doubtful = False
-        self._appended = False
+        self.appended = 0
+        """So many messages the target has taken."""
         self._weighing = Weighing(ends, options, folder, self._book, hindered)
         self._hindered = hindered
         """How often each message was on a connection that broke; such messages travel alone."""
@@ -177,16 +178,16 @@ class FolderCarry:
         return bool(self._hindered)
 
     @property
-    def will_list(self) -> tuple[str, int] | None:
-        """The target folder and the UID from which on `end` will list it; None: there is nothing to be looked after."""
-        return (self._folder.name, max(1, self._looked)) if self._appended else None
+    def listing(self) -> tuple[str, int]:
+        """The target folder, and the UID from which on `end` will list it if anything was appended."""
+        return self._folder.name, max(1, self._looked)
 
     def _look_after(self) -> int:
         """What the target said OK to and does not list is not called copied. (`History` has compared every key.)
 
         Returns up to which UID the target folder was looked at; 0: as before.
         """
-        looked = not self._appended and self._looked >= self._folder.uidnext
+        looked = not self.appended and self._looked >= self._folder.uidnext
         if looked or self._ends.target.traits.keeps_history:
             return 0
         now, unseen = look_after(self._ends, self._pair, self._folder, self.ledger, self._looked)
@@ -351,7 +352,7 @@ class FolderCarry:
         if isinstance(result, Stored):
             self._book.stored(number, result.key)
             self._weighing.history.keep(result.key, parcel.letter.want.key)
-            self._appended = True
+            self.appended += 1
             self._book.count.copied += 1
             self._book.count.octets += parcel.letter.size
             self._book.count.dropped_flags += dropped

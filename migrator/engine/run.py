@@ -141,7 +141,7 @@ def run(ends: Ends, options: Options) -> Outcome:
         _expect(lane, options, fresh)
         work = _Round(lane, options, share, places, quiet.twin(lane.stop), {info.name for info in fresh})
         rounds.append(work)
-        work.carry_all(alone=len(share) == len(pairs))
+        work.carry_all(alone=len(share) == len(mapping.pairs))
 
     in_lanes(ends, shares, options.lanes, carry)
     suspects = [work.suspect[0] for work in rounds if work.suspect is not None]
@@ -268,6 +268,7 @@ class _Round:
             ]
         )
         done = carry_together(ends.target, ends.ledger, group, self._opened, ends.stop.may_commit)
+        ends.target.prepare(())  # what was not begun is seen to anew
         for pair in done.carried:
             self.outcome.carried_folders += 1
             ends.observer.note(Event("folder_done", {"folder": pair.source.name}))

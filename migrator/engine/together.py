@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from migrator.engine.carry import FolderCarry, InDoubt
 from migrator.errors import ConnectionLost, FolderRefused, PostwagenError, ServerBusy
 from migrator.mail.folders import FolderPath
-from migrator.planning.batches import FOLDERS_TOGETHER
+from migrator.planning.batches import FOLDERS_TOGETHER, ROWS_TOGETHER
 from migrator.planning.roles import comparable
 from migrator.ports import Batch, FolderPair, Ledger, Target
 
@@ -45,11 +45,11 @@ def fit_together(waiting: Sequence[FolderPair], target: Target) -> list[FolderPa
     messages = 0
     for pair in waiting[:MOST_FOLDERS]:
         place = tuple(comparable(level) for level in pair.target_path)
+        messages += pair.source.messages or 0
         if place in places or messages > MOST_MESSAGES:
             break
         places.add(place)
         found.append(pair)
-        messages += pair.source.messages or 0
     return found if len(found) > 1 else []
 
 
@@ -113,9 +113,10 @@ class _Stream:
 
 
 def _end(target: Target, ledger: Ledger, appended: Sequence[tuple[FolderPair, FolderCarry]], done: Together) -> None:
-    for start in range(0, len(appended), FOLDERS_TOGETHER):
-        some = appended[start : start + FOLDERS_TOGETHER]
-        target.foresee([listing for _, work in some if (listing := work.will_list) is not None])
+    in_turn = sorted(appended, key=lambda item: item[1].appended > ROWS_TOGETHER)  # large ones are listed page by page
+    for start in range(0, len(in_turn), FOLDERS_TOGETHER):
+        some = in_turn[start : start + FOLDERS_TOGETHER]
+        target.foresee([work.listing for _, work in some if 0 < work.appended <= ROWS_TOGETHER])
         ended: list[FolderCarry] = []
         for pair, work in some:
             try:

@@ -24,21 +24,26 @@ def changed(ends: Ends, pairs: Sequence[FolderPair], there: Sequence[FolderInfo]
     if ends.target.traits.keeps_history:  # which asks with each folder (`is_taken_over`)
         return list(pairs)
     validities = {info.name: info.validity for info in there if info.validity}
-    doubtful = {target for _, target in ends.ledger.in_doubt()}
+    doubtful, done = {target for _, target in ends.ledger.in_doubt()}, ends.ledger.done()
     return [
         pair
         for pair, name in ((pair, ends.target.traits.namespace.to_name(pair.target_path)) for pair in pairs)
-        if name in doubtful or not _is_whole(ends, pair, name, validities)
+        if name in doubtful or not _is_whole(ends, pair, name, validities, pair.source.name in done)
     ]
 
 
-def _is_whole(ends: Ends, pair: FolderPair, name: str, validities: Mapping[str, int]) -> bool:
+def _is_whole(ends: Ends, pair: FolderPair, name: str, validities: Mapping[str, int], done: bool) -> bool:
+    """`done`: this job's numbers are there, from an earlier slice."""
     state, messages = pair.source.state, pair.source.messages
     if not state or messages is None or name not in validities:
         return False
     ledger = ends.ledger.pair(pair, name)
     mark = ledger.mark()
-    if mark.state != state or mark.target_validity != validities[name] or mark.unlooked >= MOST_UNLOOKED:
+    if mark.state != state or mark.target_validity != validities[name]:
+        return False
+    if done:
+        return True
+    if mark.unlooked >= MOST_UNLOOKED:
         return False
     tally = Tally(found=messages, already_there=messages, octets_found=pair.source.octets or 0)
     ledger.step(tally=tally, mark=Mark(complete=True, state=state, unlooked=mark.unlooked + 1))

@@ -79,8 +79,13 @@ class Reopening(Generic[End]):
         """Something was delivered: patience begins anew."""
         self._losses = 0
 
-    def lost(self, error: PostwagenError) -> None:
-        """Take note of a loss: wait and go on, or raise what cannot be mended here."""
+    def lost(self, error: PostwagenError, end: End | None = None) -> None:
+        """Take note of a loss: wait and go on, or raise what cannot be mended here.
+
+        `end`: which it was, where somebody else may have opened another one since.
+        """
+        if end is not None and self._open is not None and self._open is not end:
+            return
         self.has_lost_none = False
         error.end = error.end or self._name
         if error.end != self._name or not self._mendable(error):
@@ -106,9 +111,17 @@ class Reopening(Generic[End]):
 
     def drop(self) -> None:
         """Close; the next use opens again."""
-        if self._open is not None:
-            self._open.close()
-            self._open = None
+        open_end, self._open = self._open, None
+        if open_end is not None:
+            open_end.close()
+
+    def hint(self, give: Callable[[End], None]) -> None:
+        """Say what comes; not to a server that has dropped a connection of ours: perhaps it was asked too much."""
+        if self.has_lost_none:
+            try:
+                give(self.end())
+            except PostwagenError as error:
+                self.lost(error)
 
     def again(self, ask: Callable[[End], Answer]) -> Answer:
         """Ask for something that may be asked twice."""
@@ -127,10 +140,10 @@ def _read_again(
 ) -> Iterator[Letter | Unread]:
     """Ask again for what was not delivered; a message that breaks the connection each time is given up, alone."""
     missing = {(want.folder, want.key): want for want in wants}
-    blamed: dict[MessageKey, int] = {}
+    blamed: dict[tuple[str, MessageKey], int] = {}
     while missing:
         first = next(iter(missing.values()))
-        suspect = blamed.get(first.key, 0)
+        suspect = blamed.get((first.folder, first.key), 0)
         asked = [first] if suspect else list(missing.values())
         try:
             for answer in ask(reopening.end(), asked):
@@ -139,9 +152,10 @@ def _read_again(
                 yield answer
         except PostwagenError as error:
             first = next(iter(missing.values()), first)
-            blamed[first.key] = blamed.get(first.key, 0) + 1
-            if isinstance(error, ConnectionLost) and blamed[first.key] >= LOSSES_OF_ONE and not error.end:
-                missing.pop((first.folder, first.key), None)
+            place = first.folder, first.key
+            blamed[place] = blamed.get(place, 0) + 1
+            if isinstance(error, ConnectionLost) and blamed[place] >= LOSSES_OF_ONE and not error.end:
+                missing.pop(place, None)
                 reopening.drop()
                 yield Unread(first, Absence.SHORT, f"the connection breaks each time: {error.message}")
                 continue
@@ -198,9 +212,8 @@ class RetryingSource:
         return self._reopening.again(lambda end: end.folders())
 
     def foresee(self, folders: Sequence[str]) -> None:
-        """Not to a server that has dropped a connection of ours: perhaps it does not like to be asked much at once."""
-        if self._reopening.has_lost_none:
-            self._reopening.end().foresee(folders)
+        """Of no use after a loss."""
+        self._reopening.hint(lambda end: end.foresee(folders))
 
     def survey(self, folder: str) -> Iterator[Opened | Page]:
         """One survey, whatever happens to the connection."""
@@ -278,19 +291,12 @@ class RetryingTarget:
         return self._reopening.again(lambda end: end.folders())
 
     def prepare(self, wishes: Sequence[FolderWish]) -> None:
-        """As `RetryingSource.foresee`."""
-        self._hint(lambda end: end.prepare(wishes))
+        """Of no use after a loss."""
+        self._reopening.hint(lambda end: end.prepare(wishes))
 
     def foresee(self, listings: Sequence[tuple[str, int]]) -> None:
-        """As `RetryingSource.foresee`."""
-        self._hint(lambda end: end.foresee(listings))
-
-    def _hint(self, give: Callable[[Target], None]) -> None:
-        if self._reopening.has_lost_none:
-            try:
-                give(self._reopening.end())
-            except PostwagenError as error:
-                self._reopening.lost(error)
+        """Of no use after a loss."""
+        self._reopening.hint(lambda end: end.foresee(listings))
 
     def ensure_folder(self, path: FolderPath, role: Role | None, *, subscribe: bool = True) -> FolderRef:
         """Made once: a folder that was made before the loss is found the second time."""
@@ -320,8 +326,10 @@ class RetryingTarget:
         while handed.has_more():
             unsent: list[Parcel] = []
             doubtful = False
+            end: Target | None = None
             try:
-                for result in self._reopening.end().append(handed.batches(), may_commit=may_commit):
+                end = self._reopening.end()
+                for result in end.append(handed.batches(), may_commit=may_commit):
                     if isinstance(result, Unsent):
                         unsent.append(result.parcel)
                         continue
@@ -333,7 +341,7 @@ class RetryingTarget:
                     yield result
             except PostwagenError as error:
                 try:
-                    self._reopening.lost(error)
+                    self._reopening.lost(error, end)
                 except PostwagenError:
                     yield from handed.given_up()
                     raise

@@ -212,6 +212,9 @@ class Ledger(Protocol):
         """Show the folders of this run, with the number of messages that the source announces, each with the full name
         of the target folder that is meant."""
 
+    def done(self) -> frozenset[str]:
+        """Source folders that this job has carried to their end, in an earlier slice."""
+
     def joint(self) -> AbstractContextManager[None]:
         """What is written in the block by this thread is ONE commit, or none of it is. Nothing is read in it."""
 

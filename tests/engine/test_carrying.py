@@ -680,3 +680,29 @@ def test_flags_of_a_folder_that_is_mapped_elsewhere_now_touch_nobody_elses_messa
     world.next_job()
     world.run()
     assert world.new.folder("Neu").messages[1].flags == {"\\Seen"}
+
+
+# ---- what somebody carried before us --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "ours,theirs",
+    [
+        (b"Subject: a\r\n\r\nplain\r\n", b"Subject: a\r\n\r\nplain\r\n"),
+        (b"Subject: a\r\n\r\nplain\r\n", b"Subject: a\n\nplain\n"),
+        (b"Subject: a\r\n\r\nplain\r\n", b"Subject: a\r\n\r\nplain\r\n\r\n"),
+        (b"Subject: a\n\nbare\n", b"Subject: a\r\n\r\nbare\r\n"),
+        (b"Subject: a\r\n\r\nno end", b"Subject: a\r\n\r\nno end\r\n"),
+        (b"Subject: a\r\n\r\nnul\0\r\n", b"Subject: a\r\n\r\nnul\x80\r\n"),
+    ],
+)
+@pytest.mark.parametrize("reads_ahead", [False, True])
+def test_what_lies_at_the_target_is_adopted_whatever_became_of_its_line_ends(
+    world: World, ours: bytes, theirs: bytes, reads_ahead: bool
+) -> None:
+    world.reads_ahead = reads_ahead
+    world.old.put("INBOX", ours, instant=days(1))
+    world.new.put("INBOX", theirs, instant=days(1))
+    world.run()
+    assert bodies(world) == [theirs]
+    assert world.total("already_there") == 1

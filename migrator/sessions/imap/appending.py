@@ -76,6 +76,8 @@ class Appender:
             while True:
                 if not waiting and (batch := next(coming, None)) is not None:
                     waiting.extend((batch, parcels) for parcels in self._cut(batch.parcels))
+                if self._session.wire.dropped:  # while the next batch was made
+                    raise ConnectionLost("The connection broke between two APPENDs.")
                 if waiting and self._may_begin(*waiting[0]):
                     self._open(waiting[0][0].folder.name)
                     begun, parcels = waiting.popleft()

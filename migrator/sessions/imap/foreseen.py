@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from migrator.errors import FolderRefused, PostwagenError
@@ -65,15 +66,17 @@ class Foreseen:
             self._due.append(_Due(name, floor, opening, listing.begin(self._session, command)))
 
     def _read(self) -> Listed | None:
-        """What is due next; None: it was refused."""
+        """What is due next; None: it was refused. Whatever else is wrong ends the connection."""
         due = self._due.popleft()
         selected: Selected | None = None
         try:
-            selected = self._session.opened(due.opening, due.folder, writable=self._writable)
-        except FolderRefused:
-            pass  # asked once more, and said then
-        finally:
+            with suppress(FolderRefused):  # asked once more, and said then
+                selected = self._session.opened(due.opening, due.folder, writable=self._writable)
             page, answer = listing.listed(self._session, due.rows, selected.validity if selected else 0)
+        except PostwagenError:
+            self._due.clear()
+            self._session.wire.drop()
+            raise
         if selected is None or answer.status != "OK":
             return None
         return Listed(selected, due.floor, [row for row in page if row.key.uid >= due.floor])
@@ -81,9 +84,5 @@ class Foreseen:
     def drop(self) -> None:
         """Nobody wants the others: what is on its way is read, and not taken for the answer to something else."""
         self._folders.clear()
-        try:
-            while self._due:
-                self._read()
-        except PostwagenError:
-            self._session.wire.drop()
-            raise
+        while self._due:
+            self._read()

@@ -147,6 +147,7 @@ class ImapTarget:
 
         The next batch is taken while the server works on some; so taking it must not raise.
         """
+        self._foreseen.drop()
         return self._appender.append(batches, may_commit)
 
     def change_flags(self, folder: FolderRef, changes: Iterable[FlagChange]) -> Iterator[tuple[FlagChange, bool]]:
@@ -182,7 +183,7 @@ class ImapTarget:
 
     def close(self) -> None:
         """Log out."""
-        self._session.close()
+        self._connection.close()
 
 
 def _append_limit(capabilities: frozenset[str]) -> int | None:

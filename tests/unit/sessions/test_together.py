@@ -7,14 +7,20 @@ from contextlib import contextmanager
 
 import pytest
 
+from migrator.engine.wrappers import Reopening, RetryingTarget
 from migrator.errors import ConnectionLost, FolderRefused, PostwagenError
-from migrator.mail.folders import Role
+from migrator.mail.folders import FolderRef, Role
 from migrator.mail.messages import MessageKey
-from migrator.ports import Absence, FolderWish, Letter, Meter, Opened, Page, Unread, Want
+from migrator.ports import Absence, Batch, FolderWish, Letter, Meter, Opened, Page, Unread, Want
+from migrator.sessions.imap import session as session_module
 from migrator.sessions.imap.session import ImapSession
 from migrator.sessions.imap.source import ImapSource
 from migrator.sessions.imap.target import ImapTarget
-from tests.unit.sessions.scripted import CAPABILITIES, CUT, ScriptedServer, fetch, row, talking_to
+from migrator.sessions.memory import FakeClock, FakeStop
+from migrator.sessions.octets import Octets, Silence
+from tests.engine.world import Silent
+from tests.unit.sessions.scripted import CAPABILITIES, CUT, LATER, ScriptedServer, endpoint, fetch, row, talking_to
+from tests.unit.sessions.test_appending import parcel
 
 Patch = pytest.MonkeyPatch
 
@@ -351,3 +357,71 @@ def test_a_listing_from_another_uid_than_was_foreseen_is_asked_for(monkeypatch: 
         folder = target.look("A")
         assert [item.key.uid for page in target.listing(folder, floor=1) for item in page.rows] == [1, 2, 9]
         assert [item.key.uid for page in target.listing(folder, floor=5) for item in page.rows] == [9]
+
+
+# ---- what breaks ---------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def reconnecting(monkeypatch: Patch, first: Library, second: Library, **more: float) -> Iterator[RetryingTarget]:
+    """A target that finds the second server where the first one has broken."""
+    servers = [first.server, second.server]
+    monkeypatch.setattr(session_module, "connect", lambda *_: servers.pop(0).theirs)
+
+    def opened() -> ImapTarget:
+        return ImapTarget(ImapSession(endpoint(), **more))
+
+    with first.server, second.server:
+        target = RetryingTarget(
+            Reopening("target", opened, stop=FakeStop(), clock=FakeClock(), observer=Silent())  # type: ignore[arg-type]
+        )
+        target.folders()
+        yield target
+        target.close()
+
+
+def test_a_cut_while_folders_are_foreseen_costs_one_reconnection(monkeypatch: Patch) -> None:
+    names = [f"N{number}" for number in range(10)]
+    first, second = (Library(**{name: [1, 2] for name in names}) for _ in range(2))
+    first.refused["N1"] = CUT
+    with reconnecting(monkeypatch, first, second) as target:
+        target.foresee([(name, 1) for name in names])
+        for name in names:
+            folder = target.look(name)
+            assert [item.key.uid for page in target.listing(folder) for item in page.rows] == [1, 2]
+
+
+def test_a_server_that_falls_silent_is_waited_for_once(monkeypatch: Patch) -> None:
+    first, second = (Library(A=[1], B=[2], C=[3]) for _ in range(2))
+    first.refused = dict.fromkeys("ABC", LATER)
+    first.server.says["FETCH"] = LATER
+    with reconnecting(monkeypatch, first, second, read_seconds=1.0) as target:
+        waited: list[float] = []
+        receive = Octets._receive
+
+        def noted(self: Octets, place: memoryview) -> int:
+            try:
+                return receive(self, place)
+            except Silence:
+                waited.append(self.timeout)
+                raise
+
+        monkeypatch.setattr(Octets, "_receive", noted)
+        target.foresee([(name, 1) for name in "ABC"])
+        assert target.look("A").messages == 1
+        assert waited == [1.0]
+
+
+def test_a_cut_while_something_is_asked_between_two_appends_does_not_hinder_the_next_one(monkeypatch: Patch) -> None:
+    first, second = Library(A=[1]), Library(A=[1])
+    first.server.says["APPEND"] = CUT
+    second.server.says["APPEND"] = b"%t OK [APPENDUID 77 50] done\r\n"
+    with reconnecting(monkeypatch, first, second) as target:
+
+        def batches() -> Iterator[Batch]:
+            yield Batch(FolderRef("A", 77, 50, 1), [parcel(0)])
+            target.look("A")
+            yield Batch(FolderRef("A", 77, 50, 1), [parcel(1)])
+
+        results = list(target.append(batches(), may_commit=lambda: True))
+    assert [type(result).__name__ for result in results] == ["Unknown", "Stored"]
