@@ -117,6 +117,17 @@ class SqlLedger:
         )
         return SqlPairLedger(self, self._db, origin, there, pair.source.name)
 
+    def begun(self) -> frozenset[str]:
+        """Source folders of which this job has carried anything."""
+        query = (
+            select(Folder.name)
+            .join(LedgerEntry, LedgerEntry.origin_folder_id == Folder.id)
+            .where(Folder.mailbox_id == self.mailbox_id, Folder.side == "old", LedgerEntry.job_id == self.job_id)
+            .distinct()
+        )
+        with self._db.reading() as session:
+            return frozenset(session.scalars(query))
+
     def carried_from(self) -> dict[str, int]:
         """The source folders of which entries are known, and how many."""
         query = (

@@ -24,16 +24,20 @@ def changed(ends: Ends, pairs: Sequence[FolderPair], there: Sequence[FolderInfo]
     if ends.target.traits.keeps_history:  # which asks with each folder (`is_taken_over`)
         return list(pairs)
     validities = {info.name: info.validity for info in there if info.validity}
-    doubtful, done = {target for _, target in ends.ledger.in_doubt()}, ends.ledger.done()
-    return [
-        pair
-        for pair, name in ((pair, ends.target.traits.namespace.to_name(pair.target_path)) for pair in pairs)
-        if name in doubtful or not _is_whole(ends, pair, name, validities, pair.source.name in done)
-    ]
+    doubtful = {target for _, target in ends.ledger.in_doubt()}
+    told = ends.ledger.done()
+    untold = ends.ledger.begun() - told  # who tries a job again wants to know what it has copied
+    found = []
+    for pair in pairs:
+        name = ends.target.traits.namespace.to_name(pair.target_path)
+        whole = name not in doubtful and pair.source.name not in untold
+        if not whole or not _is_whole(ends, pair, name, validities, pair.source.name in told):
+            found.append(pair)
+    return found
 
 
-def _is_whole(ends: Ends, pair: FolderPair, name: str, validities: Mapping[str, int], done: bool) -> bool:
-    """`done`: this job's numbers are there, from an earlier slice."""
+def _is_whole(ends: Ends, pair: FolderPair, name: str, validities: Mapping[str, int], told: bool) -> bool:
+    """`told`: this job's numbers are there, from an earlier slice."""
     state, messages = pair.source.state, pair.source.messages
     if not state or messages is None or name not in validities:
         return False
@@ -41,7 +45,7 @@ def _is_whole(ends: Ends, pair: FolderPair, name: str, validities: Mapping[str, 
     mark = ledger.mark()
     if mark.state != state or mark.target_validity != validities[name]:
         return False
-    if done:
+    if told:
         return True
     if mark.unlooked >= MOST_UNLOOKED:
         return False

@@ -213,7 +213,10 @@ class Ledger(Protocol):
         of the target folder that is meant."""
 
     def done(self) -> frozenset[str]:
-        """Source folders that this job has carried to their end, in an earlier slice."""
+        """Source folders that this job has carried to their end, in an earlier slice, and whose numbers stand."""
+
+    def begun(self) -> frozenset[str]:
+        """Source folders of which this job has carried anything."""
 
     def joint(self) -> AbstractContextManager[None]:
         """What is written in the block by this thread is ONE commit, or none of it is. Nothing is read in it."""

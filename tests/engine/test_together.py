@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 import pytest
+from sqlalchemy import update
 
+from migrator.db.models import JobFolder
 from migrator.engine import together
 from migrator.errors import ConnectionLost, FolderRefused, TargetFull
 from migrator.mail.folders import FolderInfo
@@ -283,6 +285,17 @@ def test_a_later_slice_of_the_same_job_says_what_the_job_has_copied(
         filled.run()
     assert Telling.looked == []
     assert (filled.total("copied"), filled.total("already_there"), filled.total("octets")) == (20, 0, octets)
+
+
+def test_a_job_that_is_tried_again_says_what_it_has_copied(whole: World) -> None:
+    whole.old.put("B", mail("new"), instant=days(9))
+    whole.run()
+    with whole.db.writing() as session:
+        session.execute(update(JobFolder).values(state="open"))
+    Telling.looked.clear()
+    whole.run()
+    assert set(Telling.looked) == {"B"}
+    assert (whole.total("copied"), whole.total("already_there")) == (1, 20)
 
 
 def test_the_only_folder_that_has_changed_fails_alone_where_it_breaks_every_connection(whole: World) -> None:
