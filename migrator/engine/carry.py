@@ -346,7 +346,7 @@ class FolderCarry:
         return Batch(self._folder, parcels)
 
     def take(self, result: AppendResult) -> None:
-        """Book one result; it is committed with the next step."""
+        """Book one result; it is committed with the next step, or soon: people watch."""
         parcel, number = result.parcel, result.parcel.entry
         dropped = self._dropped.pop(number)
         if isinstance(result, Stored):
@@ -365,6 +365,7 @@ class FolderCarry:
             key = self._book.unknown(number) if isinstance(result, Unknown) else self._book.unsent(number)
             self._hindered[key] = self._hindered.get(key, 0) + 1
         parcel.letter.close()
+        self._book.step_in_time()
 
     def _change_flags(self) -> None:
         for amendment, changed in self._weighing.flag_changes.carry_out(self._ends.target, self._folder):
