@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from migrator.demo.servers import DovecotServer, LocalServer
+from migrator.planning import lanes
 from tests.corpus import PYMAP_HANGS, nasty_messages, realistic_corpus
 from tests.servers.command import Postwagen, adds_up, url
 from tests.servers.fixtures import Account, DovecotPair, StartDovecot, fresh_account
@@ -96,10 +97,11 @@ def both_ways(request: pytest.FixtureRequest, old_dovecot: DovecotServer, new_do
 
 
 def test_over_several_connections_everything_arrives_once_and_no_more_are_opened_than_allowed(
-    dovecot_pair: DovecotPair, tmp_path: Path
+    dovecot_pair: DovecotPair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(lanes, "WORTH", 200)  # messages: five connections would be worth it
     names = {name: _there(name) for name in COURIER_NAMES}
-    mails = list(dressed(realistic_corpus(2100, max_size=20_000, twins=0.1, without_id=0.1)))
+    mails = list(dressed(realistic_corpus(900, max_size=20_000, twins=0.1, without_id=0.1)))
     fill_all(dovecot_pair.old.imap_port, dovecot_pair.old_account, spread(mails, list(names)))
     command = _command(dovecot_pair, tmp_path)
     with (
