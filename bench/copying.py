@@ -4,13 +4,14 @@
     python -m bench.copying --messages 300 --far-messages 100 --many 0 --giants 0 --runs 1       whether it works
 
 Two Dovecots of our own on loopback with TLS; then the same behind a line with so many milliseconds of round trip.
-What is compared is measured in turns in one run. The table is printed and written to bench/RESULTS.md; exit 1 if a
-ratio is missed. IMAPSYNC=/path/to/imapsync lets that one take part, too.
+What is compared is measured in turns in one run. The table is printed and written to bench/RESULTS.md and the README;
+exit 1 if a ratio is missed. IMAPSYNC=/path/to/imapsync lets that one take part, too.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 from collections import defaultdict
@@ -26,7 +27,7 @@ from bench.delay import far_away
 from bench.ground import Ground, Mailbox
 from bench.mailbox import giants, messages, small
 from bench.rivals import IMAPSYNC, Copy, End
-from bench.table import MIB, Row, at_most, costs, middle, seconds, shown
+from bench.table import MIB, Row, at_most, costs, into, middle, seconds, shown
 from bench.watching import Cost, postwagen
 from migrator.demo.servers import DovecotServer
 
@@ -169,6 +170,9 @@ def table(bench: Bench, seen: Seen) -> Iterator[Row]:
     yield at_most("CPU of ours against the naive one's", _cpu(ours) / _cpu(seen.near[NAIVE]), 0.3)
     yield at_most("peak memory of ours, MiB", _peak(ours), 96)
     yield from (Row(f"nothing new: {name}", costs(again)) for name, again in seen.again.items())
+    told = [json.loads(cost.out) for cost in seen.again[OURS]]
+    yield at_most("  round trips of ours", max(each["round_trips"] for each in told), 8)
+    yield at_most("  seconds of our engine", middle([each["engine_seconds"] for each in told]), 0.4)
     yield from (Row(f"1 % new, 1 % of flags: {name}", costs(found)) for name, found in seen.changed.items())
     for milliseconds, tools in seen.far.items():
         yield from _far(milliseconds, tools)
@@ -242,6 +246,8 @@ def main() -> int:
     text = shown(rows, title="What copying costs", command="make bench", runs=wish.runs, more=f", {rivals.versions()}")
     print(text)
     wish.write.write_text(text, encoding="utf-8")
+    if wish.write == RESULTS:
+        into(Path(__file__).parents[1] / "README.md", text)
     return int(any(row.met is False for row in rows))
 
 

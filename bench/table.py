@@ -8,11 +8,13 @@ import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from bench.watching import Cost
 from migrator.demo.servers import dovecot_version
 
 MIB = 1024 * 1024
+MARK = "<!-- make bench writes what stands here -->"
 middle: Callable[[Sequence[float]], float] = statistics.median
 
 
@@ -55,6 +57,19 @@ def shown(rows: Sequence[Row], *, title: str, command: str, runs: int, more: str
         f"TLS on loopback{more}."
     )
     return "\n".join([f"# {title}", "", f"`{command}`. {about}", "", *_lines(rows), ""])
+
+
+def into(page: Path, text: str) -> None:
+    """Put a table (as `shown` made it, without its title) between the two marks of a page."""
+    before, mark, rest = page.read_text(encoding="utf-8").partition(MARK)
+    _, end, after = rest.partition(MARK)
+    assert mark == end == MARK, f"{page} has no place for it"
+    page.write_text(f"{before}{MARK}\n{without_title(text)}{MARK}{after}", encoding="utf-8")
+
+
+def without_title(text: str) -> str:
+    """What stands below the title."""
+    return text.partition("\n\n")[2]
 
 
 def _lines(rows: Sequence[Row]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from bench.archive import packed_octets
 from bench.bare import BareClient
 from bench.delay import far_away
 from bench.mailbox import FOLDERS, messages, texts
-from bench.table import shown
+from bench.table import MARK, shown, without_title
 from tests.servers.mailboxes import differences, read_all
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("old_dovecot")]
@@ -55,9 +55,17 @@ def test_copies_are_measured_that_are_whole_with_each_tool_on_short_and_long_lin
             assert differences(lies, read_all(bench.new.imap_port, bench.filled[name][1].account)) == []
         rows = list(copying.table(bench, seen))
     required = {"at most 1.15", "at most 0.55", "at most 1.4", "at most 0.3", "at most 96", "at most 0.5"}
+    required |= {"at most 8", "at most 0.4"}
     assert {row.required for row in rows} - {""} == {*required, "at most 0.0333"}
     for name in (copying.OURS, copying.MBSYNC, copying.DSYNC, copying.NAIVE):
         assert sum(name in row.what for row in rows) >= 2
+
+
+def test_the_readme_shows_the_table_that_was_measured() -> None:
+    root = Path(__file__).parents[2]
+    shown_there = (root / "README.md").read_text(encoding="utf-8").split(MARK)
+    assert len(shown_there) == 3
+    assert shown_there[1].strip() == without_title((root / "bench" / "RESULTS.md").read_text(encoding="utf-8")).strip()
 
 
 def test_a_long_line_holds_octets_back_for_its_round_trip() -> None:
