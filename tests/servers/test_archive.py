@@ -170,7 +170,7 @@ def test_killed_in_the_middle_of_a_pass_it_goes_on_and_nothing_is_lost_or_double
 def test_folders_are_played_in_side_by_side_and_killed_or_cut_in_the_middle_nothing_is_lost_or_doubled(
     move: Move,
 ) -> None:
-    count = move.fill(1300)
+    count = move.fill(2600)
     assert move.command.call("archive", move.old, str(move.archive), "--json").code == 0
     with FaultProxy("127.0.0.1", move.pair.new.imap_port) as proxy:
         ends = str(move.archive), url(proxy, move.pair.new_account)
@@ -193,7 +193,7 @@ def test_folders_are_played_in_side_by_side_and_killed_or_cut_in_the_middle_noth
 
 
 def test_a_new_server_that_takes_one_connection_is_filled_over_it(move: Move, dovecot: StartDovecot) -> None:
-    move.fill(1300)
+    move.fill(2600)
     assert move.command.call("archive", move.old, str(move.archive), "--json").code == 0
     move.pair = replace(move.pair, new=dovecot(max_connections=1), new_account=move.pair.new_account)
     move.pair.new.add_user(move.pair.new_account.user, move.pair.new_account.password)
