@@ -11,7 +11,7 @@ from migrator.engine.wrappers import Reopening, RetryingTarget
 from migrator.errors import ConnectionLost, FolderRefused, PostwagenError
 from migrator.mail.folders import FolderRef, Role
 from migrator.mail.messages import MessageKey
-from migrator.ports import Absence, Batch, FolderWish, Letter, Meter, Opened, Page, Unread, Want
+from migrator.ports import Absence, Batch, FolderWish, Letter, Meter, Opened, Page, Target, Unread, Want
 from migrator.sessions.imap import session as session_module
 from migrator.sessions.imap.session import ImapSession
 from migrator.sessions.imap.source import ImapSource
@@ -373,7 +373,7 @@ def reconnecting(monkeypatch: Patch, first: Library, second: Library, **more: fl
 
     with first.server, second.server:
         target = RetryingTarget(
-            Reopening("target", opened, stop=FakeStop(), clock=FakeClock(), observer=Silent())  # type: ignore[arg-type]
+            Reopening[Target]("target", opened, stop=FakeStop(), clock=FakeClock(), observer=Silent())
         )
         target.folders()
         yield target
