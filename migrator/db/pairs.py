@@ -21,6 +21,7 @@ from migrator.ports import (
     Entry,
     How,
     Intent,
+    Kept,
     Mark,
     Refusal,
     Settled,
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from migrator.db.ledger import SqlLedger
 
 PAGE = 1000
+LARGEST = 2**63 - 1
+"""No key is higher."""
 KEYS_AT_ONCE = 400
 SHELVED = frozenset({"ambiguous", "not_seen_again"})
 """Reasons for which an entry stays refused for good: another append might double it."""
@@ -58,6 +61,13 @@ _SHOW = (
     .values({name: bindparam(f"new_{name}") for name in ("state", *_NUMBERS)})
 )
 """Of tables, not of objects: these are run with every step, and cost less."""
+_KEPT = select(*(_TABLE.c[name] for name in ("id", "target_uid", "size", "instant", "flags", "note"))).where(
+    _TABLE.c.target_folder_id == bindparam("folder"),
+    _TABLE.c.stand == _CONFIRMED_STAND,
+    _TABLE.c.how != How.ADOPTED.value,
+    _TABLE.c.target_validity == bindparam("validity"),
+    _TABLE.c.target_uid.between(bindparam("first"), bindparam("last")),
+)
 _HIGHEST = select(func.max(_TABLE.c.id))
 _INSERT = Bulk(insert(_TABLE).values({column.name: bindparam(column.name) for column in _COLUMNS}))
 _CONFIRMED = ("stand", "how", "note", "target_validity", "target_uid", "job_id")
@@ -174,6 +184,13 @@ class SqlPairLedger:
         with self._db.reading() as session:
             rows = session.execute(select(*_COLUMNS).where(*where).order_by(LedgerEntry.id).limit(PAGE))
             return [self._entry(row) for row in rows]
+
+    def kept(self, validity: int, first: int, last: int | None = None) -> Sequence[Kept]:
+        """What was appended to the target folder and lies there between these UIDs."""
+        numbers = {"folder": self._target, "validity": validity, "first": first, "last": last or LARGEST}
+        with self._db.reading() as session:
+            rows = session.connection().execute(_KEPT, numbers)
+            return [Kept(row.id, row.target_uid, row.size, row.instant, unpacked(row.flags), row.note) for row in rows]
 
     def _all(self, *where: ColumnElement[bool]) -> Sequence[Entry]:
         return [entry for page in self._paged(LedgerEntry.target_folder_id == self._target, *where) for entry in page]

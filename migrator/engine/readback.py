@@ -12,7 +12,7 @@ from migrator.engine.settle import candidates
 from migrator.mail.flags import fitting, same_flags
 from migrator.mail.folders import FolderRef
 from migrator.mail.messages import MessageKey, Row
-from migrator.ports import Amendment, Entry, FolderPair, How, PairLedger
+from migrator.ports import Amendment, Entry, FolderPair, Kept, PairLedger
 
 if TYPE_CHECKING:
     from migrator.engine.run import Ends
@@ -24,42 +24,54 @@ def look_after(
     """List what was appended since the last look: same size, date and flags? Else note it for reading back.
 
     `looked`: from this UID on. Returns the folder as it was then, and the entries that the target said OK to and does
-    not list.
+    not list. Memory holds a page of the listing, and what is missing.
     """
     now = ends.target.look(folder.name)
     floor = max(1, looked)
-    rows = {row.key: row for page in ends.target.listing(now, floor=floor) for row in page.rows}
-    after, redated, reflagged = 0, 0, 0
-    unseen = _keyless(ends, ledger, now, set(rows))
-    while page := ledger.carried(floor=floor, after=after):
-        after = page[-1].id
+    keyless = _keyless(ends, ledger)
+    claims = ledger.claims(now.validity, 1) if keyless else frozenset()
+    missing: dict[int, Kept] = {}
+    reached, redated, reflagged, free = floor - 1, 0, 0, 0
+    for page in ends.target.listing(now, floor=floor):
+        highest = max((row.key.uid for row in page.rows), default=0)
+        if highest > reached:
+            missing.update((kept.uid, kept) for kept in ledger.kept(now.validity, reached + 1, highest))
+            reached = highest
         amended: list[Amendment] = []
-        for entry in page:
-            row = rows.get(entry.target_key) if entry.target_key else None
-            if entry.how is How.ADOPTED or entry.target_key is None or entry.target_key.validity != now.validity:
+        for row in page.rows:
+            free += bool(keyless) and row.key.uid not in claims
+            kept = missing.pop(row.key.uid, None)
+            if kept is None:
                 continue
-            if row is None:
-                unseen.append(entry)
-                continue
-            redated += entry.instant is not None and row.instant != entry.instant
-            reflagged += not same_flags(fitting(entry.flags, folder).kept, row.flags)
-            if row.size != entry.prints.size and entry.note == "":
-                amended.append(Amendment(entry.id, note="unread_back"))
+            redated += kept.instant is not None and row.instant != kept.instant
+            reflagged += not same_flags(fitting(kept.flags, folder).kept, row.flags)
+            if row.size != kept.size and kept.note == "":
+                amended.append(Amendment(kept.id, note="unread_back"))
         if amended:
             ledger.step(amended=amended)
+    missing.update((kept.uid, kept) for kept in ledger.kept(now.validity, reached + 1))
+    unseen = [*(keyless if free < len(keyless) else ()), *_whole(ledger, floor, {kept.id for kept in missing.values()})]
     for code, number in (("not_seen_again", len(unseen)), ("date_not_kept", redated), ("flags_not_kept", reflagged)):
         if number:
             ends.ledger.warn(code, pair.source.name, str(number))
     return now, unseen
 
 
-def _keyless(ends: Ends, ledger: PairLedger, folder: FolderRef, listed: set[MessageKey]) -> list[Entry]:
-    """What was appended without a key and not found by settling, unless enough is there that nobody owns."""
-    keyless = [entry for entry in ledger.keyless() if not ends.target.traits.reports_keys and entry.this_job]
-    if not keyless:
+def _whole(ledger: PairLedger, floor: int, entries: set[int]) -> list[Entry]:
+    """The entries with these ids."""
+    found: list[Entry] = []
+    after = 0
+    while entries and (page := ledger.carried(floor=floor, after=after)):
+        found.extend(entry for entry in page if entry.id in entries)
+        after = page[-1].id
+    return found
+
+
+def _keyless(ends: Ends, ledger: PairLedger) -> list[Entry]:
+    """What was appended without a key and not found by settling; it is there if enough is that nobody owns."""
+    if ends.target.traits.reports_keys:
         return []
-    claims = ledger.claims(folder.validity, 1)
-    return [] if sum(key.uid not in claims for key in listed) >= len(keyless) else keyless
+    return [entry for entry in ledger.keyless() if entry.this_job]
 
 
 def read_back(ends: Ends, pair: FolderPair, folder: FolderRef, ledger: PairLedger) -> None:

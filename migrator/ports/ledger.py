@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from migrator.mail.folders import FolderInfo, FolderPath, Role
 from migrator.mail.messages import MessageKey, Prints
@@ -60,6 +60,17 @@ class Intent:
     instant: datetime | None
     flags: frozenset[str]
     floor: int
+
+
+class Kept(NamedTuple):
+    """Of a confirmed entry that was not adopted what its message must look like at the target, where it is `uid`."""
+
+    id: int
+    uid: int
+    size: int
+    instant: datetime | None
+    flags: frozenset[str]
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +196,9 @@ class PairLedger(Protocol):
 
     def carried(self, *, not_validity: int | None = None, floor: int = 0, after: int = 0) -> Sequence[Entry]:
         """At most 1,000 confirmed entries of the target folder, ascending by id, `id > after`."""
+
+    def kept(self, validity: int, first: int, last: int | None = None) -> Sequence[Kept]:
+        """What was appended to the target folder and lies there between these UIDs, both included."""
 
     def unread_back(self) -> Sequence[Entry]:
         """Confirmed entries of the target folder whose note is `unread_back`."""
