@@ -60,9 +60,10 @@ class Reopening(Generic[End]):
         self._clock = clock
         self._observer = observer
         self._open: End | None = None
-        self._losses = 0
+        self._in_a_row = 0
         self._ever = False
-        self.has_lost_none = True
+        self.losses = 0
+        """In all, however long ago."""
 
     def end(self) -> End:
         """The open end. Errors say which end is meant."""
@@ -77,7 +78,7 @@ class Reopening(Generic[End]):
 
     def progress(self) -> None:
         """Something was delivered: patience begins anew."""
-        self._losses = 0
+        self._in_a_row = 0
 
     def lost(self, error: PostwagenError, end: End | None = None) -> None:
         """Take note of a loss: wait and go on, or raise what cannot be mended here.
@@ -86,15 +87,15 @@ class Reopening(Generic[End]):
         """
         if end is not None and self._open is not None and self._open is not end:
             return
-        self.has_lost_none = False
         error.end = error.end or self._name
         if error.end != self._name or not self._mendable(error):
             raise error
+        self.losses += 1
         self.drop()
-        wait = error.later.total_seconds() if error.later else DELAYS[min(self._losses, len(DELAYS) - 1)]
-        if self._losses >= len(DELAYS) or wait > LONGEST_WAIT:
+        wait = error.later.total_seconds() if error.later else DELAYS[min(self._in_a_row, len(DELAYS) - 1)]
+        if self._in_a_row >= len(DELAYS) or wait > LONGEST_WAIT:
             raise error
-        self._losses += 1
+        self._in_a_row += 1
         fields: dict[str, str | int | float] = {
             "end": self._name,
             "code": error.instance_code,
@@ -117,7 +118,7 @@ class Reopening(Generic[End]):
 
     def hint(self, give: Callable[[End], None]) -> None:
         """Say what comes; not to a server that has dropped a connection of ours: perhaps it was asked too much."""
-        if self.has_lost_none:
+        if not self.losses:
             try:
                 give(self.end())
             except PostwagenError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -83,9 +84,20 @@ def carry_out(work: Work, world: World) -> Result:
         return ALONE[work.kind](work, world)
     be_thrifty()
     with _ends(work, world) as ends:
-        _ = ends.source.traits, ends.target.traits  # both doors are tried before anything is listed
+        _open_both(ends, side_by_side=work.target.protocol != "archive")
         options = replace(engine_options(work.options, world.quiet_seconds), lanes=_lanes(work))
         return RECIPES[work.kind](ends, options, work.options)
+
+
+def _open_both(ends: Ends, *, side_by_side: bool) -> None:
+    """Both doors are tried before anything is listed; side by side, since each takes some round trips."""
+    if not side_by_side:
+        _ = ends.source.traits, ends.target.traits
+        return
+    with ThreadPoolExecutor(1, "opening") as pool:
+        opened = pool.submit(lambda: ends.target.traits)
+        _ = ends.source.traits
+    opened.result()
 
 
 def _lanes(work: Work) -> int:
@@ -132,7 +144,7 @@ def _source(work: Work, world: World, kept: ArchiveSource | None, *, at_once: bo
         return ReadingAhead(ChosenSource(kept, [(item["folder"], item["key"]) for item in chosen]), prepare)
 
     def opened() -> Source:
-        return open_source(work.source, world.stop.wanted, world.may_reach, world.meter)
+        return open_source(work.source, world.stop.wanted, world.may_reach, world.meter, reopening.losses)
 
     reopening = Reopening[Source]("source", opened, **_around(world))
     if at_once:
@@ -148,7 +160,7 @@ def _target(work: Work, world: World, *, at_once: bool) -> Target:
         return archives.open_target(work.target, work.source.identity, world.limits)
 
     def opened() -> Target:
-        return open_target(work.target, world.stop.wanted, world.may_reach, world.meter)
+        return open_target(work.target, world.stop.wanted, world.may_reach, world.meter, reopening.losses)
 
     reopening = Reopening[Target]("target", opened, **_around(world))
     if at_once:

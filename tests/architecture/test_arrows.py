@@ -16,7 +16,8 @@ MAY = {
     "migrator.settings": set(),
     "migrator.planning": {"migrator.mail", "migrator.ports"},
     "migrator.engine": {"migrator.mail", "migrator.ports", "migrator.planning"},
-    "migrator.sessions": {"migrator.mail", "migrator.ports"},
+    "migrator.sessions": {"migrator.mail", "migrator.ports", "migrator.providers"},
+    "migrator.providers": set(),
     "migrator.archive": {"migrator.mail", "migrator.ports"},
     "migrator.db": {"migrator.mail", "migrator.ports", "migrator.settings"},
 }

@@ -13,9 +13,11 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from migrator.errors import ConnectionLost, PostwagenError, Stopped
 from migrator.mail.messages import MessageKey
@@ -25,11 +27,6 @@ from migrator.sessions.imap.replies import date_argument, flags_argument, uid_se
 from migrator.sessions.imap.session import ImapSession
 from migrator.sessions.imap.wire import Answer
 
-AT_ONCE, SMALL_AT_ONCE = 2, 10
-"""So many commands are on their way, or more small ones: the server never waits for us, and a break puts only so much
-in doubt;"""
-SMALL_OCTETS = 3 * 1024 * 1024
-"""that is, all of them together."""
 LITERAL_MINUS_OCTETS = 4096
 LARGE = 8 * 1024 * 1024
 """Above this the server is asked first: a refusal costs little then, and one round trip more does not count."""
@@ -38,12 +35,24 @@ _LITERAL_LIKE = re.compile(rb"\{\d+\+?\}$")
 
 @dataclass(slots=True)
 class _Command:
-    """An APPEND that was completed: the server may store it at any moment. `answer`: once it was read."""
+    """An APPEND that was completed: the server may store it at any moment. `answer`: once it was read.
+
+    `begun`: when, and what this connection had had answered by then.
+    """
 
     batch: Batch
     parcels: Sequence[Parcel]
     tag: bytes
+    begun: _Moment
     answer: Answer | None = None
+
+
+class _Moment(NamedTuple):
+    """How much was answered at a time: octets of messages, commands."""
+
+    at: float
+    octets: int
+    commands: int
 
 
 _Waiting = deque[tuple[Batch, Sequence[Parcel]]]
@@ -62,6 +71,8 @@ class Appender:
         """Keywords that this server has taken; None: it has taken nothing yet."""
         self._on_the_way: deque[_Command] = deque()
         """The oldest first; not yet told how they ended."""
+        self._octets = self._commands = 0
+        """Answered so far."""
 
     def append(self, batches: Iterable[Batch], may_commit: Callable[[], bool]) -> AppendResults:
         """One result per parcel of each batch that was begun. Raises when the connection broke or the mailbox is hit.
@@ -103,10 +114,11 @@ class Appender:
         return self._is_free(parcels[0])
 
     def _is_room(self, parcels: Sequence[Parcel]) -> bool:
-        if len(self._on_the_way) < AT_ONCE:
-            return True
         octets = _octets(parcels) + sum(_octets(command.parcels) for command in self._on_the_way)
-        return len(self._on_the_way) < SMALL_AT_ONCE and octets <= SMALL_OCTETS
+        return self._session.window.admits(len(self._on_the_way), octets)
+
+    def _now(self) -> _Moment:
+        return _Moment(time.monotonic(), self._octets, self._commands)
 
     def _is_free(self, parcel: Parcel) -> bool:
         """Whether a message may be sent without asking the server first."""
@@ -123,9 +135,19 @@ class Appender:
             if self._session.wire.dropped:  # when something else was asked meanwhile
                 raise ConnectionLost("The connection broke before an APPEND was answered.")
             command.answer = self._session.wire.complete(command.tag)[0]
+            self._measure(command)
             if command.answer.status == "BAD":
                 self._session.wire.drop()  # the server may read octets of a mail as commands now
         return command.answer
+
+    def _measure(self, command: _Command) -> None:
+        """Tell the window how fast the server takes what we send."""
+        self._octets += _octets(command.parcels)
+        self._commands += 1
+        now, begun = self._now(), command.begun
+        self._session.window.answered(
+            now.at - begun.at, now.octets - begun.octets, now.commands - begun.commands, self._session.wire.nearest
+        )
 
     def _left(self) -> Iterator[AppendResult]:
         """What became of those on their way when nothing more is sent."""
@@ -160,7 +182,7 @@ class Appender:
         self, batch: Batch, parcels: Sequence[Parcel], may_commit: Callable[[], bool], waiting: _Waiting
     ) -> Iterator[AppendResult]:
         """One command. It is on its way then, or the server ended it before."""
-        committed = False
+        committed, begun = False, self._now()
         try:
             tag, refused = self._begin(batch, parcels)
             if refused is None:
@@ -174,7 +196,7 @@ class Appender:
             yield from map(Unknown if committed else Unsent, parcels)
             raise
         if refused is None:
-            self._on_the_way.append(_Command(batch, parcels, tag))
+            self._on_the_way.append(_Command(batch, parcels, tag, begun))
         else:
             yield from self._told(refused, batch, parcels, waiting)
 

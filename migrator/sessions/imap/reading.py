@@ -136,6 +136,8 @@ class _Reading:
         asked again, or where its name may be written wrongly (`ImapSession.names`)."""
         if not self._asked:
             return True
+        if self._session.window.is_modest:
+            return False
         if self._open != group[0].folder and (self._left_out or not self._session.names):
             return False
         octets = sum(asked.octets for asked in self._asked) + sum(want.size for want in group)
@@ -155,7 +157,7 @@ class _Reading:
     def _ask(self, group: Sequence[Want]) -> None:
         folder, opening = group[0].folder, None
         if self._open != folder:
-            if self._session.names:
+            if self._session.names and not self._session.window.is_modest:
                 opening = self._session.begin_opening(folder, writable=self._writable)
             else:
                 self._session.open_folder(folder, writable=self._writable)
@@ -204,6 +206,7 @@ class _Reading:
                 del asked.missing[want.key.uid]
                 yield letter
         self._asked.popleft()
+        self._session.window.heard()
         busy = translate.busy(answer.text) if answer.status != "OK" else None
         if busy:
             raise busy

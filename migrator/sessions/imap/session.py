@@ -28,6 +28,7 @@ from migrator.errors import (
 from migrator.mail.flags import SYSTEM_FLAGS
 from migrator.mail.folders import Namespace
 from migrator.ports import Meter, Opened
+from migrator.providers.profile import profile_of
 from migrator.sessions.connect import CONNECT_SECONDS, AddressRule, check_pin, connect, secure, tls_context, tls_error
 from migrator.sessions.endpoint import Endpoint
 from migrator.sessions.imap import translate
@@ -41,6 +42,7 @@ from migrator.sessions.imap.replies import (
     quoted,
     tokens,
 )
+from migrator.sessions.imap.window import Window
 from migrator.sessions.imap.wire import Answer, Part, Wire, WireIMAP4, announced, answer_of
 from migrator.sessions.octets import Silence, without
 
@@ -95,8 +97,11 @@ class ImapSession:
         may_reach: AddressRule | None = None,
         read_seconds: float = READ_SECONDS,
         meter: Meter | None = None,
+        losses: int = 0,
     ) -> None:
+        """`losses`: so many connections to this server have broken before."""
         self.endpoint = endpoint
+        self.window = Window(losses, modest=profile_of(endpoint.host).modest)
         self.selected: Selected | None = None
         self.opened_for_writing: set[str] = set()
         """Names of folders, since the connection was made."""
@@ -258,6 +263,9 @@ class ImapSession:
         self.client._imap.state = "AUTH"  # noqa: SLF001 - we logged in over the wire
         identify = "ID" in self.capabilities or "163.com" in self.endpoint.host or "188.com" in self.endpoint.host
         introduced = self.wire.start(b'ID ("name" "Postwagen" "vendor" "Postwagen")') if identify else None
+        if introduced is not None and self.window.is_modest:
+            self.wire.complete(introduced)
+            introduced = None
         asked = self.wire.start(b"NAMESPACE" if "NAMESPACE" in self.capabilities else b"NOOP")
         if introduced is not None:
             self.wire.complete(introduced)

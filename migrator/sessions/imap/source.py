@@ -33,6 +33,8 @@ class ImapSource:
     def foresee(self, folders: Sequence[str]) -> None:
         """These are asked for together when the first one is surveyed."""
         self._foreseen.drop()
+        if self._session.window.is_modest:
+            return
         self._foreseen = Foreseen(self._session, [(name, 1) for name in folders], writable=False)
 
     def survey(self, folder: str) -> Iterator[Opened | Page]:

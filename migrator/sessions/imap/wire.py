@@ -7,11 +7,14 @@ leave octets in imaplib's buffer. Literals are streamed; a whole big message nev
 from __future__ import annotations
 
 import imaplib
+import math
 import re
 import socket
 import ssl
+import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from migrator.errors import ConnectionLost, Defect
 from migrator.mail.messages import HEAD_OCTETS, readable
@@ -30,6 +33,13 @@ _CAPABILITY = re.compile(r"(?i)\[CAPABILITY ([^\]\r\n]*)\]")
 _EXPUNGE = re.compile(rb"(?i)\* +(\d{1,10}) +EXPUNGE\b")
 
 Part = bytes | Spool
+
+
+class _Due(NamedTuple):
+    """An answer that has not come yet: how many round trips will have been waited for then, and since when."""
+
+    trips: int
+    since: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +68,10 @@ class Wire(Octets):
         self._tag = 0
         self._piece = memoryview(bytearray(IN_MEMORY))
         """Where a literal arrives; the same place each time."""
-        self.waiting: dict[bytes, int] = {}
-        """Commands whose answer has not come yet: by tag, how many round trips will have been waited for then."""
+        self.waiting: dict[bytes, _Due] = {}
+        """Commands whose answer has not come yet, by tag."""
+        self.nearest = math.inf
+        """Seconds between a command and its answer, the fewest so far."""
         self.expunged: list[int] = []
         """Sequence numbers that the server said are gone, in order; whoever counts messages takes them out."""
 
@@ -69,9 +81,12 @@ class Wire(Octets):
         """Send `tag command` without CRLF; returns the tag. `command` comes from `encode` only."""
         self._tag += 1
         tag = b"W%d" % self._tag
-        self.waiting[tag] = self.trips.waited + 1
+        self._await(tag)
         self.send(tag + b" " + command)
         return tag
+
+    def _await(self, tag: bytes) -> None:
+        self.waiting[tag] = _Due(self.trips.waited + 1, time.monotonic())
 
     def start(self, command: bytes) -> bytes:
         """Send a whole command line; returns the tag."""
@@ -135,7 +150,10 @@ class Wire(Octets):
 
     def _ended(self, tag: bytes) -> None:
         """Commands that were sent before an answer came share its round trip."""
-        self.trips.waited = max(self.trips.waited, self.waiting.pop(tag, 0))
+        due = self.waiting.pop(tag, None)
+        if due is not None:
+            self.trips.waited = max(self.trips.waited, due.trips)
+            self.nearest = min(self.nearest, time.monotonic() - due.since)
 
     def complete(self, tag: bytes) -> tuple[Answer, list[list[Part]]]:
         """All of a command's responses at once, for short ones."""
@@ -155,7 +173,7 @@ class Wire(Octets):
             assert isinstance(first, bytes)
             if first.startswith(b"+"):
                 self._ended(tag)
-                self.waiting[tag] = self.trips.waited + 1
+                self._await(tag)
                 return None
             if first.startswith(tag + b" "):
                 self._ended(tag)
