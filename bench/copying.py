@@ -1,7 +1,7 @@
 """How fast `postwagen copy` is beside other tools and beside what the two servers can do: `make bench`.
 
     python -m bench.copying                  10,000 messages, about 450 MB, medians of three: some twenty minutes
-    python -m bench.copying --messages 300 --far-messages 100 --many 0 --giants 0 --runs 1       whether it works
+    python -m bench.copying --messages 300 --far-messages 100 --many 0 --giants 0 --vast 0 --runs 1   does it work?
 
 Two Dovecots of our own on loopback with TLS; then the same behind a line with so many milliseconds of round trip.
 What is compared is measured in turns in one run. The table is printed and written to bench/RESULTS.md and the README;
@@ -28,6 +28,7 @@ from bench.ground import Ground, Mailbox
 from bench.mailbox import giants, messages, small
 from bench.rivals import IMAPSYNC, Copy, End
 from bench.table import MIB, Row, at_most, costs, into, middle, seconds, shown
+from bench.vast import ADDRESS_SPACE, carried
 from bench.watching import Cost, postwagen
 from migrator.demo.servers import DovecotServer
 
@@ -211,7 +212,17 @@ def _peak(found: Sequence[Cost]) -> float:
     return max(cost.peak for cost in found) / MIB
 
 
-def measure(bench: Bench, seen: Seen, runs: int, many: int, giant_count: int) -> list[Row]:
+def _vast(count: int, directory: Path) -> Row:
+    """So many messages in one folder (`bench.vast`)."""
+    directory.mkdir()
+    found = carried(count, directory)
+    engine = found.told.get("engine_seconds")
+    what = f"{count} messages in one folder, {ADDRESS_SPACE // MIB} MiB of address space, scripted servers"
+    said = f"{found.arrived} arrived; {engine} s, peak {found.peak / MIB:.0f} MiB; each listed {found.listed} time"
+    return Row(what, said, "completes, nothing listed twice", found.is_whole(count))
+
+
+def measure(bench: Bench, seen: Seen, runs: int, many: int, giant_count: int, vast_count: int) -> list[Row]:
     """Everything, and the table."""
     for number in range(runs):
         print(f"turn {number + 1} of {runs} …", file=sys.stderr)
@@ -224,6 +235,8 @@ def measure(bench: Bench, seen: Seen, runs: int, many: int, giant_count: int) ->
     if giant_count:
         peak = bench.giant_peak(giant_count) / MIB
         rows.append(at_most(f"peak memory of ours with {giant_count} messages of 60 MB, MiB", peak, 96))
+    if vast_count:
+        rows.append(_vast(vast_count, bench.path("vast")))
     if many:
         rows += more((many // 10, *bench.many(many // 10)), (many, *bench.many(many)))
     return rows
@@ -236,13 +249,14 @@ def main() -> int:
     parser.add_argument("--far-messages", type=int, default=1_000, help="behind a long line; 0: not at all")
     parser.add_argument("--many", type=int, default=100_000, help="small messages; 0: none")
     parser.add_argument("--giants", type=int, default=10, help="messages of 60 MB; 0: none")
+    parser.add_argument("--vast", type=int, default=700_000, help="messages in one folder; 0: none")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--write", type=Path, default=RESULTS, help="where the table goes")
     wish = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as name, ExitStack() as stack:
         Path(name).chmod(0o755)  # a Dovecot of root's runs as nobody
         bench = Bench(Path(name), wish.messages, wish.far_messages, stack)
-        rows = measure(bench, Seen(), wish.runs, wish.many, wish.giants)
+        rows = measure(bench, Seen(), wish.runs, wish.many, wish.giants, wish.vast)
     text = shown(rows, title="What copying costs", command="make bench", runs=wish.runs, more=f", {rivals.versions()}")
     print(text)
     wish.write.write_text(text, encoding="utf-8")

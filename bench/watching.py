@@ -32,8 +32,12 @@ class Cost:
 
 def postwagen(arguments: Sequence[str], environment: Mapping[str, str], look: Look = lambda: None) -> Cost:
     """Run our command to its end; `look` is called every 10 ms. Raises RuntimeError where it fails."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("POSTWAGEN_")}
-    return watched([sys.executable, "-m", "migrator.cli", *arguments], {**clean, **environment}, look)
+    return watched([sys.executable, "-m", "migrator.cli", *arguments], {**clean_environment(), **environment}, look)
+
+
+def clean_environment() -> dict[str, str]:
+    """Ours, without anything that is meant for the command."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("POSTWAGEN_")}
 
 
 def watched(command: Sequence[str], environment: Mapping[str, str] | None = None, look: Look = lambda: None) -> Cost:
