@@ -42,6 +42,8 @@ class Settings:
     hoster_name: str = "Postwagen"
     hoster_contact: str = ""
     worker_threads: int = 8
+    source_connections: int = 20
+    target_connections: int = 64
     slice_seconds: int = 300
     lease_seconds: int = 20
     sweep_seconds: int = 5
@@ -175,6 +177,13 @@ KNOWN: Final[tuple[Known, ...]] = (
     Known("hoster_name", str, "the name that pages and customers see", "Postwagen"),
     Known("hoster_contact", str, "whom customers can ask: a telephone number, an address", "nothing"),
     Known("worker_threads", _number(1, 256), "how many mailboxes one worker moves at the same time", "8"),
+    Known(
+        "source_connections",
+        _number(1, 10_000),
+        "connections to one old server at the same time, of all workers together; further jobs wait",
+        "20",
+    ),
+    Known("target_connections", _number(1, 10_000), "the same for one new server", "64"),
     Known("slice_seconds", _number(1, 86_400), "how long a job works before others have their turn", "300"),
     Known("lease_seconds", _number(2, 3_600), "after how long a silent worker has lost its job", "20"),
     Known("sweep_seconds", _number(1, 3_600), "how often jobs are looked for that nobody works on", "5"),

@@ -16,6 +16,7 @@ from migrator.db.store import Database
 from migrator.db.vault import Vault
 from migrator.errors import ArchiveUnusable
 from migrator.jobs import lease, operations, queries
+from migrator.jobs.connections import Caps
 from migrator.jobs.keeping import operations as keeping
 from migrator.settings import Settings, load
 from worker.app import app
@@ -69,7 +70,8 @@ def sweep() -> int:
     """
     here = place()
     now = datetime.now(UTC)
-    found = lease.to_dispatch(here.db, now, sweep_seconds=here.settings.sweep_seconds)
+    caps = Caps(here.settings.source_connections, here.settings.target_connections)
+    found = lease.to_dispatch(here.db, now, sweep_seconds=here.settings.sweep_seconds, caps=caps)
     full = {node for node in {node for _, node in found} if waiting(node) >= ENOUGH}
     sent = 0
     for job_id, node in found:

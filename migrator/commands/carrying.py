@@ -27,10 +27,6 @@ from migrator.jobs.states import JobKind
 from migrator.sessions.endpoint import Endpoint, parse_url
 from migrator.settings import Settings
 
-CONNECTIONS = 2
-"""To each server, unless it is said otherwise: on two cores a fifth sooner than one; four add nothing. (Jobs of the
-service use one for a copy, as long as nobody counts what all jobs together open at one host.)"""
-
 
 class Moment(click.ParamType[str]):
     """A point in time; without a zone it is that of this machine."""
@@ -61,7 +57,8 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--connections",
             type=click.IntRange(1, 16),
-            help="At most so many per server. Default: 2 for copy and play-in; all others use one.",
+            help="At most so many per server, and no more than its provider bears. Default: 2 for copy and play-in; "
+            "all others use one.",
         ),
         click.option("--quiet", is_flag=True, help="No progress."),
     )  # fmt: skip
@@ -219,10 +216,7 @@ def _carry(kind: JobKind, source: str, target: str, as_json: bool, quiet: bool, 
     else:
         new = parse_url(target, supplier("target", files[1], passwords.target))
         _refuse_itself(old, new)
-    options = chosen_options(given)
-    if kind is JobKind.COPY:
-        options.setdefault("connections", CONNECTIONS)
-    work = Work(kind, old, new, options)
+    work = Work(kind, old, new, chosen_options(given))
     for end in (old, new):
         end.credential()  # asked for now: later a Ctrl-C means "stop in good order", and bars cover the prompt
     state = _state(given["state"]) or default_state(settings.data_dir, work)

@@ -17,6 +17,8 @@ from sqlalchemy.orm import Session, aliased
 from migrator.db.models import Endpoint, Job, JobEventRow, Worker
 from migrator.db.store import Database
 from migrator.errors import Defect, Fenced
+from migrator.jobs import connections
+from migrator.jobs.connections import UNLIMITED, Caps
 from migrator.jobs.keeping.rows import kept_sources, node_of_job
 from migrator.jobs.states import ENDED, TRANSITIONS, JobEvent, JobState, after
 
@@ -40,8 +42,11 @@ class Lease:
 # ---- the worker's side ---------------------------------------------------------------------------------------------
 
 
-def take(db: Database, job_id: int, owner: str, seconds: float, now: datetime) -> Lease | None:
-    """The lease, if the job is due or its lease is dead, and no other job of its mailbox has a live one; else None."""
+def take(db: Database, job_id: int, owner: str, seconds: float, now: datetime, caps: Caps = UNLIMITED) -> Lease | None:
+    """The lease, if the job is due or its lease is dead, and no other job of its mailbox has a live one; else None.
+
+    With it one connection to each of its mail servers; None, too, where one of them bears no more (`connections`).
+    """
     with db.writing() as session:
         mailbox = select(Job.mailbox_id).where(Job.id == job_id).scalar_subquery()
         # All of this mailbox's jobs are locked in one order, so two takes see each other (SQLite: BEGIN IMMEDIATE).
@@ -51,11 +56,15 @@ def take(db: Database, job_id: int, owner: str, seconds: float, now: datetime) -
         job = next((row for row in rows if row.id == job_id), None)
         if job is None or not _takeable(job, now) or any(is_alive(row, now) for row in rows if row.id != job_id):
             return None
+        until = now + timedelta(seconds=seconds)
+        connections.give_back(session, job_id)
+        if connections.lend(session, job, job.fence + 1, caps, until, now) is None:
+            return None
         lease = Lease(job_id=job_id, mailbox_id=job.mailbox_id, fence=job.fence + 1, owner=owner)
         values = {
             "fence": lease.fence,
             "lease_owner": owner,
-            "lease_until": now + timedelta(seconds=seconds),
+            "lease_until": until,
             "started_at": job.started_at or now,
             "not_before": None,
         }
@@ -70,14 +79,18 @@ def renew(db: Database, lease: Lease, seconds: float, now: datetime) -> str | No
 
     A lease that ran out is lost even if nobody took it: another job of the mailbox may have begun meanwhile.
     """
+    until = now + timedelta(seconds=seconds)
     with db.writing() as session:
-        return session.scalar(
+        wish = session.scalar(
             update(Job)
             .where(*_held(lease), Job.lease_until > now)
-            .values(lease_until=now + timedelta(seconds=seconds))
+            .values(lease_until=until)
             .returning(Job.wish)
             .execution_options(synchronize_session=False)
         )
+        if wish is not None:
+            connections.renew(session, lease, until)
+        return wish
 
 
 def fire(
@@ -121,6 +134,7 @@ def fire(
         shown = {**(fields or {}), **({"error": told["code"]} if told and "code" in told else {})}
         if not move(session, job, wished, now, fence=lease.fence, actor=lease.owner, values=values, fields=shown):
             raise Fenced("Another worker took this job over.")
+        connections.give_back(session, lease.job_id)
         if state in ENDED:
             wipe(session, job.source_id, job.target_id, now)
     return state
@@ -154,11 +168,14 @@ def failures_in_a_row(db: Database, lease: Lease) -> int:
 # ---- the sweep's side ----------------------------------------------------------------------------------------------
 
 
-def to_dispatch(db: Database, now: datetime, *, sweep_seconds: float, limit: int = AT_MOST) -> list[tuple[int, str]]:
+def to_dispatch(
+    db: Database, now: datetime, *, sweep_seconds: float, limit: int = AT_MOST, caps: Caps = UNLIMITED
+) -> list[tuple[int, str]]:
     """Jobs that somebody should take: due ones that the queue has lost or never had, and those whose lease is dead;
     each with the storage node that it belongs to, or empty.
 
-    Longest waiting first. Left out: what was put into the queue a moment ago, and mailboxes that are being worked on.
+    Longest waiting first. Left out: what was put into the queue a moment ago, mailboxes that are being worked on, and
+    servers that have as many connections as they bear.
     """
     due = and_(Job.state == JobState.QUEUED, or_(Job.not_before.is_(None), Job.not_before <= now))
     dead = and_(Job.state == JobState.RUNNING, or_(Job.lease_until.is_(None), Job.lease_until <= now))
@@ -167,7 +184,10 @@ def to_dispatch(db: Database, now: datetime, *, sweep_seconds: float, limit: int
         found = session.execute(
             select(Job.id, node_of_job())
             .where(
-                or_(due, dead), or_(Job.dispatched_at.is_(None), Job.dispatched_at <= patience), ~mailbox_is_busy(now)
+                or_(due, dead),
+                or_(Job.dispatched_at.is_(None), Job.dispatched_at <= patience),
+                ~mailbox_is_busy(now),
+                connections.is_possible(session, caps, now),
             )
             .order_by(func.coalesce(Job.dispatched_at, Job.created_at), Job.id)
             .limit(limit)

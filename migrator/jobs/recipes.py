@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
@@ -23,6 +23,7 @@ from migrator.memory import be_thrifty
 from migrator.planning.mapping import MappingRules, plan_mapping
 from migrator.planning.verification import Level
 from migrator.ports import Clock, Ledger, Meter, Observer, Page, Source, StopSignal, Target
+from migrator.providers.profile import profile_of
 from migrator.sessions.connect import AddressRule
 from migrator.sessions.endpoint import Endpoint
 from migrator.sessions.registry import open_source, open_target
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from migrator.archive.source import ArchiveSource
     from migrator.archive.target import ArchiveTarget
 
+CONNECTIONS = 2
+"""To each server, where enough is new: a fifth sooner than one, and more are no sooner (docs/performance.md)."""
 MOST_DISCREPANCIES = 1000
 """So many are kept in a job's result; the number of all of them is kept too."""
 
@@ -58,6 +61,8 @@ class World:
     limits: archives.Limits = field(default_factory=archives.Limits)
     """Where archives are written."""
     meter: Meter = field(default_factory=Meter)
+    one_more: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Leave for one more connection to each server. Raises ServerBusy where one of them bears no more."""
 
 
 Result = dict[str, Any]
@@ -101,10 +106,12 @@ def _open_both(ends: Ends, *, side_by_side: bool) -> None:
 
 
 def _lanes(work: Work) -> int:
-    """An archive has one writer. Where one is read, only the new server, which is ours, has two connections to bear."""
+    """An archive has one writer. Two are what was measured as the best; some providers bear fewer."""
     if work.target.protocol == "archive":
         return 1
-    return int(work.options.get("connections") or (2 if work.source.protocol == "archive" else 1))
+    wanted = int(work.options.get("connections") or CONNECTIONS)
+    borne = (profile_of(end.host).per_mailbox for end in (work.source, work.target) if end.protocol != "archive")
+    return min([wanted, *(number for number in borne if number is not None)])
 
 
 @contextmanager
@@ -121,8 +128,15 @@ def _ends(work: Work, world: World, *, like: ArchiveSource | None = None, at_onc
         stack.callback(target.close)
         yield Ends(
             source, target, world.ledger, world.stop, world.clock, world.observer, source.expect, source.alongside,
-            another=lambda: _ends(work, world, like=kept, at_once=True),
+            another=lambda: _another(work, world, kept),
         )  # fmt: skip
+
+
+@contextmanager
+def _another(work: Work, world: World, like: ArchiveSource | None) -> Iterator[Ends]:
+    """One more of each, if both servers bear it."""
+    with world.one_more(), _ends(work, world, like=like, at_once=True) as ends:
+        yield ends
 
 
 def _kept(work: Work, like: ArchiveSource | None) -> ArchiveSource | None:

@@ -19,6 +19,7 @@ from migrator.jobs import archives, assignment, queries
 from migrator.jobs import lease as leases
 from migrator.jobs.archives import Limits
 from migrator.jobs.clock import RealClock
+from migrator.jobs.connections import Caps, one_more
 from migrator.jobs.holding import Holder
 from migrator.jobs.keeping import operations as keeping
 from migrator.jobs.lease import Lease
@@ -72,7 +73,8 @@ def _run_slice(
     if node not in ("", settings.node):
         log.warning("other_node", job=job_id, node=node)  # the sweep sends it where its archive lies
         return False
-    lease = leases.take(db, job_id, owner, settings.lease_seconds, datetime.now(UTC))
+    caps = Caps(settings.source_connections, settings.target_connections)
+    lease = leases.take(db, job_id, owner, settings.lease_seconds, datetime.now(UTC), caps)
     if lease is None:
         return False
     began = time.monotonic()
@@ -86,7 +88,10 @@ def _run_slice(
     with Holder(db, lease, seconds=settings.lease_seconds, shutdown=shutdown, slice_over=slice_over) as holder:
         ledger = SqlLedger(db, job_id=job_id, mailbox_id=lease.mailbox_id, fence=lease.fence)
         limits = Limits(settings.archive_reserve_mb * 1_000_000, settings.archive_quota_gb * 1_000_000_000)
-        world = World(ledger, holder, RealClock(), Chronicle(db, lease), may_reach, settings.quiet_seconds, limits)
+        world = World(
+            ledger, holder, RealClock(), Chronicle(db, lease), may_reach, settings.quiet_seconds, limits,
+            one_more=lambda: one_more(db, lease, caps, settings.lease_seconds),
+        )  # fmt: skip
         ending = attempt(lambda: assignment.work(db, vault, job_id, settings.archive_dir), world, holder, db, lease)
     return finish(db, lease, ending, time.monotonic() - began)
 

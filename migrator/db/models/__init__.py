@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from migrator.db.models.archives import Archive, ArchivePass
 from migrator.db.models.base import Base, BigId, Instant, conditions_for_postgresql
-from migrator.db.models.jobs import Job, JobEventRow, JobFolder, JobSample, JobWarning, StatusLink, Worker
+from migrator.db.models.jobs import HostLease, Job, JobEventRow, JobFolder, JobSample, JobWarning, StatusLink, Worker
 from migrator.db.models.ledger import Failure, Folder, LedgerEntry, Skipped
 from migrator.db.models.mailboxes import Endpoint, Mailbox
 from migrator.db.models.people import ApiToken, OneTimeLink, User
@@ -22,6 +22,7 @@ __all__ = [
     "Endpoint",
     "Failure",
     "Folder",
+    "HostLease",
     "Instant",
     "Job",
     "JobEventRow",

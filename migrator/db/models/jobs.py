@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     ForeignKey,
+    Index,
     LargeBinary,
     String,
     Text,
@@ -133,6 +134,21 @@ class StatusLink(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+
+
+class HostLease(Base):
+    """A connection to a mail server that a job may hold."""
+
+    __tablename__ = "host_leases"
+    __table_args__ = (Index(None, "side", "host"),)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    side: Mapped[str] = mapped_column(String(10))
+    """`source` or `target`: they bear different numbers."""
+    host: Mapped[str] = mapped_column(String(255))
+    """In lower case."""
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), index=True)
+    fence: Mapped[int]
+    until: Mapped[datetime]
 
 
 class Worker(Base):
