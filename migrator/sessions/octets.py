@@ -13,7 +13,9 @@ from migrator.ports import RoundTrips
 
 LINE_LIMIT = 50_000_000
 """A line of 500,000 UIDs is legal; imaplib's own limit of 1,000,000 octets is not enough."""
-RECEIVE = 256 * 1024
+RECEIVE = 64 * 1024
+"""At once; of TLS there comes one record, 16 KiB at most."""
+SEND = 256 * 1024
 TOGETHER = 64 * 1024
 """So many octets of small pieces are sent at once: four records of TLS, which receivers read in a few goes."""
 POLL_SECONDS = 1.0
@@ -40,7 +42,6 @@ class Octets:
         self.timeout = timeout
         self.wants_stop = wants_stop
         self.dropped = False
-        self._arrival = memoryview(bytearray(RECEIVE))
         self._held = bytearray()
         """To be sent before anything else."""
 
@@ -50,19 +51,15 @@ class Octets:
         if self._buffer:
             raise ConnectionLost("The server sent data before the TLS handshake; the connection was dropped.")
 
-    def _fill(self) -> None:
-        count = self._receive(self._arrival)
-        self._buffer += self._arrival[:count]
-
-    def _receive(self, place: memoryview) -> int:
-        """What comes next, put there; at least one octet."""
+    def _receive(self) -> bytes:
+        """What comes next; at least one octet."""
         waited = 0.0
         while True:
             if self.wants_stop():
                 raise Stopped("Stopped while waiting for the server.")
             try:
                 self._in_short_waits()
-                count = self._sock.recv_into(place)
+                octets = self._sock.recv(RECEIVE)
             except TimeoutError:
                 waited += POLL_SECONDS
                 if waited >= self.timeout:
@@ -70,9 +67,9 @@ class Octets:
                 continue
             except (OSError, ssl.SSLError) as error:
                 raise ConnectionLost("The connection broke.", detail=str(error)) from error
-            if not count:
+            if not octets:
                 raise ConnectionLost("The server closed the connection.")
-            return count
+            return octets
 
     def _in_short_waits(self) -> None:
         """Others (a handshake, imaplib) may have set another time; setting it is a system call."""
@@ -86,23 +83,15 @@ class Octets:
             searched = len(self._buffer)
             if searched > LINE_LIMIT:
                 raise ConnectionLost("The server sent a line without end.")
-            self._fill()
+            self._buffer += self._receive()
         line = bytes(self._buffer[: at + 1])
         del self._buffer[: at + 1]
         return line
 
-    def read_into(self, place: memoryview) -> None:
-        """Exactly as many octets as fit there."""
-        at = min(len(place), len(self._buffer))
-        place[:at] = self._buffer[:at]
-        del self._buffer[:at]
-        while at < len(place):
-            at += self._receive(place[at:])
-
     def some(self) -> bytes:
         """What is there already, or what comes next; at least one octet."""
         if not self._buffer:
-            self._fill()
+            return self._receive()
         octets = bytes(self._buffer)
         self._buffer.clear()
         return octets
@@ -113,12 +102,11 @@ class Octets:
 
     def read(self, size: int) -> bytes:
         """Exactly `size` octets."""
-        octets = bytearray()
-        while len(octets) < size:  # in pieces: an absurd size takes no memory before its octets are there
-            piece = bytearray(min(size - len(octets), RECEIVE))
-            self.read_into(memoryview(piece))
-            octets += piece
-        return bytes(octets)
+        while len(self._buffer) < size:  # as they come: an absurd size takes no memory before its octets are there
+            self._buffer += self._receive()
+        octets = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return octets
 
     def hold(self, data: bytes) -> None:
         """Send it together with what comes behind it, or with `flush`. What is large is sent at once."""
@@ -145,7 +133,7 @@ class Octets:
                 raise Stopped("Stopped while sending.")
             try:
                 self._in_short_waits()
-                sent = self._sock.send(view[:RECEIVE])
+                sent = self._sock.send(view[:SEND])
             except TimeoutError:
                 waited += POLL_SECONDS
                 if waited >= self.timeout:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import IO
 
 from migrator.errors import DiskFull
-from migrator.mail.messages import tail_of
+from migrator.mail.messages import TAIL_OCTETS, tail_of
 
 IN_MEMORY = 1024 * 1024
 CHUNK = 256 * 1024
@@ -43,10 +43,10 @@ class Spool:
 
     def write(self, data: bytes, head_octets: int) -> None:
         """Add octets at the end."""
+        if self.size < head_octets:
+            self.head += data[: head_octets - self.size]
         self.size += len(data)
-        if len(self.head) < head_octets:
-            self.head += data[: head_octets - len(self.head)]
-        self.tail = tail_of((self.tail, data))
+        self.tail = data[-TAIL_OCTETS:] if len(data) >= TAIL_OCTETS else tail_of((self.tail, data))
         if self._file is None:
             self._parts.append(data)
             return

@@ -20,15 +20,10 @@ from migrator.errors import ConnectionLost, Defect
 from migrator.mail.messages import HEAD_OCTETS, readable
 from migrator.ports import RoundTrips
 from migrator.sessions.connect import shake_hands
+from migrator.sessions.imap.parsing import Event, Line, ResponseParser
 from migrator.sessions.octets import Octets
-from migrator.sessions.spool import IN_MEMORY, Spool
+from migrator.sessions.spool import Spool
 
-LITERAL_LIMIT = 2**32 - 1
-"""IMAP's numbers have 32 bits (RFC 9051, 9); whoever announces more is out of step, or wants to fill our disk."""
-
-_LITERAL = re.compile(rb"~?\{(\d{1,19})\+?\}\r?\n$")
-_TEXT = re.compile(rb"(?i)(?:\*|\S+) (?:OK|NO|BAD|BYE|PREAUTH)\b|\+")
-"""Lines that end in human text: `{5}` at their end is no literal."""
 _CAPABILITY = re.compile(r"(?i)\[CAPABILITY ([^\]\r\n]*)\]")
 _EXPUNGE = re.compile(rb"(?i)\* +(\d{1,10}) +EXPUNGE\b")
 
@@ -66,8 +61,7 @@ class Wire(Octets):
     ) -> None:
         super().__init__(sock, timeout=timeout, wants_stop=wants_stop, trips=trips)
         self._tag = 0
-        self._piece = memoryview(bytearray(IN_MEMORY))
-        """Where a literal arrives; the same place each time."""
+        self._parser = ResponseParser()
         self.waiting: dict[bytes, _Due] = {}
         """Commands whose answer has not come yet, by tag."""
         self.nearest = math.inf
@@ -93,34 +87,29 @@ class Wire(Octets):
         return self.begin(command + b"\r\n")
 
     def response(self) -> list[Part]:
-        """One response: its text, with every literal as a part of its own (large ones spooled).
+        """One response: its text, with every literal as a part of its own (large ones spooled)."""
+        parts: list[Part] = []
+        while True:
+            line = self._event()
+            assert isinstance(line, Line)
+            parts.append(line.text)
+            if line.literal is None:
+                return parts
+            parts.append(self._literal(line.literal))
 
-        NUL octets before it are padding (quirks.md, 58). Raises ConnectionLost when a literal goes on behind its end
-        (quirks.md, 47): what follows would be mail, read as answers.
-        """
-        line = self.readline().lstrip(b"\0")
-        parts: list[Part] = [line]
-        if _TEXT.match(line):
-            return parts
-        while b"}" in line[-3:] and (found := _LITERAL.search(line)):
-            size = int(found.group(1))
-            if size > LITERAL_LIMIT:
-                raise ConnectionLost(f"The server announced {size} octets at once, more than IMAP allows.")
-            parts.append(self._literal(size))
-            line = self.readline()
-            parts.append(line)
-            if line[:1] not in (b" ", b")", b"\r", b"\n", b"\0"):
-                raise ConnectionLost("The server sent more of a message than it had announced.")
-        return parts
+    def _event(self) -> Event:
+        while (event := self._parser.event()) is None:
+            self._parser.feed(self.some())
+        return event
 
     def _literal(self, size: int) -> Spool:
-        """So many octets. In pieces, so that an absurd size takes no memory before its octets are there."""
+        """So many octets, as they come: an absurd size takes no memory before its octets are there."""
         spool = Spool(size, HEAD_OCTETS)
         try:
             while spool.size < size:
-                piece = self._piece[: min(size - spool.size, IN_MEMORY)]
-                self.read_into(piece)
-                spool.write(bytes(piece), HEAD_OCTETS)
+                piece = self._event()
+                assert isinstance(piece, bytes)
+                spool.write(piece, HEAD_OCTETS)
         except BaseException:
             spool.close()
             self.drop()  # the rest of a mail would be read as answers
