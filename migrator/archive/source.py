@@ -11,7 +11,7 @@ from migrator.archive.view import Found, Pass, View, pass_at, passes
 from migrator.errors import ArchiveDamaged, FolderRefused
 from migrator.mail.folders import FolderInfo, Namespace
 from migrator.mail.messages import MessageKey
-from migrator.ports import Absence, Letter, Opened, Page, Traits, Unread, Want
+from migrator.ports import Absence, Changes, Letter, Opened, Page, Traits, Unread, Want
 
 __all__ = ["ArchiveSource", "Pass", "pass_at", "passes"]
 
@@ -55,6 +55,10 @@ class ArchiveSource:
         for page in self._view.pages(number):
             self._page = folder, {found.row.key: found for found in page}
             yield Page([found.row for found in page])
+
+    def changes(self, folder: str, state: str) -> Changes | None:
+        """It has no states."""
+        return None
 
     def read(self, wants: Iterable[Want]) -> Iterator[Letter | Unread]:
         """The messages' octets; a damaged one is reported and stops nothing."""

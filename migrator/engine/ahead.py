@@ -19,7 +19,7 @@ from migrator.errors import Defect, PostwagenError
 from migrator.mail.folders import FolderInfo
 from migrator.mail.messages import MessageKey, Prints, Row, header_block
 from migrator.planning.batches import is_small, listed_together
-from migrator.ports import Letter, Opened, Page, Source, Traits, Unread, Want
+from migrator.ports import Changes, Letter, Opened, Page, Source, Traits, Unread, Want
 
 AHEAD_OCTETS = 1024 * 1024
 """So much is held ready at most if nothing else is said, and one message more; large ones lie on the disk anyhow
@@ -122,6 +122,11 @@ class ReadingAhead:
         finally:
             if self._along is run and self._now == folder:
                 self._leave()
+
+    def changes(self, folder: str, state: str) -> Changes | None:
+        """What has changed since then; nothing is read ahead of it."""
+        self._leave()
+        return self._source.changes(folder, state)
 
     def _run_to(self, folder: str) -> _Run | None:
         """The run along the route, where this folder begins; None: it is not on the route (any more)."""

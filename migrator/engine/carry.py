@@ -23,6 +23,7 @@ from migrator.engine.readback import look_after, read_back
 from migrator.engine.recreated import heal_source, heal_target
 from migrator.engine.renamed import Renamed
 from migrator.engine.settle import settle_folder, shelved
+from migrator.engine.unchanged import MOST_UNLOOKED
 from migrator.engine.weighing import Weighing
 from migrator.errors import ConnectionLost, Fenced, FolderRefused, PostwagenError, Stopped
 from migrator.mail.dates import internal_date
@@ -34,6 +35,7 @@ from migrator.ports import (
     Amendment,
     AppendResult,
     Batch,
+    Changes,
     FolderPair,
     Intent,
     Letter,
@@ -52,8 +54,7 @@ from migrator.ports import (
 if TYPE_CHECKING:
     from migrator.engine.run import Ends, Options
 
-ALONE_TRIES = 3
-"""So often a message may break the connection while it travels alone; then it is refused."""
+PAGE_ROWS = 2000
 
 
 class InDoubt(Exception):
@@ -84,7 +85,10 @@ class FolderCarry:
         ledger: PairLedger,
         quiet: Quiet,
         hindered: dict[MessageKey, int],
+        *,
+        whole: bool = True,
     ) -> None:
+        """`whole`: all of the source folder is listed, not only what has changed."""
         self._ends = ends
         self._options = options
         self._pair = pair
@@ -100,6 +104,11 @@ class FolderCarry:
         self._weighing = Weighing(ends, options, folder, self._book, hindered)
         self._hindered = hindered
         """How often each message was on a connection that broke; such messages travel alone."""
+        self._whole = whole
+        self._since = Mark()
+        """What was known when the folder was last seen whole, where what has changed since then is enough."""
+        self._unlooked = 0
+        """So many runs in a row have not listed all of it, this one too."""
         self._looked = 0
         """UIDs of the target folder below this were looked at."""
         self.beside: Callable[[], Iterable[FolderCarry]] = tuple
@@ -132,6 +141,8 @@ class FolderCarry:
             self._looked = self._folder.uidnext
             self._book.mark = Mark(0, self._folder.validity, looked=self._looked, state="")
         elif mark.state:
+            if not self._whole and mark.unlooked < MOST_UNLOOKED and not self._ends.target.traits.keeps_history:
+                self._since = mark
             self._book.mark = Mark(state="")  # until all of it was seen again
 
     def end(self) -> None:
@@ -142,7 +153,7 @@ class FolderCarry:
         read_back(self._ends, self._pair, self._folder, self.ledger)
         mark = self._weighing.history.mark(self._folder)
         state = self._pair.source.state if self._is_whole else ""
-        self._book.mark = replace(mark, looked=mark.looked or looked, state=state)
+        self._book.mark = replace(mark, looked=mark.looked or looked, state=state, unlooked=self._unlooked)
 
     def _is_concluded(self) -> bool:
         return self._weighing.history.is_concluded(self._pair.source, self._folder, self.ledger)
@@ -277,16 +288,30 @@ class FolderCarry:
         return self._doubtful
 
     def _loads(self) -> Iterator[_Load]:
-        validity = 0
+        since, self._since, self._unlooked = self._since, Mark(), 0
+        changes = self._ends.source.changes(self._pair.source.name, since.state) if since.state else None
+        if changes is not None:
+            self._unlooked = since.unlooked + 1
+            yield from self._changed(changes)
+            return
         for item in self._ends.source.survey(self._pair.source.name):
             if isinstance(item, Opened):
-                validity = item.validity
-                heal_source(self._ends, self._pair, self.ledger, validity)
+                heal_source(self._ends, self._pair, self.ledger, item.validity)
                 continue
             self._book.count.found += len(item.rows)
             self._book.count.octets_found += sum(row.size for row in item.rows)
             self._weighing.history.see(item.rows)
             yield from self._page(item.rows)
+            if self._pause():
+                return
+
+    def _changed(self, changes: Changes) -> Iterator[_Load]:
+        """All else was seen to be there, and is as it was."""
+        count, unchanged = self._book.count, changes.opened.messages - len(changes.rows)
+        count.found, count.already_there = changes.opened.messages, unchanged
+        count.octets_found = self._pair.source.octets or 0
+        for start in range(0, len(changes.rows), PAGE_ROWS):
+            yield from self._page(changes.rows[start : start + PAGE_ROWS])
             if self._pause():
                 return
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from migrator.errors import UsageError
 from migrator.mail.folders import FolderInfo
-from migrator.ports import Letter, Opened, Page, Source, Traits, Unread, Want
+from migrator.ports import Changes, Letter, Opened, Page, Source, Traits, Unread, Want
 
 NAMED = 10
 """So many messages that are not there are named."""
@@ -73,6 +73,10 @@ class ChosenSource:
                 yield replace(item, messages=len(keys))
             elif rows := [row for row in item.rows if str(row.key) in keys]:
                 yield Page(rows)
+
+    def changes(self, folder: str, state: str) -> Changes | None:
+        """What was chosen is looked at."""
+        return None
 
     def read(self, wants: Iterable[Want]) -> Iterator[Letter | Unread]:
         """What is asked for."""

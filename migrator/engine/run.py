@@ -190,6 +190,8 @@ class _Round:
     ) -> None:
         """`fresh`: source folders of which nothing was ever carried."""
         self._ends = ends
+        self._begun = ends.ledger.begun()
+        """Of what this job has carried anything in an earlier slice it wants to tell how much."""
         self._options = options
         self._quiet = quiet
         self._fresh = set(fresh)
@@ -283,7 +285,8 @@ class _Round:
         ends.observer.note(Event("folder_started", {"folder": pair.source.name}))
         ledger: PairLedger = ends.ledger.pair(pair, folder.name)
         hindered = self._hindered[pair.source.name]
-        return FolderCarry(ends, self._options, pair, folder, ledger, self._quiet, hindered)
+        whole = pair.source.name in self._begun
+        return FolderCarry(ends, self._options, pair, folder, ledger, self._quiet, hindered, whole=whole)
 
     def _carry(self, pair: FolderPair) -> None:
         ends = self._ends

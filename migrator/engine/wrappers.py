@@ -19,6 +19,7 @@ from migrator.ports import (
     AppendResult,
     AppendResults,
     Batch,
+    Changes,
     Clock,
     Event,
     FlagChange,
@@ -219,6 +220,10 @@ class RetryingSource:
     def survey(self, folder: str) -> Iterator[Opened | Page]:
         """One survey, whatever happens to the connection."""
         return _rows_again(self._reopening, lambda end: end.survey(folder))
+
+    def changes(self, folder: str, state: str) -> Changes | None:
+        """What has changed since then, whatever happens to the connection."""
+        return self._reopening.again(lambda end: end.changes(folder, state))
 
     def read(self, wants: Iterable[Want]) -> Iterator[Letter | Unread]:
         """One answer per want, whatever happens to the connection."""

@@ -51,6 +51,14 @@ class Page:
     rows: Sequence[Row]
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What of a folder is new, or has other flags, since it was in a state; all else is there as it was then."""
+
+    opened: Opened
+    rows: Sequence[Row]
+
+
 class Want(NamedTuple):
     """A message that we want to read: its folder's full name at that end, its key, the size announced."""
 
@@ -124,6 +132,9 @@ class Source(Protocol):
 
     def survey(self, folder: str) -> Iterator[Opened | Page]:
         """One `Opened`, then the rows in pages. Nothing else may be asked of the source inside a page."""
+
+    def changes(self, folder: str, state: str) -> Changes | None:
+        """What has changed since its `FolderInfo.state` was this; None: nobody can tell, and it is to be surveyed."""
 
     def read(self, wants: Iterable[Want]) -> Iterator[Letter | Unread]:
         """Exactly one answer per want, folder by folder, in any order within each. The caller closes every letter."""

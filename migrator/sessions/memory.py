@@ -17,6 +17,7 @@ from migrator.ports import (
     AppendResult,
     AppendResults,
     Batch,
+    Changes,
     FlagChange,
     FolderWish,
     Letter,
@@ -165,6 +166,10 @@ class MemorySource(_Connection):
         uidnext = found.uidnext if self._behaviour.says_uidnext else 0
         yield Opened(folder, found.validity, uidnext, len(found.messages))
         yield from self._pages(folder, 1)
+
+    def changes(self, folder: str, state: str) -> Changes | None:
+        """It has no states."""
+        return None
 
     def read(self, wants: Iterable[Want]) -> Iterator[Letter | Unread]:
         """The messages' octets."""

@@ -11,11 +11,12 @@ from sqlalchemy import update
 
 from migrator.db.models import JobFolder
 from migrator.engine import together
+from migrator.engine.unchanged import MOST_UNLOOKED
 from migrator.errors import ConnectionLost, FolderRefused, TargetFull
 from migrator.mail.folders import FolderInfo
 from migrator.planning import batches
 from migrator.planning.mapping import MappingRules
-from migrator.ports import FolderPair, Letter, Opened, Page, Traits, Unread, Want
+from migrator.ports import Changes, FolderPair, Letter, Opened, Page, Traits, Unread, Want
 from migrator.sessions.memory import Break, MemorySource, MemoryTarget
 from tests.engine.world import Telling, World, assert_at_rest, assert_same, assert_sums, days, mail
 
@@ -204,7 +205,8 @@ def test_nothing_is_looked_at_where_nothing_has_changed_and_the_sum_is_told(whol
 
 
 @pytest.mark.parametrize("change", ["come", "gone", "flagged", "renumbered"])
-def test_whatever_changes_in_a_folder_is_carried_and_the_others_are_not_looked_at(whole: World, change: str) -> None:
+def test_whatever_changes_in_a_folder_is_carried_and_all_else_is_not_looked_at(whole: World, change: str) -> None:
+    """Where nothing is gone, the folder's other messages are not listed either."""
     if change == "come":
         whole.old.put("B", mail("new"), instant=days(9))
     elif change == "gone":
@@ -215,7 +217,8 @@ def test_whatever_changes_in_a_folder_is_carried_and_the_others_are_not_looked_a
     else:
         whole.old.renumber("B")
     whole.run()
-    assert set(Telling.looked) == {"B"}
+    assert set(Telling.looked) == (set() if change in ("come", "flagged") else {"B"})
+    assert whole.total("octets_found") >= whole.total("octets")
     if change != "gone":
         assert_same(whole, ALL)
     assert_sums(whole)
@@ -236,9 +239,9 @@ def test_a_folder_with_a_failure_is_looked_at_each_time(whole: World) -> None:
     whole.old.put("A", mail("nil"), instant=days(9))
     refused = mail("nil")
     whole.new.behaviour.refuses = lambda octets: octets == refused
-    for _ in range(2):
+    for looked in ([], ["A"], ["A"]):
         whole.run()
-        assert set(Telling.looked) == {"A"}
+        assert Telling.looked == looked, "the first time it is enough to see what has changed"
         assert whole.total("failed") == 1
         whole.next_job()
         Telling.looked.clear()
@@ -254,6 +257,44 @@ def test_a_folder_with_a_message_that_a_rule_left_behind_is_looked_at_each_time(
     whole.next_job()
     whole.run()
     assert_same(whole, ALL)
+
+
+def test_a_source_that_tells_changes_only_is_listed_whole_in_time(whole: World) -> None:
+    for number in range(MOST_UNLOOKED):
+        whole.old.put("B", mail(f"more {number}"), instant=days(9))
+        whole.run()
+        assert Telling.looked == []
+        assert (whole.total("found"), whole.total("copied")) == (21 + number, 1)
+        assert_sums(whole)
+        whole.next_job()
+    whole.old.put("B", mail("the last"), instant=days(9))
+    whole.run()
+    assert set(Telling.looked) == set(NAMES)
+    assert_same(whole, ALL)
+
+
+def test_a_change_that_cannot_be_carried_makes_the_folder_be_listed_the_next_time(whole: World) -> None:
+    refused = mail("nil")
+    whole.old.put("B", refused, instant=days(9))
+    whole.new.behaviour.refuses = lambda octets: octets == refused
+    whole.run()
+    assert (Telling.looked, whole.total("failed"), whole.total("already_there")) == ([], 1, 20)
+    assert_sums(whole)
+    whole.next_job()
+    whole.new.behaviour.refuses = lambda _: False
+    whole.run()
+    assert set(Telling.looked) == {"B"}
+    assert_same(whole, ALL)
+
+
+def test_a_break_amid_changes_loses_and_doubles_nothing(whole: World) -> None:
+    for number in range(6):
+        whole.old.put("B", mail(f"more {number}"), instant=days(9))
+    whole.new.behaviour.breaks = {whole.new.appends + 1: Break(after_commit=True, seconds=5.0)}
+    whole.run()
+    assert_same(whole, ALL)
+    assert_sums(whole)
+    assert whole.total("copied") == 6
 
 
 def test_a_folder_that_goes_elsewhere_now_is_looked_at(whole: World) -> None:
@@ -305,6 +346,9 @@ def test_the_only_folder_that_has_changed_fails_alone_where_it_breaks_every_conn
                 self._broken = True
                 raise ConnectionLost("it breaks")
             yield from super().survey(folder)
+
+        def changes(self, folder: str, state: str) -> Changes | None:
+            return None
 
     whole.old.put("B", mail("new"), instant=days(9))
     whole.source_of = Breaking

@@ -33,7 +33,7 @@ from migrator.engine.run import Ends, Options, Outcome, run
 from migrator.engine.wrappers import Reopening, RetryingSource, RetryingTarget
 from migrator.mail.folders import FolderInfo, Namespace
 from migrator.planning import lanes
-from migrator.ports import Event, Opened, Page
+from migrator.ports import Changes, Event, Opened, Page
 from migrator.sessions.memory import FakeClock, FakeStop, MemoryServer, MemorySource, MemoryTarget
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
@@ -109,9 +109,12 @@ class Silent:
 
 
 class Telling(MemorySource):
-    """A source that says in one word what stands in a folder, and counts how often it is looked at."""
+    """A source that says in one word what stands in a folder, knows what has changed since it said another one, and
+    counts how often it is looked at."""
 
     looked: ClassVar[list[str]] = []
+    said: ClassVar[dict[str, dict[int, frozenset[str]]]] = {}
+    """Flags by UID, by what was said."""
 
     def folders(self) -> Sequence[FolderInfo]:
         return [dataclasses.replace(info, state=self._state(info.name)) for info in super().folders()]
@@ -119,7 +122,18 @@ class Telling(MemorySource):
     def _state(self, name: str) -> str:
         folder = self.server.folders[name]
         marks = [(uid, tuple(sorted(item.flags))) for uid, item in sorted(folder.messages.items())]
-        return f"{folder.validity}/{hash(tuple(marks))}"
+        state = f"{folder.validity}/{hash(tuple(marks))}"
+        self.said[state] = {uid: item.flags for uid, item in folder.messages.items()}
+        return state
+
+    def changes(self, folder: str, state: str) -> Changes | None:
+        self._touch("changes")
+        found, then = self.server.folder(folder), self.said[state]
+        if not state.startswith(f"{found.validity}/") or then.keys() - found.messages.keys():
+            return None
+        rows = [row for page in self._pages(folder, 1) for row in page.rows]
+        changed = [row for row in rows if then.get(row.key.uid) != row.flags]
+        return Changes(Opened(folder, found.validity, found.uidnext, len(rows)), changed)
 
     def survey(self, folder: str) -> Iterator[Opened | Page]:
         self.looked.append(folder)

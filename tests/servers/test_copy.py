@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import time
 from collections import Counter
 from itertools import chain
@@ -443,6 +444,32 @@ def test_what_the_customer_did_at_the_target_stays_and_what_is_new_at_the_source
     assert {uid: each.flags for uid, each in _states(dovecot_pair)[1]["INBOX"].items()} == {
         **flags, 5: {"\\Seen", "Privat"},
     }  # fmt: skip
+
+
+def test_of_a_folder_that_was_seen_whole_only_what_has_changed_is_listed(
+    dovecot_pair: DovecotPair, tmp_path: Path
+) -> None:
+    pair = dovecot_pair
+    fill_all(pair.old.imap_port, pair.old_account, {"INBOX": [_mail(n) for n in range(30)]})
+    command = _command(pair, tmp_path)
+    with FaultProxy("127.0.0.1", pair.old.imap_port, record=True) as proxy:
+        ends = url(proxy, pair.old_account), _urls(pair)[1]
+        assert command.call("copy", *ends, "--json").code == 0
+        with Client(pair.old.imap_port, pair.old_account) as provider:
+            provider.store("INBOX", "5", "+FLAGS (\\Flagged)")
+            provider.fill("INBOX", [_mail(30)])
+        again = command.call("copy", *ends, "--json")
+        asked = [line for verb, line in proxy.recordings[-1].commands() if verb in (b"FETCH", b"UID FETCH")]
+    assert [re.sub(rb"^W\d+ |\d+\)$", b"", line) for line in asked] == [
+        b"FETCH 1:31 (UID FLAGS INTERNALDATE RFC822.SIZE) (CHANGEDSINCE ",
+        b"UID FETCH 31 (UID BODY.PEEK[])",
+    ]
+    assert again.json["messages"] == {"found": 31, "copied": 1, "already_there": 30, "skipped": 0, "failed": 0}
+    assert adds_up(again.json)
+    source, target = _states(pair)
+    assert {uid: each.flags for uid, each in target["INBOX"].items()} == {
+        uid: each.flags for uid, each in source["INBOX"].items()
+    }
 
 
 def test_mail_that_somebody_carried_before_is_adopted_and_not_doubled(

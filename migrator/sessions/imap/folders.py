@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from migrator.errors import ServerRefused
 from migrator.mail.folders import FolderInfo, Role
@@ -87,6 +88,21 @@ def _counted(session: ImapSession, info: FolderInfo, stats: dict[str, dict[str, 
         return info
     found = stats.get(info.name) or session.status(info.name, status_items(session))
     return replace(info, messages=found.get("MESSAGES"), octets=found.get("SIZE"), state=_state(found))
+
+
+class Numbers(NamedTuple):
+    """What stands in a `FolderInfo.state`."""
+
+    messages: int
+    validity: int
+    uidnext: int
+    modseq: int
+
+
+def numbers_of(state: str) -> Numbers | None:
+    """None: it is no state of ours."""
+    words = state.split("/")
+    return Numbers(*map(int, words)) if len(words) == len(Numbers._fields) and all(map(str.isdecimal, words)) else None
 
 
 def _state(found: dict[str, int]) -> str:

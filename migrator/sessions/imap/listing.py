@@ -56,10 +56,10 @@ def rows(session: ImapSession, validity: int, *, floor: int = 1) -> Iterator[Pag
         )
 
 
-def begin(session: ImapSession, command: bytes) -> bytes:
-    """Ask for the rows of these messages; `listed` reads them."""
+def begin(session: ImapSession, command: bytes, only: bytes = b"") -> bytes:
+    """Ask for the rows of these messages; `listed` reads them. `only`: a modifier (RFC 4466)."""
     more = b" X-GM-LABELS" if "X-GM-EXT-1" in session.capabilities else b""
-    return session.wire.start(command + b" (UID FLAGS INTERNALDATE RFC822.SIZE%b)" % more)
+    return session.wire.start(command + b" (UID FLAGS INTERNALDATE RFC822.SIZE%b)" % more + only)
 
 
 def listed(session: ImapSession, tag: bytes, validity: int) -> tuple[list[Row], Answer]:

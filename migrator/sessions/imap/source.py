@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from migrator.errors import ServerRefused
 from migrator.mail.folders import FolderInfo
-from migrator.ports import Letter, Opened, Page, Traits, Unread, Want
+from migrator.ports import Changes, Letter, Opened, Page, Traits, Unread, Want
+from migrator.sessions.imap.changes import changed_since
 from migrator.sessions.imap.folders import list_folders
 from migrator.sessions.imap.foreseen import Foreseen
 from migrator.sessions.imap.listing import rows
@@ -47,6 +48,11 @@ class ImapSource:
         selected = self._session.open_folder(folder, writable=False, again=True)
         yield Opened(folder, selected.validity, selected.uidnext, selected.messages)
         yield from rows(self._session, selected.validity)
+
+    def changes(self, folder: str, state: str) -> Changes | None:
+        """By CONDSTORE, where the server has it."""
+        self._foreseen.drop()
+        return changed_since(self._session, folder, state)
 
     def read(self, wants: Iterable[Want]) -> Iterator[Letter | Unread]:
         """The messages' octets."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from migrator.mail.folders import INBOX, FolderInfo, Namespace, Role
 from migrator.mail.messages import MessageKey, Row
-from migrator.ports import Absence, Letter, Opened, Page, Traits, Unread, Want
+from migrator.ports import Absence, Changes, Letter, Opened, Page, Traits, Unread, Want
 from migrator.sessions.pop3.reading import read_letters
 from migrator.sessions.pop3.session import Pop3Session, refused
 
@@ -53,6 +53,10 @@ class Pop3Source:
         yield Opened(folder, 0, 0, len(rows))
         for start in range(0, len(rows), PAGE_ROWS):
             yield Page(rows[start : start + PAGE_ROWS])
+
+    def changes(self, folder: str, state: str) -> Changes | None:
+        """It has no states."""
+        return None
 
     def read(self, wants: Iterable[Want]) -> Iterator[Letter | Unread]:
         """The messages' octets."""
