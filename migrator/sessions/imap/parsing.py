@@ -92,9 +92,9 @@ class ResponseParser:
                 raise ConnectionLost("The server sent more of a message than it had announced.")
         else:
             text = text.lstrip(b"\0")
-            if _TEXT.match(text):
-                return Line(text, None)
         found = _LITERAL.search(text) if b"}" in text[-3:] else None
+        if found is not None and not self._is_within and _TEXT.match(text):
+            found = None
         self._is_within = found is not None
         if found is None:
             return Line(text, None)
