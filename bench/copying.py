@@ -25,8 +25,10 @@ from bench import rivals
 from bench.bare import BareClient, Prepared
 from bench.delay import far_away
 from bench.ground import Ground, Mailbox
+from bench.ledger import Run, copied
 from bench.mailbox import giants, messages, small
 from bench.rivals import IMAPSYNC, Copy, End
+from bench.service import Service, postgres, service
 from bench.table import MIB, Row, at_most, costs, into, middle, seconds, shown
 from bench.vast import ADDRESS_SPACE, carried
 from bench.watching import Cost, postwagen
@@ -59,6 +61,12 @@ class Seen:
     """And when a hundredth is new and a hundredth has other flags."""
     start: list[Cost] = field(default_factory=list)
     """Ours on two empty mailboxes, a second time."""
+    beside: list[Cost] = field(default_factory=list)
+    """Ours, in the turns with the service."""
+    served: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """By database: seconds through the service."""
+    ledger: dict[tuple[str, bool], list[Run]] = field(default_factory=lambda: defaultdict(list))
+    """By database, and whether the ledger was kept."""
     far: dict[int, dict[str, list[Cost]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
     """By length of the line and tool: 1,000 messages."""
 
@@ -127,6 +135,16 @@ class Bench(Ground):
                     cost = rivals.naive_nodelay(source, self._target(new_port), self._state())
                     seen.far[milliseconds][name].append(cost)
 
+    def service_turn(self, seen: Seen, served: Mapping[str, Service], databases: Mapping[str, str]) -> None:
+        """The same copy through the service and beside it by command; and with its ledger and without."""
+        source = End(self.old, self.mailbox.account, self._port(self.old))
+        seen.beside.append(self.ours(source, self._target(), self._state()))
+        for name, one in served.items():
+            seen.served[name].append(one.copy(source, self._target()))
+        for name, database in databases.items():
+            for kept in (True, False):
+                seen.ledger[name, kept].append(copied(database, source, self._target(), self.path("wish"), kept=kept))
+
     def giant_peak(self, count: int) -> int:
         """Our peak with messages of 60 MB."""
         return self._copied(self.written(giants(count))).peak
@@ -138,6 +156,10 @@ class Bench(Ground):
 
     def _copied(self, mailbox: Mailbox) -> Cost:
         return self.ours(End(self.old, mailbox.account, self._port(self.old)), self._target(), self._state())
+
+    def postgres(self, stack: ExitStack) -> str:
+        """The URL of a database on a server of its own."""
+        return stack.enter_context(postgres(self.path("postgres")))
 
     def _target(self, port: int | None = None) -> End:
         return End(self.new, self.opened(self.new), port or self._port(self.new))
@@ -190,6 +212,21 @@ def _far(milliseconds: int, tools: Mapping[str, Sequence[Cost]]) -> Iterator[Row
         yield at_most(f"{milliseconds} ms: ours against naive one-by-one", ratio, 1 / 30)
 
 
+def service_table(seen: Seen) -> Iterator[Row]:
+    """What the service adds, and what the ledger costs."""
+    command = _wall(seen.beside)
+    yield Row("beside the service: postwagen copy", costs(seen.beside))
+    for name, served in seen.served.items():
+        yield Row(f"through the service on {name}, from order to end", seconds(served))
+        yield at_most("  seconds beyond 1.15 of the command's", middle(served) - 1.15 * command, 3)
+    for name in dict.fromkeys(name for name, _ in seen.ledger):
+        kept, none = ([run.seconds for run in seen.ledger[name, with_it]] for with_it in (True, False))
+        cpu = [middle([run.cpu for run in seen.ledger[name, with_it]]) for with_it in (True, False)]
+        yield Row(f"one connection, ledger on {name}", f"{seconds(kept)}, CPU {cpu[0]:.2f} s")
+        yield Row("  the same without a ledger", f"{seconds(none)}, CPU {cpu[1]:.2f} s")
+        yield at_most("  share of the ledger", 1 - middle(none) / middle(kept), 0.1)
+
+
 def more(few: tuple[int, float, Cost], many: tuple[int, float, Cost]) -> Iterator[Row]:
     """Ten times as many small messages: number, seconds of the bare limit, and ours."""
     factors = []
@@ -231,7 +268,15 @@ def measure(bench: Bench, seen: Seen, runs: int, many: int, giant_count: int, va
             bench.far_turn(seen, milliseconds)
     for _ in range(runs):
         bench.changed_turn(seen)
-    rows = list(table(bench, seen))
+    with ExitStack() as stack:
+        databases = {"SQLite": f"sqlite:///{bench.path('ledger')}", "PostgreSQL": bench.postgres(stack)}
+        served = {
+            "SQLite": stack.enter_context(service(bench.path("product"))),
+            "PostgreSQL": stack.enter_context(service(bench.path("product"), DATABASE_URL=bench.postgres(stack))),
+        }
+        for _ in range(runs):
+            bench.service_turn(seen, served, databases)
+    rows = [*table(bench, seen), *service_table(seen)]
     if giant_count:
         peak = bench.giant_peak(giant_count) / MIB
         rows.append(at_most(f"peak memory of ours with {giant_count} messages of 60 MB, MiB", peak, 96))

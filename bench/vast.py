@@ -139,7 +139,7 @@ class Old(Scripted):
     def more(self, tag: bytes, command: bytes, stream: BufferedReader, sock: socket.socket) -> Iterator[bytes]:
         words = command.split(b" ")
         if words[:1] == [b"FETCH"]:
-            first, last = map(int, words[1].split(b":"))
+            first, last = (int(word.replace(b"*", b"%d" % self.count())) for word in words[1].split(b":"))
             for uid in range(first, last + 1):
                 self.listed[uid] += 1
             yield from self.rows(first, last)
@@ -182,7 +182,7 @@ class New(Scripted):
             yield tag + b" OK [APPENDUID %d %b] done\r\n" % (VALIDITY, uids)
             return
         if words[:1] == [b"FETCH"]:
-            first, last = map(int, words[1].split(b":"))
+            first, last = (int(word.replace(b"*", b"%d" % self.count())) for word in words[1].split(b":"))
             for uid in range(first, last + 1):
                 self.listed[uid] += 1
             yield from self.rows(first, last)

@@ -7,7 +7,7 @@ from dataclasses import astuple, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, func, insert, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from migrator.db.bulk import Bulk, own_insert
@@ -69,6 +69,8 @@ _KEPT = select(*(_TABLE.c[name] for name in ("id", "target_uid", "size", "instan
     _TABLE.c.target_uid.between(bindparam("first"), bindparam("last")),
 )
 _HIGHEST = select(func.max(_TABLE.c.id))
+_NEXT = text("SELECT nextval('entries_id_seq') FROM generate_series(1, :count)")
+"""On PostgreSQL: numbers for so many new entries."""
 _INSERT = Bulk(insert(_TABLE).values({column.name: bindparam(column.name) for column in _COLUMNS}))
 _CONFIRMED = ("stand", "how", "note", "target_validity", "target_uid", "job_id")
 _CONFIRM = Bulk(
@@ -288,12 +290,14 @@ class SqlPairLedger:
         """New entries; their ids, in order."""
         if not rows:
             return []
-        if self._db.is_sqlite:  # nobody else writes now: these are the numbers that it would give, all in one statement
-            first = (session.connection().scalar(_HIGHEST) or 0) + 1
-            _INSERT.execute(session.connection(), [{**row, "id": number} for number, row in enumerate(rows, first)])
-            return range(first, first + len(rows))
-        made = insert(LedgerEntry).returning(LedgerEntry.id, sort_by_parameter_order=True)
-        return list(session.scalars(made, rows))
+        connection = session.connection()
+        if self._db.is_sqlite:  # nobody else writes now: these are the numbers that it would give
+            first = (connection.scalar(_HIGHEST) or 0) + 1
+            ids: Sequence[int] = range(first, first + len(rows))
+        else:
+            ids = connection.scalars(_NEXT, {"count": len(rows)}).all()
+        _INSERT.execute(connection, [{**row, "id": number} for number, row in zip(ids, rows, strict=True)])
+        return ids
 
     def _columns(self, item: Intent, settled: Settled | None = None) -> dict[str, Any]:
         return {

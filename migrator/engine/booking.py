@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from migrator.engine.progress import Count
@@ -12,6 +13,7 @@ SETTLED_AT_ONCE = 500
 """So many messages that need no intent are committed together,"""
 SETTLED_SECONDS = 1.0
 """or those of so long a time: people watch."""
+TOLD_SECONDS = 0.5
 
 
 class Booking:
@@ -23,6 +25,7 @@ class Booking:
         self._clock = clock
         self._intends = intends
         self._stepped = clock.monotonic()
+        self._told = -math.inf
         self._sent = 0
         self._on_the_way: dict[int, Intent] = {}
         self._confirmed: list[Confirmation] = []
@@ -110,7 +113,10 @@ class Booking:
         return bool(self._confirmed or self._refused or self._released or self._skipped or self._settled)
 
     def step(self, *, intended: Sequence[Intent] = ()) -> Sequence[int]:
-        """ONE commit of everything that is known by now. Raises Fenced."""
+        """ONE commit of everything that is known by now, of the numbers that people watch twice a second while more is
+        sent. Raises Fenced."""
+        now = self._clock.monotonic()
+        is_due = not intended or self.mark is not None or now - self._told >= TOLD_SECONDS
         numbers = self._ledger.step(
             confirmed=self._confirmed,
             refused=self._refused,
@@ -119,11 +125,12 @@ class Booking:
             settled=self._settled,
             amended=self.amended,
             skipped=self._skipped,
-            tally=self.count.frozen(),
+            tally=self.count.frozen() if is_due else None,
             mark=self.mark,
         )
         self.mark = None
         self._confirmed, self._refused, self._released, self._skipped = [], [], [], []
         self._settled, self.amended = [], []
-        self._stepped = self._clock.monotonic()
+        self._stepped = now
+        self._told = now if is_due else self._told
         return numbers

@@ -110,8 +110,8 @@ def postgres_program(name: str) -> str | None:
     return program_path(name, *map(str, newest))
 
 
-def start_postgres(directory: Path) -> Postgres:
-    """Make a cluster and start it; unsafe and fast. Raises ServerUnavailableError."""
+def start_postgres(directory: Path, **other: str) -> Postgres:
+    """Make a cluster and start it; unsafe and fast, but for `other` settings. Raises ServerUnavailableError."""
     initdb, postgres = postgres_program("initdb"), postgres_program("postgres")
     if initdb is None or postgres is None:
         raise ServerUnavailableError("PostgreSQL is not installed (Debian: apt-get install postgresql)")
@@ -131,6 +131,7 @@ def start_postgres(directory: Path) -> Postgres:
         "shared_buffers": "32MB",
         "autovacuum": "off",
         "log_min_messages": "warning",
+        **other,
     }
     arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     child = Child(
