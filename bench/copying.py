@@ -255,7 +255,7 @@ def _vast(count: int, directory: Path) -> Row:
     found = carried(count, directory)
     engine = found.told.get("engine_seconds")
     what = f"{count} messages in one folder, {ADDRESS_SPACE // MIB} MiB of address space, scripted servers"
-    said = f"{found.arrived} arrived; {engine} s, peak {found.peak / MIB:.0f} MiB; each listed {found.listed} time"
+    said = f"{found.arrived} arrived; {engine} s, peak {found.cost.peak / MIB:.0f} MiB; each listed {found.listed} time"
     return Row(what, said, "completes, nothing listed twice", found.is_whole(count))
 
 

@@ -13,9 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import resource
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
@@ -26,10 +24,16 @@ from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 
-from bench.watching import ROOT, clean_environment
+from bench.watching import Cost, clean_environment, watched
 
 ADDRESS_SPACE = 256 * 1024 * 1024
 """Octets. 5,000 messages do with 100 MiB and not with 90 here; a system's locales and libraries may take more."""
+_LIMITED = """
+import resource, runpy, sys
+resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]),) * 2)
+sys.argv[1:] = sys.argv[2:]
+runpy.run_module("migrator.cli", run_name="__main__", alter_sys=True)
+"""
 VALIDITY = 1_234_567
 CAPABILITIES = b"IMAP4rev1 UIDPLUS MULTIAPPEND LITERAL+ NAMESPACE AUTH=PLAIN SASL-IR"
 DATE = b"05-Mar-2001 01:02:03 +0000"
@@ -208,12 +212,9 @@ class New(Scripted):
 class Vast:
     """What came of it."""
 
-    code: int
+    cost: Cost
     told: dict[str, object]
     """The command's JSON."""
-    errors: str
-    peak: int
-    """Octets of memory."""
     listed: int
     """The most often that any message of the old server was."""
     read: int
@@ -228,34 +229,29 @@ class Vast:
     def is_whole(self, messages: int) -> bool:
         """Whether each is there once, and nothing was asked for twice."""
         once = self.listed == self.read == self.looked_at == 1
-        return once and (self.code, self.arrived, self.copies) == (0, messages, messages)
+        return once and self.arrived == self.copies == messages
 
 
 def carried(messages: int, directory: Path, address_space: int = ADDRESS_SPACE) -> Vast:
-    """Copy so many, with `postwagen copy` in so many octets of address space."""
+    """Copy so many, with `postwagen copy` in so many octets of address space. Raises RuntimeError where it fails."""
     old, new = Old(messages), New(messages)
     command = [
-        sys.executable, "-m", "migrator.cli", "copy", "--json", "--quiet", "--state", str(directory / "ledger"),
+        *(sys.executable, "-c", _LIMITED, str(address_space)),
+        *("copy", "--json", "--quiet", "--state", str(directory / "ledger")),
         *(f"imap://me@127.0.0.1:{end.port}?security=none" for end in (old, new)),
-    ]  # fmt: skip
+    ]
     passwords = {"POSTWAGEN_SOURCE_PASSWORD": "x", "POSTWAGEN_TARGET_PASSWORD": "x"}
     environment = {**clean_environment(), **passwords, "POSTWAGEN_DATA_DIR": str(directory / "data")}
-
-    def limited() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (address_space, address_space))
-
-    ran = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, preexec_fn=limited, check=False
-    )
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-    for end in (old, new):
-        end.close()
-        for failure in end.failures:
-            raise failure
-    told = json.loads(ran.stdout) if ran.stdout.startswith("{") else {}
+    try:
+        cost = watched(command, environment)
+    finally:
+        for end in (old, new):
+            end.close()
+    for failure in (*old.failures, *new.failures):
+        raise failure
     counts: Sequence[bytearray] = (old.listed, old.read, new.listed)
     arrived = len(set(new.numbers)) - new.differing
-    return Vast(ran.returncode, told, ran.stderr, peak, *map(max, counts), arrived, new.count())
+    return Vast(cost, json.loads(cost.out), *map(max, counts), arrived, new.count())
 
 
 def main() -> int:

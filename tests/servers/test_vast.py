@@ -12,7 +12,6 @@ MESSAGES = 20_000
 
 def test_a_folder_of_many_messages_is_listed_once_and_carried_in_little_memory(tmp_path: Path) -> None:
     seen = carried(MESSAGES, tmp_path)
-    assert seen.code == 0, seen.errors
     assert (seen.arrived, seen.copies) == (MESSAGES, MESSAGES)
     assert (seen.listed, seen.read, seen.looked_at) == (1, 1, 1)
     assert seen.is_whole(MESSAGES)
