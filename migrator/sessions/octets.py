@@ -13,9 +13,7 @@ from migrator.ports import RoundTrips
 
 LINE_LIMIT = 50_000_000
 """A line of 500,000 UIDs is legal; imaplib's own limit of 1,000,000 octets is not enough."""
-RECEIVE = 64 * 1024
-"""At once; of TLS there comes one record, 16 KiB at most."""
-SEND = 256 * 1024
+RECEIVE = SEND = 256 * 1024
 TOGETHER = 64 * 1024
 """So many octets of small pieces are sent at once: four records of TLS, which receivers read in a few goes."""
 POLL_SECONDS = 1.0
@@ -42,6 +40,9 @@ class Octets:
         self.timeout = timeout
         self.wants_stop = wants_stop
         self.dropped = False
+        self._arrival = memoryview(bytearray(RECEIVE))
+        """Where octets arrive: of TLS there comes one record, 4 KiB of many servers; to ask for room for more, and give
+        it back, costs more than to copy them."""
         self._held = bytearray()
         """To be sent before anything else."""
 
@@ -59,7 +60,7 @@ class Octets:
                 raise Stopped("Stopped while waiting for the server.")
             try:
                 self._in_short_waits()
-                octets = self._sock.recv(RECEIVE)
+                count = self._sock.recv_into(self._arrival)
             except TimeoutError:
                 waited += POLL_SECONDS
                 if waited >= self.timeout:
@@ -67,9 +68,9 @@ class Octets:
                 continue
             except (OSError, ssl.SSLError) as error:
                 raise ConnectionLost("The connection broke.", detail=str(error)) from error
-            if not octets:
+            if not count:
                 raise ConnectionLost("The server closed the connection.")
-            return octets
+            return self._arrival[:count].tobytes()
 
     def _in_short_waits(self) -> None:
         """Others (a handshake, imaplib) may have set another time; setting it is a system call."""

@@ -107,7 +107,12 @@ class Wire(Octets):
         spool = Spool(size, HEAD_OCTETS)
         try:
             while spool.size < size:
-                piece = self._event()
+                piece = self._parser.event()
+                if piece is None:
+                    piece = self.some()
+                    if not self._parser.passes(piece):
+                        self._parser.feed(piece)
+                        continue
                 assert isinstance(piece, bytes)
                 spool.write(piece, HEAD_OCTETS)
         except BaseException:
