@@ -57,8 +57,8 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--connections",
             type=click.IntRange(1, 16),
-            help="At most so many per server, and no more than its provider bears. Default: 2 for copy and play-in; "
-            "all others use one.",
+            help="At most so many per server, and no more than its provider bears. Default: 2 for play-in, and for "
+            "copy between near servers; all others use one.",
         ),
         click.option("--quiet", is_flag=True, help="No progress."),
     )  # fmt: skip

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 CONNECTIONS = 2
 """To each server, where enough is new: a fifth sooner than one, and more are no sooner (docs/performance.md)."""
+NEAR = 0.005
+"""Seconds of round trip. On longer lines one connection that reads ahead is never idle; two that do not, wait."""
 MOST_DISCREPANCIES = 1000
 """So many are kept in a job's result; the number of all of them is kept too."""
 
@@ -90,7 +92,7 @@ def carry_out(work: Work, world: World) -> Result:
     be_thrifty()
     with _ends(work, world) as ends:
         _open_both(ends, side_by_side=work.target.protocol != "archive")
-        options = replace(engine_options(work.options, world.quiet_seconds), lanes=_lanes(work))
+        options = replace(engine_options(work.options, world.quiet_seconds), lanes=_lanes(work, ends))
         return RECIPES[work.kind](ends, options, work.options)
 
 
@@ -105,11 +107,13 @@ def _open_both(ends: Ends, *, side_by_side: bool) -> None:
     opened.result()
 
 
-def _lanes(work: Work) -> int:
-    """An archive has one writer. Two are what was measured as the best; some providers bear fewer."""
+def _lanes(work: Work, ends: Ends) -> int:
+    """An archive has one writer. Two are the best between near servers, one is between others; some providers bear
+    fewer than are wished."""
     if work.target.protocol == "archive":
         return 1
-    wanted = int(work.options.get("connections") or CONNECTIONS)
+    far = work.source.protocol != "archive" and max(ends.source.traits.nearest, ends.target.traits.nearest) > NEAR
+    wanted = int(work.options.get("connections") or (1 if far else CONNECTIONS))
     borne = (profile_of(end.host).per_mailbox for end in (work.source, work.target) if end.protocol != "archive")
     return min([wanted, *(number for number in borne if number is not None)])
 

@@ -30,6 +30,8 @@ class Traits:
     """The target is also a `Historian`: appends are idempotent by origin, nothing there is anybody else's."""
     max_octets: int | None = None
     """The largest message that the target says it takes (APPENDLIMIT)."""
+    nearest: float = 0.0
+    """Seconds of the fastest round trip that was seen while it was opened."""
     limits: str = ""
     """One line for people: server, TLS, capabilities that matter."""
 

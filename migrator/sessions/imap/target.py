@@ -38,6 +38,7 @@ class ImapTarget:
             namespace=session.namespace,
             reports_keys="UIDPLUS" in session.capabilities or "IMAP4REV2" in session.capabilities,
             max_octets=_append_limit(session.capabilities),
+            nearest=session.wire.nearest,
             limits=session.tls,
         )
 
