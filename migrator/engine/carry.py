@@ -309,7 +309,7 @@ class FolderCarry:
         """All else was seen to be there, and is as it was."""
         count, unchanged = self._book.count, changes.opened.messages - len(changes.rows)
         count.found, count.already_there = changes.opened.messages, unchanged
-        count.octets_found = self._pair.source.octets or 0
+        count.octets_found = max(self._pair.source.octets or 0, sum(row.size for row in changes.rows))
         for start in range(0, len(changes.rows), PAGE_ROWS):
             yield from self._page(changes.rows[start : start + PAGE_ROWS])
             if self._pause():

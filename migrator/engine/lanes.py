@@ -21,8 +21,8 @@ Carry = Callable[["Ends", Sequence[FolderPair]], None]
 Shares = Callable[[int], Sequence[Sequence[FolderPair]]]
 
 
-class _Joint:
-    """Fulfils `ports.StopSignal`: what stops all lanes of a run."""
+class Joint:
+    """Fulfils `ports.StopSignal`: what stops all who work on one thing."""
 
     def __init__(self, stop: StopSignal) -> None:
         self._stop = stop
@@ -44,7 +44,7 @@ def in_lanes(ends: Ends, shares: Shares, most: int, carry: Carry) -> None:
 
     An error ends its lane; the others go on, unless the whole run has lost its right. Raised is what weighs most.
     """
-    joint = _Joint(ends.stop)
+    joint = Joint(ends.stop)
     with ExitStack() as stack:
         opened = [ends]
         while len(opened) < len(shares(most)) and (more := _opened(ends, stack)) is not None:
@@ -71,9 +71,7 @@ def _opened(ends: Ends, stack: ExitStack) -> Ends | None:
         return None
 
 
-def _all_carried(
-    lanes: Sequence[tuple[Ends, Sequence[FolderPair]]], carry: Carry, joint: _Joint
-) -> list[BaseException]:
+def _all_carried(lanes: Sequence[tuple[Ends, Sequence[FolderPair]]], carry: Carry, joint: Joint) -> list[BaseException]:
     def carried(lane: tuple[Ends, Sequence[FolderPair]]) -> BaseException | None:
         try:
             carry(*lane)

@@ -40,7 +40,7 @@ def look_after(
         amended: list[Amendment] = []
         for row in page.rows:
             free += bool(keyless) and row.key.uid not in claims
-            kept = missing.pop(row.key.uid, None)
+            kept = missing.pop(row.key.uid, None) if row.key.validity == now.validity else None
             if kept is None:
                 continue
             redated += kept.instant is not None and row.instant != kept.instant

@@ -13,8 +13,9 @@ from migrator.db.models import Archive, Job, JobFolder
 from migrator.db.models import Endpoint as EndpointRow
 from migrator.db.store import Database
 from migrator.db.vault import Vault
+from migrator.jobs.connections import Caps, is_possible, waits_for
 from migrator.jobs.keeping.rows import ArchiveDestroyed, key_context, latest_pass
-from migrator.jobs.lease import mailbox_is_busy
+from migrator.jobs.lease import Lease, mailbox_is_busy
 from migrator.jobs.making import credential_context
 from migrator.jobs.operations import CredentialsWiped, NotFound
 from migrator.jobs.recipes import Work
@@ -102,12 +103,17 @@ def counts(db: Database, job_id: int) -> Counts:
     return Counts(*(int(number) for number in sums))
 
 
-def somebody_waits(db: Database, now: datetime) -> bool:
-    """Whether a job could be worked on if a worker were free; what has just come does not count yet."""
+def somebody_waits(db: Database, lease: Lease, caps: Caps, now: datetime) -> str:
+    """What another job waits for that the holder of this lease could give: a `worker`, or `room` at a server that bears
+    no more connections; empty: nobody waits. What has just come does not count yet.
+    """
     with db.reading() as session:
         waiting = select(Job.id).where(
             Job.state == JobState.QUEUED,
             func.coalesce(Job.not_before, Job.created_at) <= now - _JUST_COME,
             ~mailbox_is_busy(now),
         )
-        return session.scalar(waiting.limit(1)) is not None
+        if session.scalar(waiting.where(waits_for(session, lease, caps, now)).limit(1)) is not None:
+            return "room"
+        possible = session.scalar(waiting.where(is_possible(session, caps, now)).limit(1)) is not None
+    return "worker" if possible else ""

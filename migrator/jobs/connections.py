@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
@@ -41,10 +41,16 @@ End = tuple[str, str]
 
 
 def lend(session: Session, job: Job, fence: int, caps: Caps, until: datetime, now: datetime) -> Sequence[int] | None:
-    """One connection to each of the job's hosts: the ids of their rows; None: one of the hosts bears no more."""
-    ends = _ends(session, job)
-    for side, host in sorted(ends):
+    """One connection to each of the job's hosts: the ids of their rows; None: one of the hosts bears no more.
+
+    What an earlier worker held of the job is given back. Rows of a host are touched only when it is ours alone: two
+    that each hold the other one's rows would wait for ever.
+    """
+    ends = sorted(_ends(session, job))
+    for side, host in ends:
         _alone(session, side, host)
+    session.execute(delete(HostLease).where(HostLease.job_id == job.id, HostLease.fence < fence))
+    for side, host in ends:
         session.execute(delete(HostLease).where(_is(side, host), HostLease.until <= now))
         lent = session.scalar(select(func.count()).select_from(HostLease).where(_is(side, host))) or 0
         if lent >= caps.of(side):
@@ -61,7 +67,7 @@ def renew(session: Session, lease: Lease, until: datetime) -> None:
 
 
 def give_back(session: Session, job_id: int) -> None:
-    """All that this job holds, or a predecessor of it held."""
+    """All that this job holds."""
     session.execute(delete(HostLease).where(HostLease.job_id == job_id))
 
 
@@ -83,14 +89,31 @@ def one_more(db: Database, lease: Lease, caps: Caps, seconds: float) -> Iterator
 
 def is_possible(session: Session, caps: Caps, now: datetime) -> ColumnElement[bool]:
     """For a query of jobs: neither of the job's hosts has as many connections as it bears."""
-    number = func.count()
-    lent = select(HostLease.side, HostLease.host, number).where(HostLease.until > now)
-    full: dict[str, list[str]] = {"source": [], "target": []}
-    for side, host, count in session.execute(lent.group_by(HostLease.side, HostLease.host)):
-        if count >= caps.of(side):
-            full[side].append(host)
-    ends = ((Job.source_id, full["source"]), (Job.target_id, full["target"]))
-    return ~or_(*(end.in_(select(Endpoint.id).where(func.lower(Endpoint.host).in_(hosts))) for end, hosts in ends))
+    return ~_needs(_full(session, caps, now))
+
+
+def waits_for(session: Session, lease: Lease, caps: Caps, now: datetime) -> ColumnElement[bool]:
+    """For a query of jobs: the job needs a host that bears no more, and to which the holder of this lease has one."""
+    held = select(HostLease.side, HostLease.host).where(*_of(lease))
+    return _needs(_full(session, caps, now) & {(side, host) for side, host in session.execute(held)})
+
+
+def _full(session: Session, caps: Caps, now: datetime) -> set[End]:
+    """Hosts that bear no more."""
+    lent = select(HostLease.side, HostLease.host, func.count()).where(HostLease.until > now)
+    counted = session.execute(lent.group_by(HostLease.side, HostLease.host))
+    return {(side, host) for side, host, count in counted if count >= caps.of(side)}
+
+
+def _needs(ends: set[End]) -> ColumnElement[bool]:
+    """For a query of jobs: one of the job's ends is one of these."""
+
+    def among(column: Any, wanted: str) -> ColumnElement[bool]:
+        hosts = [host for side, host in ends if side == wanted]
+        found: ColumnElement[bool] = column.in_(select(Endpoint.id).where(func.lower(Endpoint.host).in_(hosts)))
+        return found
+
+    return or_(among(Job.source_id, "source"), among(Job.target_id, "target"))
 
 
 def _ends(session: Session, job: Job) -> list[End]:

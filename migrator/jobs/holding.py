@@ -30,7 +30,8 @@ def boot_time() -> float:
 class Holder:
     """Renews a lease until the work is done. Fulfils `ports.StopSignal`.
 
-    Why it stopped stands in `reason`: "pause", "cancel", "shutdown", "slice", "lost", or empty.
+    Why it stopped stands in `reason`: "pause", "cancel", "shutdown", "lost", what `slice_over` says ("worker", "room":
+    another job waits for that), or empty.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class Holder:
         *,
         seconds: float,
         shutdown: threading.Event,
-        slice_over: Callable[[], bool] = lambda: False,
+        slice_over: Callable[[], str] = str,
     ) -> None:
         self._db = db
         self._lease = lease
@@ -91,5 +92,5 @@ class Holder:
             self._good_until = asked + self._seconds * (1 - MARGIN)
             if wish:
                 self._reason = wish
-            elif self._slice_over():
-                self._reason = "slice"
+            elif over := self._slice_over():
+                self._reason = over

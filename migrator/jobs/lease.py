@@ -57,8 +57,8 @@ def take(db: Database, job_id: int, owner: str, seconds: float, now: datetime, c
         if job is None or not _takeable(job, now) or any(is_alive(row, now) for row in rows if row.id != job_id):
             return None
         until = now + timedelta(seconds=seconds)
-        connections.give_back(session, job_id)
         if connections.lend(session, job, job.fence + 1, caps, until, now) is None:
+            job.dispatched_at = None  # the sweep finds it as soon as there is room
             return None
         lease = Lease(job_id=job_id, mailbox_id=job.mailbox_id, fence=job.fence + 1, owner=owner)
         values = {
@@ -189,7 +189,7 @@ def to_dispatch(
                 ~mailbox_is_busy(now),
                 connections.is_possible(session, caps, now),
             )
-            .order_by(func.coalesce(Job.dispatched_at, Job.created_at), Job.id)
+            .order_by(func.coalesce(Job.dispatched_at, Job.not_before, Job.created_at), Job.id)
             .limit(limit)
         )
         return [(job_id, node) for job_id, node in found]

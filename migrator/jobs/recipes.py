@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from migrator.engine.ahead import ReadingAhead, with_forgiving_prints, with_prints
 from migrator.engine.audit import audit
 from migrator.engine.chosen import ChosenSource
+from migrator.engine.lanes import Joint
 from migrator.engine.rehearse import rehearse
 from migrator.engine.restore import release_deleted
 from migrator.engine.run import Ends, Options, run
@@ -90,20 +91,28 @@ def carry_out(work: Work, world: World) -> Result:
     if work.kind in ALONE:
         return ALONE[work.kind](work, world)
     be_thrifty()
-    with _ends(work, world) as ends:
-        _open_both(ends, side_by_side=work.target.protocol != "archive")
+    joint = Joint(world.stop)
+    with _ends(work, replace(world, stop=joint)) as ends:
+        _open_both(ends, joint, side_by_side=work.target.protocol != "archive")
         options = replace(engine_options(work.options, world.quiet_seconds), lanes=_lanes(work, ends))
         return RECIPES[work.kind](ends, options, work.options)
 
 
-def _open_both(ends: Ends, *, side_by_side: bool) -> None:
-    """Both doors are tried before anything is listed; side by side, since each takes some round trips."""
+def _open_both(ends: Ends, joint: Joint, *, side_by_side: bool) -> None:
+    """Both doors are tried before anything is listed; side by side, since each takes some round trips.
+
+    Where the old server's is shut, nobody waits for the new one's.
+    """
     if not side_by_side:
         _ = ends.source.traits, ends.target.traits
         return
     with ThreadPoolExecutor(1, "opening") as pool:
         opened = pool.submit(lambda: ends.target.traits)
-        _ = ends.source.traits
+        try:
+            _ = ends.source.traits
+        except BaseException:
+            joint.halt()
+            raise
     opened.result()
 
 

@@ -33,6 +33,8 @@ from migrator.settings import Settings
 
 log = structlog.get_logger(__name__)
 
+MAKE_ROOM = timedelta(seconds=15)
+"""So long a job stands back for one that waits for its connection: a few sweeps."""
 REMARKABLE = frozenset({"reconnecting", "waiting_for_quiet", "folder_failed", "source_validity_changed",
                         "target_validity_changed"})  # fmt: skip
 """Events that a job's history keeps; the others are for logs and progress bars only."""
@@ -79,8 +81,10 @@ def _run_slice(
         return False
     began = time.monotonic()
 
-    def slice_over() -> bool:
-        return time.monotonic() - began > settings.slice_seconds and assignment.somebody_waits(db, datetime.now(UTC))
+    def slice_over() -> str:
+        if time.monotonic() - began <= settings.slice_seconds:
+            return ""
+        return assignment.somebody_waits(db, lease, caps, datetime.now(UTC))
 
     def may_reach(address: str, port: int) -> bool:
         return allowed(address, port, settings.allowed_networks)
@@ -134,8 +138,10 @@ def _stopped(holder: Holder, error: Stopped) -> Ending | None:
         return None
     if holder.reason in events:
         return Ending(events[holder.reason])
-    if holder.reason in ("slice", "shutdown"):
-        return Ending(JobEvent.YIELD, again=holder.reason == "slice")
+    if holder.reason == "room":
+        return Ending(JobEvent.YIELD, wait=MAKE_ROOM)
+    if holder.reason in ("worker", "shutdown"):
+        return Ending(JobEvent.YIELD, again=holder.reason == "worker")
     return Ending(JobEvent.WAIT, error=error.as_dict(), wait=timedelta(seconds=30))
 
 

@@ -54,8 +54,9 @@ class Meter:
 
     def connection(self) -> RoundTrips:
         """One more."""
-        self.connections.append(RoundTrips())
-        return self.connections[-1]
+        trips = RoundTrips()
+        self.connections.append(trips)
+        return trips
 
     @property
     def round_trips(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
 import pytest
@@ -257,6 +257,17 @@ def test_a_folder_with_a_message_that_a_rule_left_behind_is_looked_at_each_time(
     whole.next_job()
     whole.run()
     assert_same(whole, ALL)
+
+
+def test_of_a_source_that_tells_no_sizes_at_least_what_is_new_is_shown(whole: World) -> None:
+    class Sizeless(Telling):
+        def folders(self) -> Sequence[FolderInfo]:
+            return [dataclasses.replace(info, octets=None) for info in super().folders()]
+
+    whole.old.put("B", mail("new", size=5000), instant=days(9))
+    whole.source_of = Sizeless
+    whole.run()
+    assert (Telling.looked, whole.total("octets_found"), whole.total("octets")) == ([], 5000, 5000)
 
 
 def test_a_source_that_tells_changes_only_is_listed_whole_in_time(whole: World) -> None:

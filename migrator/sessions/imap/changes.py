@@ -19,7 +19,8 @@ MOST = 20_000
 
 
 def changed_since(session: ImapSession, folder: str, state: str) -> Changes | None:
-    """None: nobody can tell from this state, or something has vanished. Raises FolderRefused."""
+    """None: nobody can tell from this state, or something has vanished, or not as many are new as the server's other
+    numbers say. Raises FolderRefused."""
     then = numbers_of(state)
     if then is None or "CONDSTORE" not in session.capabilities:
         return None
@@ -35,6 +36,6 @@ def changed_since(session: ImapSession, folder: str, state: str) -> Changes | No
         if answer.status != "OK" or session.wire.expunged or len(rows) > MOST:
             return None
     new = sum(row.key.uid >= then.uidnext for row in rows)
-    if selected.messages != then.messages + new:
+    if new != selected.messages - then.messages or new != selected.uidnext - then.uidnext:
         return None
     return Changes(Opened(folder, selected.validity, selected.uidnext, selected.messages), rows)

@@ -98,8 +98,12 @@ class Wire(Octets):
             parts.append(self._literal(line.literal))
 
     def _event(self) -> Event:
-        while (event := self._parser.event()) is None:
-            self._parser.feed(self.some())
+        try:
+            while (event := self._parser.event()) is None:
+                self._parser.feed(self.some())
+        except ConnectionLost:
+            self.drop()  # nothing that follows could be believed
+            raise
         return event
 
     def _literal(self, size: int) -> Spool:

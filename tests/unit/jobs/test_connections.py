@@ -12,8 +12,11 @@ from migrator.db.store import Database
 from migrator.db.vault import Vault
 from migrator.errors import ServerBusy
 from migrator.jobs import lease
+from migrator.jobs.assignment import somebody_waits
 from migrator.jobs.connections import Caps, one_more
 from migrator.jobs.lease import Lease
+from migrator.jobs.remedy import Ending
+from migrator.jobs.runner import MAKE_ROOM, finish
 from migrator.jobs.states import JobEvent
 from migrator.settings import Settings
 from tests.making import NOW, endpoint, job, order
@@ -94,6 +97,42 @@ def test_who_takes_a_dead_workers_job_takes_its_connection_too(db: Database, mak
     assert take(db, dead, caps)
     assert take(db, dead, caps, LATER)
     assert lent(db, "source", "mail.old.example") == 1
+
+
+def test_dead_workers_jobs_are_taken_over_by_many_at_once(db: Database, make: Make) -> None:
+    """All of one old and one new server, as after a worker with many threads was killed."""
+    caps, jobs = Caps(20, 20), [make() for _ in range(8)]
+    assert all(take(db, one, caps) for one in jobs)
+    assert all(at_once([lambda j=one: take(db, j, caps, LATER) for one in jobs]))
+    assert lent(db, "target", "mail.new.example") == len(jobs)
+
+
+def test_who_waits_for_a_full_server_is_told_of_to_its_holders_and_to_nobody_else(db: Database, make: Make) -> None:
+    caps, moment = Caps(1, 9), NOW + timedelta(seconds=10)
+    holder, elsewhere = take(db, make(), caps), take(db, make(source=endpoint("other")), caps)
+    assert holder
+    assert elsewhere
+    assert take(db, make(), caps) is None
+    assert somebody_waits(db, holder, caps, moment) == "room"
+    assert somebody_waits(db, elsewhere, caps, moment) == "", "nobody could begin if a worker were free"
+    make(source=endpoint("third"))
+    assert somebody_waits(db, elsewhere, caps, moment) == "worker"
+
+
+def test_who_makes_room_stands_behind_those_who_wait(db: Database, make: Make) -> None:
+    caps, first, second = Caps(1, 9), make(), make()
+    held = take(db, first, caps)
+    assert held
+    lease.mark_dispatched(db, second, NOW)
+    assert take(db, second, caps) is None
+    later = NOW + timedelta(seconds=15)
+    assert finish(db, held, Ending(JobEvent.YIELD, wait=MAKE_ROOM), 1.0) is False, (
+        "it is not put into the queue at once"
+    )
+    assert lease.to_dispatch(db, NOW, sweep_seconds=5, caps=caps) == [(second, "")], "at once, although it was in vain"
+    much_later = datetime.now(UTC) + 2 * MAKE_ROOM
+    assert lease.to_dispatch(db, much_later, sweep_seconds=5, caps=caps) == [(second, ""), (first, "")]
+    assert take(db, second, caps, later)
 
 
 def test_the_sweep_leaves_alone_what_would_have_to_wait(db: Database, make: Make) -> None:

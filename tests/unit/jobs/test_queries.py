@@ -14,6 +14,8 @@ from migrator.db.store import Database
 from migrator.db.vault import Vault
 from migrator.errors import UsageError
 from migrator.jobs import assignment, operations, queries
+from migrator.jobs.connections import UNLIMITED
+from migrator.jobs.lease import Lease
 from migrator.jobs.states import JobState
 from migrator.jobs.views import Counts, JobView
 from migrator.settings import Settings
@@ -224,10 +226,10 @@ def test_a_job_that_does_not_exist_is_none(db: Database) -> None:
 
 def test_somebody_waits_only_when_a_free_worker_could_work_on_it(db: Database, make: Make) -> None:
     running = {"state": JobState.RUNNING, "lease_until": NOW + timedelta(seconds=9)}
-    make(**running)
+    ours = Lease(make(**running), 1, 0, "w")
     make()
     make(order("later@example.org"), not_before=NOW + timedelta(seconds=1))
     make(order("paused@example.org"), state=JobState.PAUSED)
     make(order("new@example.org"), now=NOW - timedelta(seconds=4))
-    assert not assignment.somebody_waits(db, NOW)
-    assert assignment.somebody_waits(db, NOW + timedelta(seconds=1))
+    assert not assignment.somebody_waits(db, ours, UNLIMITED, NOW)
+    assert assignment.somebody_waits(db, ours, UNLIMITED, NOW + timedelta(seconds=1)) == "worker"

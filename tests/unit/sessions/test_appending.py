@@ -381,6 +381,14 @@ def test_a_break_is_doubt_about_all_that_was_completed_and_about_nothing_else(mo
     assert len(sent.appends()) <= after + AT_ONCE + 1
 
 
+def test_an_answer_that_cannot_be_is_doubt_about_all_that_is_on_its_way(monkeypatch: Patch) -> None:
+    """Nothing that follows it is believed, though it looks like an answer."""
+    absurd = b"* LIST () {99999999999}\r\nxxxx\r\n%t OK [APPENDUID 77 12] done\r\n"
+    sent = append(monkeypatch, [ONE, LATER, absurd], *(batch(parcel(number)) for number in range(3)))
+    assert isinstance(sent.error, ConnectionLost)
+    assert sent.kinds == ["Stored", "Unknown", "Unknown"]
+
+
 # ---- flags ---------------------------------------------------------------------------------------------------------
 
 
