@@ -41,8 +41,7 @@ class Octets:
         self.wants_stop = wants_stop
         self.dropped = False
         self._arrival = memoryview(bytearray(RECEIVE))
-        """Where octets arrive: of TLS there comes one record, 4 KiB of many servers; to ask for room for more, and give
-        it back, costs more than to copy them."""
+        """Where octets arrive: to ask for so much room each time, and give most of it back, costs more than to copy."""
         self._held = bytearray()
         """To be sent before anything else."""
 
@@ -52,15 +51,20 @@ class Octets:
         if self._buffer:
             raise ConnectionLost("The server sent data before the TLS handshake; the connection was dropped.")
 
-    def _receive(self) -> bytes:
+    def _arrived(self) -> bytes:
         """What comes next; at least one octet."""
+        count = self._receive(self._arrival)
+        return self._arrival[:count].tobytes()
+
+    def _receive(self, place: memoryview) -> int:
+        """What comes next, put there; at least one octet."""
         waited = 0.0
         while True:
             if self.wants_stop():
                 raise Stopped("Stopped while waiting for the server.")
             try:
                 self._in_short_waits()
-                count = self._sock.recv_into(self._arrival)
+                count = self._sock.recv_into(place)
             except TimeoutError:
                 waited += POLL_SECONDS
                 if waited >= self.timeout:
@@ -70,7 +74,7 @@ class Octets:
                 raise ConnectionLost("The connection broke.", detail=str(error)) from error
             if not count:
                 raise ConnectionLost("The server closed the connection.")
-            return self._arrival[:count].tobytes()
+            return count
 
     def _in_short_waits(self) -> None:
         """Others (a handshake, imaplib) may have set another time; setting it is a system call."""
@@ -84,15 +88,23 @@ class Octets:
             searched = len(self._buffer)
             if searched > LINE_LIMIT:
                 raise ConnectionLost("The server sent a line without end.")
-            self._buffer += self._receive()
+            self._buffer += self._arrived()
         line = bytes(self._buffer[: at + 1])
         del self._buffer[: at + 1]
         return line
 
+    def read_into(self, place: memoryview) -> None:
+        """Exactly as many octets as fit there. (Of TLS each call brings a record, of 4 KiB from many servers.)"""
+        at = min(len(place), len(self._buffer))
+        place[:at] = self._buffer[:at]
+        del self._buffer[:at]
+        while at < len(place):
+            at += self._receive(place[at:])
+
     def some(self) -> bytes:
         """What is there already, or what comes next; at least one octet."""
         if not self._buffer:
-            return self._receive()
+            return self._arrived()
         octets = bytes(self._buffer)
         self._buffer.clear()
         return octets
@@ -104,7 +116,7 @@ class Octets:
     def read(self, size: int) -> bytes:
         """Exactly `size` octets."""
         while len(self._buffer) < size:  # as they come: an absurd size takes no memory before its octets are there
-            self._buffer += self._receive()
+            self._buffer += self._arrived()
         octets = bytes(self._buffer[:size])
         del self._buffer[:size]
         return octets

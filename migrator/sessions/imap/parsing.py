@@ -52,12 +52,10 @@ class ResponseParser:
         assert self._at == len(self._octets)
         self._octets, self._at = octets, 0
 
-    def passes(self, octets: bytes) -> bool:
-        """Whether all of what came belongs to the literal whose pieces are being taken: it need not be fed then."""
-        if len(octets) > self._missing or self._at < len(self._octets):
-            return False
-        self._missing -= len(octets)
-        return True
+    def passed_by(self, octets: int) -> None:
+        """So many octets of a literal came straight to whoever takes its pieces, when `event` had said None."""
+        assert self._at == len(self._octets)
+        self._missing -= octets
 
     def event(self) -> Event | None:
         """The next one; None: more octets are needed.

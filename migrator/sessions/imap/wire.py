@@ -22,7 +22,7 @@ from migrator.ports import RoundTrips
 from migrator.sessions.connect import shake_hands
 from migrator.sessions.imap.parsing import Event, Line, ResponseParser
 from migrator.sessions.octets import Octets
-from migrator.sessions.spool import Spool
+from migrator.sessions.spool import IN_MEMORY, Spool
 
 _CAPABILITY = re.compile(r"(?i)\[CAPABILITY ([^\]\r\n]*)\]")
 _EXPUNGE = re.compile(rb"(?i)\* +(\d{1,10}) +EXPUNGE\b")
@@ -62,6 +62,8 @@ class Wire(Octets):
         super().__init__(sock, timeout=timeout, wants_stop=wants_stop, trips=trips)
         self._tag = 0
         self._parser = ResponseParser()
+        self._piece = memoryview(bytearray(IN_MEMORY))
+        """Where a literal arrives, past the parser; the same place each time."""
         self.waiting: dict[bytes, _Due] = {}
         """Commands whose answer has not come yet, by tag."""
         self.nearest = math.inf
@@ -107,16 +109,16 @@ class Wire(Octets):
         return event
 
     def _literal(self, size: int) -> Spool:
-        """So many octets, as they come: an absurd size takes no memory before its octets are there."""
+        """So many octets. In pieces, so that an absurd size takes no memory before its octets are there."""
         spool = Spool(size, HEAD_OCTETS)
         try:
             while spool.size < size:
                 piece = self._parser.event()
                 if piece is None:
-                    piece = self.some()
-                    if not self._parser.passes(piece):
-                        self._parser.feed(piece)
-                        continue
+                    place = self._piece[: size - spool.size]
+                    self.read_into(place)
+                    self._parser.passed_by(len(place))
+                    piece = place.tobytes()
                 assert isinstance(piece, bytes)
                 spool.write(piece, HEAD_OCTETS)
         except BaseException:

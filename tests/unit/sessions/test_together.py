@@ -398,9 +398,9 @@ def test_a_server_that_falls_silent_is_waited_for_once(monkeypatch: Patch) -> No
         waited: list[float] = []
         receive = Octets._receive
 
-        def noted(self: Octets) -> bytes:
+        def noted(self: Octets, place: memoryview) -> int:
             try:
-                return receive(self)
+                return receive(self, place)
             except Silence:
                 waited.append(self.timeout)
                 raise
