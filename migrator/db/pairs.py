@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, fields
+from dataclasses import astuple
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from migrator.db.bulk import Bulk, own_insert
+from migrator.db.bulk import own_insert
 from migrator.db.cells import origin_columns, origin_of, packed, refused_entry, unpacked
-from migrator.db.models import Failure, Folder, JobFolder, LedgerEntry, Skipped
+from migrator.db.models import Failure, Folder, LedgerEntry, Skipped
+from migrator.db.statements import (
+    COLUMNS,
+    CONFIRM,
+    CONFIRMED_STAND,
+    HIGHEST,
+    INSERT,
+    INTENDED_STAND,
+    KEPT,
+    NEXT,
+    NUMBERS,
+    SHOW,
+    SHOWN,
+)
 from migrator.db.store import Database
 from migrator.mail.messages import MessageKey, Prints
 from migrator.ports import (
@@ -44,40 +57,7 @@ REASON = 40
 
 
 _STANDS = {stand.value: stand for stand in Stand}
-_INTENDED_STAND, _CONFIRMED_STAND = Stand.INTENDED.value, Stand.CONFIRMED.value
-"""Python 3.11 takes its time to say a member's value, and here it is asked for every message."""
 _HOWS = {"": None, **{how.value: how for how in How}}
-_TABLE = cast("Table", LedgerEntry.__table__)
-_COLUMNS = tuple(_TABLE.columns)
-"""Read as plain rows: a page of a survey is 2,000 entries, and objects that can be changed cost ten times as much."""
-_FOLDERS = cast("Table", JobFolder.__table__)
-_NUMBERS = tuple(field.name for field in fields(Tally))
-_SHOWN = select(_FOLDERS.c.id, *(_FOLDERS.c[name] for name in _NUMBERS)).where(
-    _FOLDERS.c.job_id == bindparam("job"), _FOLDERS.c.source_name == bindparam("name")
-)
-_SHOW = (
-    update(_FOLDERS)
-    .where(_FOLDERS.c.id == bindparam("row"))
-    .values({name: bindparam(f"new_{name}") for name in ("state", *_NUMBERS)})
-)
-"""Of tables, not of objects: these are run with every step, and cost less."""
-_KEPT = select(*(_TABLE.c[name] for name in ("id", "target_uid", "size", "instant", "flags", "note"))).where(
-    _TABLE.c.target_folder_id == bindparam("folder"),
-    _TABLE.c.stand == _CONFIRMED_STAND,
-    _TABLE.c.how != How.ADOPTED.value,
-    _TABLE.c.target_validity == bindparam("validity"),
-    _TABLE.c.target_uid.between(bindparam("first"), bindparam("last")),
-)
-_HIGHEST = select(func.max(_TABLE.c.id))
-_NEXT = text("SELECT nextval('entries_id_seq') FROM generate_series(1, :count)")
-"""On PostgreSQL: numbers for so many new entries."""
-_INSERT = Bulk(insert(_TABLE).values({column.name: bindparam(column.name) for column in _COLUMNS}))
-_CONFIRMED = ("stand", "how", "note", "target_validity", "target_uid", "job_id")
-_CONFIRM = Bulk(
-    update(_TABLE)
-    .where(_TABLE.c.id == bindparam("entry"))
-    .values({name: bindparam(f"new_{name}", type_=_TABLE.c[name].type) for name in _CONFIRMED})
-)
 
 
 class SqlPairLedger:
@@ -109,7 +89,7 @@ class SqlPairLedger:
         with self._db.reading() as session:
             for start in range(0, len(keys), KEYS_AT_ONCE):
                 some = keys[start : start + KEYS_AT_ONCE]
-                for row in session.execute(select(*_COLUMNS).where(self._is_origin(LedgerEntry, some))):
+                for row in session.execute(select(*COLUMNS).where(self._is_origin(LedgerEntry, some))):
                     entry = self._entry(row)
                     found[entry.origin] = entry
                 refused = select(Failure).where(Failure.job_id == self._ledger.job_id, self._is_origin(Failure, some))
@@ -184,14 +164,14 @@ class SqlPairLedger:
         if not_validity is not None:
             where.append(LedgerEntry.target_validity != not_validity)
         with self._db.reading() as session:
-            rows = session.execute(select(*_COLUMNS).where(*where).order_by(LedgerEntry.id).limit(PAGE))
+            rows = session.execute(select(*COLUMNS).where(*where).order_by(LedgerEntry.id).limit(PAGE))
             return [self._entry(row) for row in rows]
 
     def kept(self, validity: int, first: int, last: int | None = None) -> Sequence[Kept]:
         """What was appended to the target folder and lies there between these UIDs."""
         numbers = {"folder": self._target, "validity": validity, "first": first, "last": last or LARGEST}
         with self._db.reading() as session:
-            rows = session.connection().execute(_KEPT, numbers)
+            rows = session.connection().execute(KEPT, numbers)
             return [Kept(row.id, row.target_uid, row.size, row.instant, unpacked(row.flags), row.note) for row in rows]
 
     def _all(self, *where: ColumnElement[bool]) -> Sequence[Entry]:
@@ -202,7 +182,7 @@ class SqlPairLedger:
         while True:
             with self._db.reading() as session:
                 rows = session.execute(
-                    select(*_COLUMNS).where(*where, LedgerEntry.id > after).order_by(LedgerEntry.id).limit(PAGE)
+                    select(*COLUMNS).where(*where, LedgerEntry.id > after).order_by(LedgerEntry.id).limit(PAGE)
                 )
                 page = [self._entry(row) for row in rows]
             if not page:
@@ -211,7 +191,7 @@ class SqlPairLedger:
             yield page
 
     def _entry(self, row: Any) -> Entry:
-        """`row` has the `_COLUMNS`."""
+        """`row` has the `COLUMNS`."""
         return Entry(
             id=row.id,
             origin=origin_of(row),
@@ -270,12 +250,12 @@ class SqlPairLedger:
     def _confirm(self, session: Session, confirmed: Sequence[Confirmation]) -> None:
         if not confirmed:
             return
-        _CONFIRM.execute(
+        CONFIRM.execute(
             session.connection(),
             [
                 {
                     "entry": item.entry,
-                    "new_stand": _CONFIRMED_STAND,
+                    "new_stand": CONFIRMED_STAND,
                     "new_how": item.how.value,
                     "new_note": item.note,
                     "new_target_validity": item.target_key.validity if item.target_key else None,
@@ -292,11 +272,11 @@ class SqlPairLedger:
             return []
         connection = session.connection()
         if self._db.is_sqlite:  # nobody else writes now: these are the numbers that it would give
-            first = (connection.scalar(_HIGHEST) or 0) + 1
+            first = (connection.scalar(HIGHEST) or 0) + 1
             ids: Sequence[int] = range(first, first + len(rows))
         else:
-            ids = connection.scalars(_NEXT, {"count": len(rows)}).all()
-        _INSERT.execute(connection, [{**row, "id": number} for number, row in zip(ids, rows, strict=True)])
+            ids = connection.scalars(NEXT, {"count": len(rows)}).all()
+        INSERT.execute(connection, [{**row, "id": number} for number, row in zip(ids, rows, strict=True)])
         return ids
 
     def _columns(self, item: Intent, settled: Settled | None = None) -> dict[str, Any]:
@@ -304,7 +284,7 @@ class SqlPairLedger:
             "origin_folder_id": self._origin,
             **origin_columns(item.origin),
             "target_folder_id": self._target,
-            "stand": _CONFIRMED_STAND if settled else _INTENDED_STAND,
+            "stand": CONFIRMED_STAND if settled else INTENDED_STAND,
             "how": settled.how.value if settled else "",
             "target_validity": settled.target_key.validity if settled else None,
             "target_uid": settled.target_key.uid if settled else None,
@@ -405,13 +385,13 @@ class SqlPairLedger:
     def _tally(self, session: Session, tally: Tally, *, done: bool) -> None:
         """Absolute numbers. Until the folder is done they only grow, so that no bar ever jumps back."""
         connection = session.connection()
-        row = connection.execute(_SHOWN, {"job": self._ledger.job_id, "name": self._name}).first()
+        row = connection.execute(SHOWN, {"job": self._ledger.job_id, "name": self._name}).first()
         if row is None:
             return
         shown: dict[str, Any] = {"row": row.id, "new_state": "done" if done else "working"}
-        for name, value, before in zip(_NUMBERS, astuple(tally), row[1:], strict=True):
+        for name, value, before in zip(NUMBERS, astuple(tally), row[1:], strict=True):
             shown[f"new_{name}"] = value if done else max(value, before or 0)
-        connection.execute(_SHOW, shown)
+        connection.execute(SHOW, shown)
 
 
 def _insert_new(session: Session, table: Any, rows: Sequence[dict[str, Any]]) -> None:
