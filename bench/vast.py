@@ -17,6 +17,7 @@ import socket
 import sys
 import tempfile
 import threading
+from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -50,7 +51,7 @@ def message(number: int) -> bytes:
     )
 
 
-class Scripted:
+class Scripted(ABC):
     """A server of one account with one folder, on loopback; several connections at once, a thread for each."""
 
     def __init__(self) -> None:
@@ -105,9 +106,9 @@ class Scripted:
         else:
             yield from self.more(tag, command, stream, sock)
 
+    @abstractmethod
     def count(self) -> int:
         """Messages in the folder."""
-        raise NotImplementedError
 
     def more(self, tag: bytes, command: bytes, stream: BufferedReader, sock: socket.socket) -> Iterator[bytes]:
         """What else is asked."""
@@ -121,9 +122,9 @@ class Scripted:
                 for uid in range(start, min(start + 500, last + 1))
             )
 
+    @abstractmethod
     def row(self, uid: int) -> tuple[bytes, bytes, int]:
         """Flags, date and size."""
-        raise NotImplementedError
 
 
 class Old(Scripted):
