@@ -15,6 +15,7 @@ Foreign errors are translated in one place per protocol (`sessions/*/translate.p
     ├── TargetFull              quota                                                        exit 6
     │   └── NoRoom              or the place for archives: a pass would not fit
     ├── FolderRefused           one folder cannot be opened, made or listed
+    │   └── FolderNotMade       a folder of this name
     ├── FolderRecreated         the target's folder was made anew: replay or keep?
     ├── LedgerBusy              another run holds this ledger                                exit 5
     ├── DatabaseUnavailable     our own database is away, locked or cannot be written        exit 5
@@ -223,6 +224,10 @@ class FolderRefused(PostwagenError):
     code = "folder_refused"
     radius = Radius.FOLDER
     hint = "Rename the folder at the old server, or map it to another name (--map OLD=NEW), then run the same again."
+
+
+class FolderNotMade(FolderRefused):
+    """A folder of this name cannot be made; perhaps one of another name can."""
 
 
 class FolderRecreated(PostwagenError):

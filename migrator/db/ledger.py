@@ -208,16 +208,14 @@ def _tree_order(info: FolderInfo) -> tuple[bool, list[str]]:
 
 def _show(row: JobFolder, position: int, info: FolderInfo, pair: FolderPair | None, reason: str) -> None:
     row.position, row.levels = position, len(info.path)
-    collision = pair is None and reason.startswith("collision")
-    row.reason, row.excluded = reason[:REASON], pair is None and not collision
+    row.reason, row.excluded = reason[:REASON], pair is None
     row.role = pair.target_role.value if pair and pair.target_role else (info.role.value if info.role else None)
     row.announced, row.announced_octets = info.messages or 0, info.octets
     if pair is None:
-        row.state = "failed" if collision else "excluded"
+        row.state = "excluded"
         booked = (row.copied or 0) + (row.already_there or 0)
         row.found = max(info.messages or 0, booked)
-        rest = row.found - booked
-        row.failed, row.skipped = (rest, 0) if collision else (0, rest)
+        row.failed, row.skipped = 0, row.found - booked
     elif row.state != "done":
         row.state = row.state or "open"
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from migrator.engine.placing import found_place
 from migrator.engine.prints import forgiving
 from migrator.engine.progress import Count
 from migrator.engine.run import plan
-from migrator.errors import FolderRefused, Stopped
+from migrator.errors import Stopped
 from migrator.mail.flags import fitting
 from migrator.mail.folders import FolderPath, FolderRef
 from migrator.mail.messages import Row
-from migrator.planning.mapping import plainer_path
 from migrator.planning.verification import Comparison, Discrepancy, Kind, Level, Record, compare
 from migrator.ports import Absence, Event, FolderPair, Letter, Mark, Opened, Page, Unread, Want
 
@@ -43,29 +42,18 @@ def audit(ends: Ends, options: Options, level: Level) -> Audit:
     groups: dict[FolderPath, list[FolderPair]] = defaultdict(list)
     for pair in mapping.pairs:
         groups[pair.target_path].append(pair)
-    for info, why in mapping.collisions:
-        error = FolderRefused(f"The folder {info.name} {why}.", code="folder_collision")
-        ends.ledger.fail_folder(info.name, error.as_dict())
-        found.discrepancies.append(Discrepancy(info.name, "", Kind.MISSING, f"the whole folder: it {why}"))
+    there = {info.name for info in ends.target.folders()}
     for path, pairs in groups.items():
         if ends.stop.wanted():
             raise Stopped("Stopped between two folders.")
         ends.observer.note(Event("folder_started", {"folder": pairs[0].source.name}))
-        folder = _looked(ends, path)
+        folder = found_place(ends, pairs[0], there)
         name = folder.name if folder else ends.target.traits.namespace.to_name(path)
         comparison = _compare(ends, pairs, folder, level)
         found.discrepancies.extend(comparison.discrepancies)
         for pair in pairs:
             _show(ends, pair, name, comparison)
     return found
-
-
-def _looked(ends: Ends, path: FolderPath) -> FolderRef | None:
-    """The target folder, perhaps under the plainer name that carrying gave it; None where there is none."""
-    for there in dict.fromkeys((path, plainer_path(path))):
-        with suppress(FolderRefused):
-            return ends.target.look(ends.target.traits.namespace.to_name(there))
-    return None
 
 
 def _compare(ends: Ends, pairs: Sequence[FolderPair], folder: FolderRef | None, level: Level) -> Comparison:

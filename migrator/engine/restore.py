@@ -16,7 +16,6 @@ from migrator.engine.recreated import heal_target
 from migrator.engine.run import plan
 from migrator.errors import FolderRefused, Stopped
 from migrator.mail.folders import FolderRef
-from migrator.planning.mapping import plainer_path
 from migrator.planning.roles import comparable
 from migrator.ports import Entry, FolderPair, Page, PairLedger, Stand
 
@@ -47,9 +46,8 @@ def release_deleted(ends: Ends, options: Options) -> int:
 
 
 def _names(ends: Ends, pair: FolderPair) -> Iterator[str]:
-    """The target folder's, and the plainer one that it has where its name was refused."""
-    paths = dict.fromkeys((pair.target_path, plainer_path(pair.target_path)))
-    return map(ends.target.traits.namespace.to_name, paths)
+    """The target folder's, and those that it may have where that was refused."""
+    return map(ends.target.traits.namespace.to_name, (pair.target_path, *pair.others))
 
 
 def _released(ends: Ends, pair: FolderPair, ledger: PairLedger, folder: FolderRef | None) -> Iterator[int]:

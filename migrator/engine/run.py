@@ -15,15 +15,17 @@ from typing import cast
 from migrator.engine.carry import FolderCarry, InDoubt
 from migrator.engine.history import forget_newer
 from migrator.engine.lanes import in_lanes
+from migrator.engine.placing import ensured, is_first
 from migrator.engine.quiet import Quiet
 from migrator.engine.settle import settle_folder
 from migrator.engine.together import carry_together, fit_together
 from migrator.engine.unchanged import changed, is_taken_over
-from migrator.errors import ConnectionLost, FolderRefused, PostwagenError, Radius, ServerBusy, Stopped
-from migrator.mail.folders import FolderInfo, FolderPath, FolderRef
+from migrator.engine.weighing import Hindrance
+from migrator.errors import ConnectionLost, FolderRefused, PostwagenError, Radius, ServerBusy
+from migrator.mail.folders import FolderInfo
 from migrator.mail.messages import MessageKey, Row
 from migrator.planning.lanes import side_by_side
-from migrator.planning.mapping import MappingPlan, MappingRules, plainer_path, plan_mapping
+from migrator.planning.mapping import MappingPlan, MappingRules, plan_mapping
 from migrator.planning.roles import comparable
 from migrator.ports import (
     Clock,
@@ -103,14 +105,10 @@ def _planned(ends: Ends, options: Options, there: Sequence[FolderInfo]) -> Mappi
     mapping = plan_mapping(ends.source.folders(), there, ends.target.traits.namespace, options.rules)
     to_name = ends.target.traits.namespace.to_name
     pairs = [(pair, to_name(pair.target_path)) for pair in mapping.pairs]
-    ends.ledger.plan(pairs, [*mapping.left_out, *_collided(mapping)])
+    ends.ledger.plan(pairs, mapping.left_out)
     for code, folder, detail in mapping.warnings:
         ends.ledger.warn(code, folder, detail)
     return mapping
-
-
-def _collided(mapping: MappingPlan) -> list[tuple[FolderInfo, str]]:
-    return [(info, f"collision: {why}") for info, why in mapping.collisions]
 
 
 def run(ends: Ends, options: Options) -> Outcome:
@@ -118,17 +116,12 @@ def run(ends: Ends, options: Options) -> Outcome:
     outcome, there = Outcome(), ends.target.folders()
     mapping = _planned(ends, options, there)
     outcome.left_out = mapping.left_out
-    for info, why in mapping.collisions:
-        error = FolderRefused(f"The folder {info.name} {why}.", code="folder_collision")
-        outcome.failed_folders.append((info, error.as_dict()))
-        ends.ledger.fail_folder(info.name, error.as_dict())
     if ends.target.traits.keeps_history:
         cast("Historian", ends.target).describe([pair.source for pair in mapping.pairs])
         forget_newer(ends.target, ends.ledger, mapping.pairs)
     quiet = Quiet(ends.clock, ends.stop, options.quiet_seconds)
     _settle_astray(ends, mapping, quiet)
     namespace, known = ends.target.traits.namespace, ends.ledger.carried_from()
-    places = {namespace.to_name(pair.target_path): pair.target_path for pair in mapping.pairs}
     pairs = changed(ends, mapping.pairs, there)
     outcome.carried_folders = len(mapping.pairs) - len(pairs)
     rounds: list[_Round] = []
@@ -139,18 +132,17 @@ def run(ends: Ends, options: Options) -> Outcome:
     def carry(lane: Ends, share: Sequence[FolderPair]) -> None:
         fresh = [pair.source for pair in share if pair.source.name not in known]
         _expect(lane, options, fresh)
-        work = _Round(lane, options, share, places, quiet.twin(lane.stop), {info.name for info in fresh})
+        work = _Round(lane, options, share, quiet.twin(lane.stop), {info.name for info in fresh})
         rounds.append(work)
         work.carry_all(alone=len(share) == len(mapping.pairs))
 
     in_lanes(ends, shares, options.lanes, carry)
     suspects = [work.suspect[0] for work in rounds if work.suspect is not None]
     if suspects:
-        rounds.append(_Round(ends, options, _tried_again(suspects, mapping.pairs), places, quiet.twin(ends.stop)))
+        rounds.append(_Round(ends, options, _tried_again(suspects, mapping.pairs), quiet.twin(ends.stop)))
         rounds[-1].carry_all()
     for work in rounds:
         outcome.add(work.outcome)
-    _tell_alike(ends, mapping)
     return outcome
 
 
@@ -166,16 +158,6 @@ def _expect(ends: Ends, options: Options, fresh: Sequence[FolderInfo]) -> None:
     ends.expect([info for info in fresh if info.messages != 0], lambda row: all(row.size <= limit for limit in limits))
 
 
-def _tell_alike(ends: Ends, mapping: MappingPlan) -> None:
-    """Folders that the target took for one although we did not: both are in it, and a person should know."""
-    if not mapping.alike:
-        return
-    there, to_name = {info.name for info in ends.target.folders()}, ends.target.traits.namespace.to_name
-    for one, other in mapping.alike:
-        if not {to_name(one.target_path), to_name(other.target_path)} <= there:
-            ends.ledger.warn("names_alike", other.source.name, one.source.name)
-
-
 class _Round:
     """All folders of one lane once, and those in doubt again when the target has been left alone."""
 
@@ -184,7 +166,6 @@ class _Round:
         ends: Ends,
         options: Options,
         pairs: Sequence[FolderPair],
-        places: dict[str, FolderPath],
         quiet: Quiet,
         fresh: Iterable[str] = (),
     ) -> None:
@@ -196,9 +177,7 @@ class _Round:
         self._quiet = quiet
         self._fresh = set(fresh)
         self.outcome = Outcome()
-        self._hindered: dict[str, dict[MessageKey, int]] = defaultdict(dict)
-        self._places = places
-        """Who has which name at the target, in any lane."""
+        self._hindered: dict[str, dict[MessageKey, Hindrance]] = defaultdict(dict)
         self._waiting: deque[tuple[FolderPair, int]] = deque((pair, 0) for pair in pairs)
         self.suspect: tuple[FolderPair, PostwagenError] | None = None
         """The folder in which a connection broke for good; if the next one works, it was that folder's fault."""
@@ -265,7 +244,7 @@ class _Round:
         to_name = ends.target.traits.namespace.to_name
         ends.target.prepare(
             [
-                FolderWish(pair.target_path, pair.target_role, _is_first(ends, pair, to_name(pair.target_path)))
+                FolderWish(pair.target_path, pair.target_role, is_first(ends, pair, to_name(pair.target_path)))
                 for pair in group
             ]
         )
@@ -281,7 +260,7 @@ class _Round:
 
     def _opened(self, pair: FolderPair) -> FolderCarry:
         ends = self._ends
-        folder = _ensured(ends, pair, self._places)
+        folder = ensured(ends, pair)
         ends.observer.note(Event("folder_started", {"folder": pair.source.name}))
         ledger: PairLedger = ends.ledger.pair(pair, folder.name)
         hindered = self._hindered[pair.source.name]
@@ -329,31 +308,3 @@ def _settle_astray(ends: Ends, mapping: MappingPlan, quiet: Quiet) -> None:
                 ledger.step(released=[entry.id for entry in ledger.unsettled()])
             continue
         settle_folder(ends.target, folder, ledger, quiet)
-
-
-def _ensured(ends: Ends, pair: FolderPair, places: dict[str, FolderPath]) -> FolderRef:
-    """The target folder; where its name is refused, once more with the characters that servers dislike replaced.
-
-    `places`: who has which name at the target; a plainer name that another folder has is a collision, no merger.
-    """
-    if ends.stop.wanted():
-        raise Stopped("Stopped between two folders.")
-    name = ends.target.traits.namespace.to_name(pair.target_path)
-    try:
-        return ends.target.ensure_folder(pair.target_path, pair.target_role, subscribe=_is_first(ends, pair, name))
-    except FolderRefused:
-        plainer = plainer_path(pair.target_path)
-        if plainer == pair.target_path:
-            raise
-        name = ends.target.traits.namespace.to_name(plainer)
-        if places.setdefault(name, pair.target_path) != pair.target_path:
-            why = f"The folder {pair.source.name} would be merged with another one into {name}."
-            raise FolderRefused(why, code="folder_collision") from None
-        folder = ends.target.ensure_folder(plainer, pair.target_role, subscribe=_is_first(ends, pair, name))
-        ends.ledger.warn("folder_renamed", pair.source.name, folder.name)
-        return folder
-
-
-def _is_first(ends: Ends, pair: FolderPair, name: str) -> bool:
-    """Whether nothing went into the target folder of this name: what the customer unsubscribed later stays so."""
-    return not ends.ledger.pair(pair, name).mark().target_validity

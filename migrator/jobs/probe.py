@@ -178,7 +178,5 @@ def preview(source: ProbeReport, target: ProbeReport, rules: MappingRules) -> li
         )
         for pair in plan.pairs
     ]
-    left = [(info, rule) for info, rule in plan.left_out] + [
-        (info, f"collision: {why}") for info, why in plan.collisions
-    ]
+    left = plan.left_out
     return rows + [PreviewRow(info.name, len(info.path), "", None, rule, info.messages, False) for info, rule in left]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from migrator.mail.folders import FolderPath, Namespace
-from migrator.planning.mapping import plainer_path
 from migrator.planning.roles import comparable
 from migrator.ports import FolderPair
 
@@ -40,8 +39,7 @@ def _groups(pairs: Sequence[FolderPair], namespace: Namespace) -> list[list[int]
     group_of: dict[FolderPath, int] = {}
     groups: dict[int, tuple[list[int], set[FolderPath]]] = {}
     for position, pair in enumerate(pairs):
-        path = pair.target_path
-        members, names = [position], {_comparable(namespace, path), _comparable(namespace, plainer_path(path))}
+        members, names = [position], {_comparable(namespace, path) for path in (pair.target_path, *pair.others)}
         for group in {group_of[name] for name in names if name in group_of}:
             more_members, more_names = groups.pop(group)
             members += more_members

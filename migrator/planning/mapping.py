@@ -1,17 +1,19 @@
 """Which source folder goes to which target folder. Pure.
 
 Rules by hand first, then the role, then the name. Folders below a mapped folder follow it. Two folders of one role are
-merged and said so; any other collision is reported and never suffixed in silence.
+merged and said so; any other that would meet another one has a number behind its name, and that is said as well.
 """
 
 from __future__ import annotations
 
 import fnmatch
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from migrator.errors import UsageError
 from migrator.mail.folders import FolderInfo, FolderPath, Namespace, Role
+from migrator.planning.naming import Places, alike, fitting_path
 from migrator.planning.roles import comparable, role_by_name
 from migrator.ports import FolderPair
 
@@ -30,15 +32,12 @@ class MappingRules:
 
 @dataclass(frozen=True, slots=True)
 class MappingPlan:
-    """The folders to carry, those left behind with the rule, and those that cannot be carried with the reason."""
+    """The folders to carry, and those left behind with the rule."""
 
     pairs: tuple[FolderPair, ...]
     left_out: tuple[tuple[FolderInfo, str], ...] = ()
-    collisions: tuple[tuple[FolderInfo, str], ...] = ()
     warnings: tuple[tuple[str, str, str], ...] = field(default=())
     """(code, folder, detail) for the report."""
-    alike: tuple[tuple[FolderPair, FolderPair], ...] = ()
-    """Pairs whose names at the target differ in case or in Unicode form only: some servers take them for one."""
 
 
 def plan_mapping(
@@ -54,38 +53,66 @@ def plan_mapping(
     hand = {old: namespace.to_path(new) for old, new in rules.by_hand}
     under = namespace.to_path(rules.under) if rules.under else ()
     places: dict[FolderPath, FolderPath] = {}
-    taken: dict[str, FolderPair] = {}
-    pairs: list[FolderPair] = []
-    collisions: list[tuple[FolderInfo, str]] = []
-    warnings: list[tuple[str, str, str]] = []
+    wanted: list[_Wanted] = []
+    adapted: set[FolderPath] = set()
     for info in sorted(kept, key=_order):
         path, role, reason = _place(info, hand, roles, places, under)
-        fitted = _fitting(path, namespace)
-        places[info.path] = fitted
-        if not info.selectable:
-            continue
-        if fitted != path:
-            reason = "renamed"
-            warnings.append(("folder_renamed", info.name, namespace.to_name(fitted)))
-        pair = FolderPair(info, fitted, role, reason)
-        other = taken.setdefault(namespace.to_name(_comparable_path(fitted)), pair)
+        places[info.path] = fitted = fitting_path(path, namespace)
+        below_adapted = reason == "same_name" and any(info.path[:at] in adapted for at in range(1, len(info.path)))
+        if fitted != path or below_adapted:
+            adapted.add(info.path)
+        if info.selectable:
+            wanted.append(_Wanted(info, fitted, role, reason, renamed=info.path in adapted))
+    pairs, merged = _placed(wanted, namespace)
+    renamed = [pair for pair in pairs if pair.reason == "renamed"]
+    warnings = [("folder_renamed", pair.source.name, namespace.to_name(pair.target_path)) for pair in renamed]
+    return MappingPlan(tuple(pairs), tuple(left_out), (*warnings, *merged))
+
+
+class _Wanted(NamedTuple):
+    """Where a folder is to go, if nobody else goes there."""
+
+    info: FolderInfo
+    path: FolderPath
+    role: Role | None
+    reason: str
+    renamed: bool
+
+
+def _placed(wanted: Sequence[_Wanted], namespace: Namespace) -> tuple[list[FolderPair], list[tuple[str, str, str]]]:
+    """All of them, no two in one folder unless they may be merged. Who keeps its name has the first choice."""
+    pairs: dict[str, FolderPair] = {}
+    merged: list[tuple[str, str, str]] = []
+    taken: dict[str, FolderPair] = {}
+    late: list[_Wanted] = []
+    for one in sorted(wanted, key=lambda one: one.renamed):
+        pair = FolderPair(one.info, one.path, one.role, "renamed" if one.renamed else one.reason)
+        name = namespace.to_name(_comparable_path(one.path))
+        other = taken.setdefault(name, pair)
         if other is not pair and not _may_merge(pair, other):
-            collisions.append((info, f"would be merged with {other.source.name} into {namespace.to_name(fitted)}"))
+            late.append(one)
             continue
         if other is not pair:
-            warnings.append(("folders_merged", info.name, f"{other.source.name} → {namespace.to_name(fitted)}"))
-        pairs.append(pair)
-    return MappingPlan(tuple(pairs), tuple(left_out), tuple(collisions), tuple(warnings), tuple(_alike(pairs)))
+            merged.append(("folders_merged", one.info.name, f"{other.source.name} → {namespace.to_name(one.path)}"))
+        pairs[one.info.name] = pair
+    free = Places(namespace, [one.path for one in wanted])
+    moved: dict[FolderPath, FolderPath] = {}
+    for one in late:
+        levels = range(len(one.info.path) - 1, 0, -1)
+        above = next((moved[one.info.path[:at]] for at in levels if one.info.path[:at] in moved), ())
+        path = above + one.path[len(above) :]
+        moved[one.info.path] = path = free.free(path)
+        pairs[one.info.name] = FolderPair(one.info, path, one.role, "renamed")
+    return _with_others([pairs[one.info.name] for one in wanted], free), merged
 
 
-def _alike(pairs: Sequence[FolderPair]) -> list[tuple[FolderPair, FolderPair]]:
-    seen: dict[tuple[str, ...], FolderPair] = {}
-    found: list[tuple[FolderPair, FolderPair]] = []
-    for pair in pairs:
-        other = seen.setdefault(tuple(comparable(level) for level in pair.target_path), pair)
-        if other is not pair and other.target_path != pair.target_path:
-            found.append((other, pair))
-    return found
+def _with_others(pairs: Sequence[FolderPair], free: Places) -> list[FolderPair]:
+    """Each with what is tried if the server refuses its name, or takes it for that of another one before it."""
+    seen: dict[FolderPath, FolderPath] = {}
+    paths = [one.target_path for one in pairs]
+    alikes = dict.fromkeys(path for path in paths if seen.setdefault(alike(path), path) != path)
+    others = {path: free.others(path) for path in dict.fromkeys((*alikes, *paths))}
+    return [replace(one, others=others[one.target_path], is_alike=one.target_path in alikes) for one in pairs]
 
 
 def _check_rules(source: Sequence[FolderInfo], rules: MappingRules) -> None:
@@ -169,23 +196,6 @@ def _place(
     return info.path, None, "same_name"
 
 
-def _fitting(path: FolderPath, namespace: Namespace) -> FolderPath:
-    """The path with every level free of the target's delimiter and of control characters."""
-    if not namespace.delimiter:
-        return (repaired("_".join(path), ""),)
-    return tuple(repaired(level, namespace.delimiter) for level in path)
-
-
-def repaired(level: str, forbidden: str) -> str:
-    """One level with the forbidden characters (and control characters) as `_`."""
-    return "".join("_" if char in forbidden or ord(char) < 32 or ord(char) == 127 else char for char in level)
-
-
-def plainer_path(path: FolderPath) -> FolderPath:
-    """The path without the characters that servers dislike, for targets that refuse it as it is (quirks.md, 43)."""
-    return tuple(repaired(level, './\\%*"~') for level in path)
-
-
 def _comparable_path(path: FolderPath) -> FolderPath:
     return ("INBOX", *path[1:]) if path[0].upper() == "INBOX" else path
 
@@ -195,6 +205,3 @@ def _may_merge(one: FolderPair, other: FolderPair) -> bool:
     if "rule" in (one.reason, other.reason):
         return True
     return one.target_role is not None and one.target_role == other.target_role
-
-
-__all__ = ["MappingPlan", "MappingRules", "plainer_path", "plan_mapping", "repaired"]

@@ -153,6 +153,11 @@ class FolderPair:
     target_role: Role | None
     reason: str = "same_name"
     """Why this target: `rule`, `role`, `same_name`, `renamed`."""
+    others: tuple[FolderPath, ...] = ()
+    """Names that are tried, in this order, if the target refuses the first; no other pair's."""
+    is_alike: bool = False
+    """Whether the name differs from that of a pair before it in case or in Unicode form only: some servers take them
+    for one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,10 @@ class Profile:
     name: str = ""
     modest: bool = False
     """Whether its servers break connections in which several commands are on their way (quirks.md, 14)."""
+    prefers_login: bool = False
+    """Whether LOGIN is accepted where AUTHENTICATE PLAIN is refused as if the password were wrong."""
+    introduces: bool = False
+    """Whether ID is to be said although it is not announced (quirks.md, 30)."""
     per_mailbox: int | None = None
     """So many connections to one mailbox are borne; others are refused, or locked out for a while."""
 
@@ -23,10 +27,19 @@ MICROSOFT = Profile("Microsoft 365", modest=True, per_mailbox=4)
 programs among them (quirks.md, 14; field.md, 5)."""
 GMAIL = Profile("Gmail", per_mailbox=1)
 """15 connections per account, and a budget of octets a day that further ones only use up sooner (quirks.md, 19)."""
+ICLOUD = Profile("iCloud", prefers_login=True)
+"""PLAIN was refused with `[AUTHENTICATIONFAILED]` where LOGIN was taken (field.md, 5)."""
+NETEASE = Profile("NetEase", introduces=True)
 
 CATALOGUE: dict[str, Profile] = {
+    "126.com": NETEASE,
+    "163.com": NETEASE,
+    "188.com": NETEASE,
+    "yeah.net": NETEASE,
     "gmail.com": GMAIL,
     "googlemail.com": GMAIL,
+    "icloud.com": ICLOUD,
+    "me.com": ICLOUD,
     "hotmail.com": MICROSOFT,
     "office365.com": MICROSOFT,
     "outlook.com": MICROSOFT,

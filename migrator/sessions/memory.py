@@ -8,7 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from migrator.errors import ConnectionLost, FolderRefused, PostwagenError, ServerRefused, Stopped, TargetFull
+from migrator.errors import (
+    ConnectionLost,
+    FolderNotMade,
+    PostwagenError,
+    ServerRefused,
+    Stopped,
+    TargetFull,
+)
 from migrator.mail.flags import SYSTEM_FLAGS
 from migrator.mail.folders import FolderInfo, FolderPath, FolderRef, Role
 from migrator.mail.messages import HEAD_OCTETS, MessageKey, Row
@@ -204,7 +211,7 @@ class MemoryTarget(_Connection):
         if name not in self.server.folders:
             self._touch("create")
             if self._behaviour.refuses_name(name):
-                raise FolderRefused(f"The folder {name} cannot be made.")
+                raise FolderNotMade(f"The folder {name} cannot be made.")
             self.server.make(name, role=role)
             self._touch("created")
         self.server.folder(name).subscribed |= subscribe

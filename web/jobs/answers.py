@@ -121,7 +121,6 @@ class PreviewLine:
     by_hand: bool
     why: str
     merged_with: str
-    collides: bool
 
 
 def preview_lines(preview: checked.Preview) -> list[PreviewLine]:
@@ -134,17 +133,15 @@ def preview_lines(preview: checked.Preview) -> list[PreviewLine]:
 
 def _line(row: PreviewRow, names: Names, candidates: list[PreviewRow]) -> PreviewLine:
     name, indent = names.line(row.source, row.levels)
-    collides = row.reason.startswith("collision")
     unticked = row.reason == f"excluded: {as_glob(row.source)}"
     others = [names.whole(other.source) for other in candidates if other.target == row.target and other is not row]
     return PreviewLine(
         row=row,
         name=name,
         indent=indent,
-        take=bool(row.target) or collides,
-        fixed=not row.target and not collides and not unticked,
+        take=bool(row.target),
+        fixed=not row.target and not unticked,
         by_hand=row.reason == "rule",
         why=str(rule_text(row.reason)) if not row.target else why(row.reason, row.role),
         merged_with=", ".join(others) if row.target else "",
-        collides=collides,
     )

@@ -178,12 +178,6 @@ TEXTS: Final[Mapping[str, ErrorText]] = {
         NOTHING_LOST,
         helps=("again",),
     ),
-    "folder_collision": ErrorText(
-        _("Two folders would get the same name on the new server"),
-        _("Give one of them another name in a new job; the other folders were carried."),
-        NOTHING_LOST,
-        helps=("renew",),
-    ),
     "folder_recreated": ErrorText(
         _("A folder in the new mailbox was deleted and created again"),
         _(

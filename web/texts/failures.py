@@ -172,7 +172,6 @@ RULES: Final[Mapping[str, LazyString]] = {
     "shared_folder": _("shared folder of somebody else"),
     "virtual_folder": _("shows mail of other folders once more"),
     "excluded": _("left behind by your choice"),
-    "collision": _("another folder has this name on the new server"),
     "larger than": _("larger than this job's limit"),
 }
 
@@ -207,9 +206,9 @@ WARNINGS: Final[Mapping[str, LazyString]] = {
     "source_validity_changed": _("The old server renumbered a folder; its mail was matched anew"),
     "target_validity_changed": _("The new server renumbered a folder; its mail was matched anew"),
     "not_seen_again": _("The new server accepted messages and does not list them"),
-    "names_alike": _("The new server took two folders for one: their names differ in upper and lower case only"),
     "date_not_kept": _("The new server did not keep the date of messages"),
     "flags_not_kept": _("The new server did not keep marks like “read” of messages"),
+    "flags_dropped": _("The new server does not take some marks of messages"),
     "altered_by_target": _("The new server altered messages slightly when storing them"),
     "damaged_by_target": _("The new server stored messages differently than they were sent"),
 }

@@ -47,9 +47,14 @@ from migrator.sessions.imap.wire import Answer, Part, Wire, WireIMAP4, announced
 from migrator.sessions.octets import Silence, without
 
 READ_SECONDS = 120.0
+_ID = b'ID ("name" "Postwagen" "vendor" "Postwagen")'
+"""RFC 2971."""
 _ASK_FOR_THE_PORT = (
     "Check the port: IMAP with TLS is 993, IMAP with STARTTLS is 143. If it is right, run the same again later."
 )
+
+_BREAKS_AT_NAMESPACE: set[str] = set()
+"""Hosts that announce NAMESPACE and break the connection when they are asked (quirks.md, 16): asked no more."""
 
 imaplib._MAXLINE = 50_000_000  # type: ignore[attr-defined]  # noqa: SLF001 - 500,000 UIDs in one line are legal
 logging.getLogger("imapclient").setLevel(logging.CRITICAL)  # it formats every line, passwords too, for debug logs
@@ -67,6 +72,10 @@ class Selected:
     permanent: tuple[str, ...] | None
     """PERMANENTFLAGS, or None where the server did not say (RFC 9051: then all FLAGS are permanent)."""
     flags: tuple[str, ...]
+
+
+class _LostAtNamespace(ConnectionLost):
+    """The connection broke when NAMESPACE was asked for: by chance, or because of it."""
 
 
 class _Client(IMAPClient):  # type: ignore[misc]  # imapclient has no types
@@ -95,13 +104,14 @@ class ImapSession:
         *,
         wants_stop: Callable[[], bool] = lambda: False,
         may_reach: AddressRule | None = None,
-        read_seconds: float = READ_SECONDS,
+        read_seconds: float | None = None,
         meter: Meter | None = None,
         losses: int = 0,
     ) -> None:
         """`losses`: so many connections to this server have broken before."""
         self.endpoint = endpoint
-        self.window = Window(losses, modest=profile_of(endpoint.host).modest)
+        self._profile = profile_of(endpoint.host)
+        self.window = Window(losses, modest=self._profile.modest)
         self.selected: Selected | None = None
         self.opened_for_writing: set[str] = set()
         """Names of folders, since the connection was made."""
@@ -114,22 +124,33 @@ class ImapSession:
         self.subscribed: frozenset[str] = frozenset()
         """Of these, those that were subscribed."""
         self.tls = ""
-        sock = connect(endpoint, may_reach, wants_stop)
-        if endpoint.security == "tls":
-            sock = secure(sock, endpoint, wants_stop)
-        trips = (meter or Meter()).connection()
-        self.wire = Wire(sock, timeout=CONNECT_SECONDS, wants_stop=wants_stop, trips=trips)
+        self._trips = (meter or Meter()).connection()
+        self._read_seconds = READ_SECONDS if read_seconds is None else read_seconds
+        for asks in (*((True, True) if endpoint.host not in _BREAKS_AT_NAMESPACE else ()), False):
+            try:
+                self._open(may_reach, wants_stop, asks_namespace=asks)
+                break
+            except _LostAtNamespace:
+                continue  # perhaps by chance; where it is not asked, that cannot be lost
+        if not asks:
+            _BREAKS_AT_NAMESPACE.add(endpoint.host)
+
+    # ---- opening -----------------------------------------------------------------------------------------------
+
+    def _open(self, may_reach: AddressRule | None, wants_stop: Callable[[], bool], *, asks_namespace: bool) -> None:
+        sock = connect(self.endpoint, may_reach, wants_stop)
+        if self.endpoint.security == "tls":
+            sock = secure(sock, self.endpoint, wants_stop)
+        self.wire = Wire(sock, timeout=CONNECT_SECONDS, wants_stop=wants_stop, trips=self._trips)
         try:
             with self._translated():
                 self._greet(sock)
                 self._login()
-                self.wire.timeout = read_seconds
-                self._learn()
+                self.wire.timeout = self._read_seconds
+                self._learn(asks_namespace)
         except BaseException:
             self.wire.drop()
             raise
-
-    # ---- opening -----------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
@@ -184,7 +205,8 @@ class ImapSession:
     def _login(self) -> None:
         offered = frozenset(self.client._imap.capabilities)  # noqa: SLF001 - asked already, or told by the greeting
         endpoint = self.endpoint
-        plain = endpoint.auth == "plain" or (not endpoint.auth and "AUTH=PLAIN" in offered)
+        prefers_login = self._profile.prefers_login and "LOGINDISABLED" not in offered and not endpoint.authzid
+        plain = endpoint.auth == "plain" or (not endpoint.auth and "AUTH=PLAIN" in offered and not prefers_login)
         if not plain and "LOGINDISABLED" in offered:
             if "AUTH=PLAIN" not in offered or endpoint.auth == "login":
                 raise translate.login_error("LOGINDISABLED", endpoint.host)
@@ -195,6 +217,8 @@ class ImapSession:
             raise UsageError("User names and passwords cannot hold the character NUL.")
         try:
             answer = self._authenticate_plain("SASL-IR" in offered) if plain else self._plain_login()
+            if plain and not endpoint.auth and not endpoint.authzid and "LOGINDISABLED" not in offered:
+                answer = self._plain_login() if translate.blames_mechanism(answer) else answer
             if answer.status != "OK":
                 raise translate.login_error(answer.text or answer.status, endpoint.host)
             self.capabilities = frozenset(announced(answer.whole))
@@ -221,12 +245,11 @@ class ImapSession:
         `at_once`: the server takes it in the same line (SASL-IR, RFC 4959).
         """
         if at_once:
-            answer = self.wire.complete(self.wire.start(b"AUTHENTICATE PLAIN " + self._sasl_plain()))[0]
-            return self._plain_login() if answer.status == "BAD" and not self.endpoint.auth else answer
+            return self.wire.complete(self.wire.start(b"AUTHENTICATE PLAIN " + self._sasl_plain()))[0]
         tag = self.wire.start(b"AUTHENTICATE PLAIN")
         refused = self.wire.go_ahead(tag)
         if refused is not None:
-            return self._plain_login() if refused.status == "BAD" and not self.endpoint.auth else refused
+            return refused
         self.wire.send(self._sasl_plain() + b"\r\n")
         return self.wire.complete(tag)[0]
 
@@ -256,20 +279,25 @@ class ImapSession:
                 words |= {item.decode("ascii", "replace").upper() for item in read[2:]}
         return frozenset(words)
 
-    def _learn(self) -> None:
-        """What the server can do after login; ID for servers that insist on it (quirks.md, 30)."""
+    def _learn(self, asks_namespace: bool) -> None:
+        """What the server can do after login; who we are, where it asks for that."""
         self.capabilities = self.capabilities or self._ask_capabilities()
         self.client._cached_capabilities = tuple(word.encode() for word in self.capabilities)  # noqa: SLF001 - it would ask again
         self.client._imap.state = "AUTH"  # noqa: SLF001 - we logged in over the wire
-        identify = "ID" in self.capabilities or "163.com" in self.endpoint.host or "188.com" in self.endpoint.host
-        introduced = self.wire.start(b'ID ("name" "Postwagen" "vendor" "Postwagen")') if identify else None
+        introduced = self.wire.start(_ID) if "ID" in self.capabilities or self._profile.introduces else None
         if introduced is not None and self.window.is_modest:
             self.wire.complete(introduced)
             introduced = None
-        asked = self.wire.start(b"NAMESPACE" if "NAMESPACE" in self.capabilities else b"NOOP")
+        asks = asks_namespace and "NAMESPACE" in self.capabilities
+        asked = self.wire.start(b"NAMESPACE" if asks else b"NOOP")
         if introduced is not None:
             self.wire.complete(introduced)
-        answer, responses = self.wire.complete(asked)
+        try:
+            answer, responses = self.wire.complete(asked)
+        except ConnectionLost as loss:
+            if not asks or translate.busy(loss.detail):
+                raise
+            raise _LostAtNamespace(loss.message, detail=loss.detail) from None
         refused = translate.not_connected(answer.text, self.endpoint.host)
         if refused:
             raise refused
@@ -330,8 +358,11 @@ class ImapSession:
         """The folder that was asked for. Raises FolderRefused: no folder is open then."""
         self.selected = None
         answer, responses = self.wire.complete(tag)
+        if translate.asks_who_we_are(answer) and not self.wire.waiting:
+            self.command(_ID)
+            answer, responses = self.wire.complete(self.begin_opening(name, writable=writable))
         if answer.status != "OK":
-            raise translate.folder_error(answer, name, "opened")
+            raise translate.folder_error(answer, name)
         self.selected = _selected(name, writable, responses)
         if writable:
             self.opened_for_writing.add(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 
-from migrator.errors import FolderRefused
+from migrator.errors import FolderRefused, Stopped
 from migrator.mail.flags import SYSTEM_FLAGS, normalised
 from migrator.mail.folders import FolderInfo, FolderPath, FolderRef, Role
 from migrator.mail.messages import Row
@@ -109,7 +109,7 @@ class ImapTarget:
             answer, _ = session.command(plain)
         if answer.status == "OK" or answer.code.startswith("ALREADYEXISTS"):
             return None
-        refusal = translate.folder_error(answer, name, "made")
+        refusal = translate.folder_error(answer, name, making=True)
         if not isinstance(refusal, FolderRefused):
             raise refusal
         return refusal
@@ -135,6 +135,8 @@ class ImapTarget:
         if early is not None and early[0] is folder and early[1] == floor:
             return iter((Page(early[2]),))
         selected = self._session.open_folder(folder.name, writable=True, again=True)
+        if selected.validity != folder.validity:
+            raise Stopped(f"The folder {folder.name} was renumbered at the new server while it was looked at.")
         return rows(self._session, selected.validity, floor=floor)
 
     # ---- messages ----------------------------------------------------------------------------------------------

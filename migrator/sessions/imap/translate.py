@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from migrator.errors import (
     ConnectRefused,
+    FolderNotMade,
     FolderRefused,
     LoginRefused,
     PostwagenError,
@@ -21,6 +22,7 @@ _BUSY = re.compile(
     r"|throttl|rate limit|try again later|server (is )?(busy|unavailable)|temporar(y|ily)|backoff time",
     re.IGNORECASE,
 )
+_PASSING = re.compile(r"\[(LIMIT|SERVERBUG)\b", re.IGNORECASE)
 _FULL = re.compile(
     r"\[OVERQUOTA|quota (limit )?(will be )?exceed|over ?quota|quota.*full|mailbox (is )?full|mail ?box.*exceeded"
     r"|bigger place|not enough (disk )?(space|quota)|insufficient (disk )?(space|quota)|unavailable\. 15\b",
@@ -28,12 +30,16 @@ _FULL = re.compile(
 )
 _BIG = re.compile(
     r"\[(TOOBIG|LIMIT)|(maximum|max).*(message|size|append)|message.*too (big|large)|too (big|large)|size.*exceed"
-    r"|exceeds?.*size|command argument error 11",
+    r"|exceeds?.*size|command argument error\.? 11",
     re.IGNORECASE,
 )
 _KEYWORD = re.compile(r"\bkeyword|\bflag", re.IGNORECASE)
 _EMPTY = re.compile(r"zero[- ]byte|empty message|no message data", re.IGNORECASE)
 _WAIT = re.compile(r"backoff time:\s*(\d{1,9})\s*milliseconds", re.IGNORECASE)
+_MECHANISM = re.compile(
+    r"mechanism|method|(not|un)[ -]?(supported|allowed|permitted|enabled|known)|disabled", re.IGNORECASE
+)
+_ASKS_WHO = re.compile(r"unsafe login", re.IGNORECASE)
 _NOT_CONNECTED = re.compile(r"authenticated but not connected", re.IGNORECASE)
 LONGEST_WAIT = timedelta(minutes=30)
 
@@ -50,6 +56,13 @@ def busy(text: str) -> ServerBusy | None:
     return None
 
 
+def passing(text: str) -> ServerBusy | None:
+    """The same where nothing of ours can be too large: at a login, and where messages are read."""
+    if _PASSING.search(text):
+        return ServerBusy("The server has a limit or a fault at the moment.", detail=text)
+    return busy(text)
+
+
 def turned_away(greeting: str, where: str) -> ConnectRefused | None:
     """The server greets with BYE: it restarts, or is closed."""
     if "BYE" not in greeting.upper():
@@ -59,7 +72,19 @@ def turned_away(greeting: str, where: str) -> ConnectRefused | None:
 
 def login_error(text: str, host: str) -> PostwagenError:
     """Why a login failed: limits are no wrong passwords (field.md, complaint 10)."""
-    return busy(text) or LoginRefused(f"{host} does not accept this user and password.", detail=text)
+    return passing(text) or LoginRefused(f"{host} does not accept this user and password.", detail=text)
+
+
+def blames_mechanism(answer: Answer) -> bool:
+    """Whether AUTHENTICATE PLAIN was refused for itself, and not the password: LOGIN is worth a try then."""
+    if answer.status == "BAD":
+        return True
+    return answer.status == "NO" and not answer.code.startswith("AUTH") and _MECHANISM.search(answer.text) is not None
+
+
+def asks_who_we_are(answer: Answer) -> bool:
+    """NetEase opens no folder to a program that has not said ID (quirks.md, 30)."""
+    return answer.status == "NO" and _ASKS_WHO.search(answer.text) is not None
 
 
 def not_connected(text: str, host: str) -> LoginRefused | None:
@@ -80,11 +105,13 @@ def command_error(answer: Answer, what: str) -> PostwagenError:
     return busy(answer.text) or ServerRefused(f"The server refused: {what}.", detail=f"{answer.status} {answer.text}")
 
 
-def folder_error(answer: Answer, name: str, verb: str) -> PostwagenError:
-    """A folder cannot be opened or made."""
+def folder_error(answer: Answer, name: str, *, making: bool = False) -> PostwagenError:
+    """A folder cannot be opened, or made."""
     if _FULL.search(answer.text):
         return TargetFull("The new mailbox is full.", detail=answer.text)
-    return busy(answer.text) or FolderRefused(f"The folder {name} cannot be {verb}.", detail=answer.text)
+    if making:
+        return busy(answer.text) or FolderNotMade(f"The folder {name} cannot be made.", detail=answer.text)
+    return busy(answer.text) or FolderRefused(f"The folder {name} cannot be opened.", detail=answer.text)
 
 
 def blames_keywords(answer: Answer) -> bool:
@@ -99,7 +126,7 @@ def append_error(answer: Answer) -> PostwagenError | tuple[str, str]:
         return FolderRefused("A folder at the new server is not there any more.", detail=text)
     if _EMPTY.search(text):
         return "empty", text
-    if _FULL.search(text) and not answer.code.startswith(("TOOBIG", "LIMIT")):
+    if _FULL.search(text) and not answer.code.startswith("TOOBIG"):
         return TargetFull("The new mailbox is full.", detail=text)
     if _BIG.search(text):
         return "too_big", text

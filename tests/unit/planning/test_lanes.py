@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.mail.folders import FolderInfo, Namespace
 from migrator.planning.lanes import WORTH, side_by_side
-from migrator.planning.mapping import plainer_path
+from migrator.planning.naming import Places
 from migrator.ports import FolderPair
 
 
@@ -31,6 +33,8 @@ def test_every_pair_is_in_one_share_and_whoever_may_share_a_folder_is_in_the_sam
     chosen: list[tuple[str, int | None]], known: dict[int, int], namespace: Namespace, most: int
 ) -> None:
     pairs = [pair(f"s{number}", name, messages) for number, (name, messages) in enumerate(chosen)]
+    free = Places(namespace, [one.target_path for one in pairs])
+    pairs = [replace(one, others=free.others(one.target_path)) for one in pairs]
     shares = side_by_side(pairs, {f"s{number}": count for number, count in known.items()}, namespace, most)
     assert 1 <= len(shares) <= most
     places = {one.source.name: number for number, share in enumerate(shares) for one in share}
@@ -39,10 +43,7 @@ def test_every_pair_is_in_one_share_and_whoever_may_share_a_folder_is_in_the_sam
         assert share == [one for one in pairs if one in share], "each share is in the order of all"
     for one in pairs:
         for other in pairs:
-            names = [
-                {namespace.to_name(path), namespace.to_name(plainer_path(path))}
-                for path in (one.target_path, other.target_path)
-            ]
+            names = [{namespace.to_name(path) for path in (end.target_path, *end.others)} for end in (one, other)]
             if names[0] & names[1]:
                 assert places[one.source.name] == places[other.source.name]
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from migrator.errors import UsageError
-from migrator.mail.folders import FolderInfo, Namespace, Role
+from migrator.mail.folders import FolderInfo, FolderPath, Namespace, Role
 from migrator.planning.mapping import MappingPlan, MappingRules, plan_mapping
-from migrator.planning.roles import role_by_name
+from migrator.planning.roles import comparable, role_by_name
 
 SLASH, COURIER, PLAIN_DOT, FLAT = Namespace("", "/"), Namespace("INBOX.", "."), Namespace("", "."), Namespace("", "")
 NAMESPACES = (SLASH, COURIER, PLAIN_DOT, FLAT)
@@ -87,7 +87,7 @@ def test_every_selectable_folder_has_exactly_one_fate_and_no_two_strangers_share
     target = data.draw(accounts(target_namespace))
     found = plan_mapping(source, target, target_namespace, chosen)
     fates = [pair.source.name for pair in found.pairs]
-    fates += [info.name for info, _ in (*found.left_out, *found.collisions)]
+    fates += [info.name for info, _ in found.left_out]
     assert sorted(fates) == sorted(info.name for info in source if info.selectable)
     said = {name for code, name, _ in found.warnings if code == "folders_merged"}
     by_name: dict[str, list[object]] = {}
@@ -102,6 +102,16 @@ def test_every_selectable_folder_has_exactly_one_fate_and_no_two_strangers_share
         for level in pair.target_path:
             assert not target_namespace.delimiter or target_namespace.delimiter not in level
             assert level.isprintable()
+    renamed = {name for code, name, _ in found.warnings if code == "folder_renamed"}
+    assert renamed == {pair.source.name for pair in found.pairs if pair.reason == "renamed"}
+    names = {key(path, target_namespace): pair.target_path for pair in found.pairs for path in pair.others}
+    assert not names.keys() & {key(pair.target_path, target_namespace) for pair in found.pairs}
+    assert all(names[key(path, target_namespace)] == pair.target_path for pair in found.pairs for path in pair.others)
+
+
+def key(path: FolderPath, namespace: Namespace) -> tuple[str, ...]:
+    """As a server sees it that knows neither case nor Unicode forms."""
+    return tuple(comparable(level) for level in namespace.to_path(namespace.to_name(path)))
 
 
 @given(source=both, target_namespace=st.sampled_from(NAMESPACES), data=st.data())
@@ -173,8 +183,8 @@ def test_prefix_and_delimiter_are_translated_both_ways() -> None:
 def test_a_folder_below_the_inbox_and_one_beside_it_do_not_become_one() -> None:
     """Under a prefix `INBOX.` both are called INBOX.Foo."""
     found = plan([folder("INBOX"), folder("Foo"), folder("INBOX/Foo")], [folder("INBOX", COURIER)], COURIER)
-    assert len(found.pairs) == 2
-    assert [info.name for info, _ in found.collisions] == ["INBOX/Foo"]
+    assert places(found, COURIER) == {"INBOX": "INBOX", "Foo": "INBOX.Foo", "INBOX/Foo": "INBOX.Foo (2)"}
+    assert found.warnings == (("folder_renamed", "INBOX/Foo", "INBOX.Foo (2)"),)
 
 
 def test_characters_that_the_target_cannot_have_are_replaced_and_said_so() -> None:
@@ -183,10 +193,41 @@ def test_characters_that_the_target_cannot_have_are_replaced_and_said_so() -> No
     assert {code for code, _, _ in found.warnings} == {"folder_renamed"}
 
 
-def test_a_replacement_that_meets_another_folder_is_a_collision() -> None:
-    found = plan([folder("1.2"), folder("1_2")], [folder("INBOX", COURIER)], COURIER)
-    assert len(found.pairs) == 1
-    assert len(found.collisions) == 1
+def test_who_keeps_its_name_keeps_it_and_the_replacement_that_meets_it_has_a_number() -> None:
+    names = ("1.2", "1_2", "1_2 (2)", "1%2", "1.2/x", "1_2/x")
+    found = plan([folder(name) for name in names], [folder("INBOX", COURIER)], COURIER)
+    assert places(found, COURIER) == {
+        "1_2": "INBOX.1_2",
+        "1_2 (2)": "INBOX.1_2 (2)",
+        "1%2": "INBOX.1%2",
+        "1_2/x": "INBOX.1_2.x",
+        "1.2": "INBOX.1_2 (3)",
+        "1.2/x": "INBOX.1_2 (3).x",
+    }
+
+
+def test_whatever_a_server_may_dislike_in_a_name_there_is_another_one_without_it() -> None:
+    tried = {
+        "a.b": [("a_b",)],
+        "a  b ": [("a b",)],
+        "^up": [("_up",)],
+        "Files": [("Files (2)",)],
+        "Küche": [("Kuche",), ("Küche (2)",)],
+        "a/b/c/d/e": [("a", "b", "c - d - e"), ("a - b - c - d - e",)],
+        "n" * 100: [("n" * 60,)],
+    }
+    found = plan([folder(name) for name in tried], [folder("INBOX")])
+    for pair in found.pairs:
+        wanted = tried[pair.source.name]
+        assert list(pair.others[: len(wanted)]) == wanted
+    assert plan([folder("INBOX")], [folder("INBOX")]).pairs[0].others == ()
+
+
+def test_names_that_some_servers_take_for_one_are_marked() -> None:
+    found = plan([folder(name) for name in ("Projekte", "projekte", "Ä", "A\u0308", "B")], [folder("INBOX")])
+    marked = [pair for pair in found.pairs if pair.is_alike]
+    assert [comparable(pair.source.name) for pair in marked] == ["projekte", "ä"]
+    assert [comparable(pair.others[-1][0]) for pair in marked] == ["projekte (2)", "ä (2)"]
 
 
 # ---- roles ---------------------------------------------------------------------------------------------------------

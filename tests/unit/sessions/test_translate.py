@@ -44,7 +44,7 @@ PASSING = (
 
 @pytest.mark.parametrize("text", FULL)
 def test_a_full_mailbox_hits_the_mailbox_and_needs_a_person(text: str) -> None:
-    for found in (append_error(Answer("NO", text)), folder_error(Answer("NO", text), "A", "made")):
+    for found in (append_error(Answer("NO", text)), folder_error(Answer("NO", text), "A", making=True)):
         assert isinstance(found, TargetFull)
         assert found.remedy is Remedy.PERSON
 
@@ -99,5 +99,5 @@ def test_an_account_without_a_mailbox_is_no_protocol_error() -> None:
 
 
 def test_a_folder_that_cannot_be_opened_hits_only_itself() -> None:
-    assert isinstance(folder_error(Answer("NO", "[NONEXISTENT] no"), "A", "opened"), FolderRefused)
+    assert isinstance(folder_error(Answer("NO", "[NONEXISTENT] no"), "A"), FolderRefused)
     assert isinstance(command_error(Answer("BAD", "what"), "x"), ServerRefused)

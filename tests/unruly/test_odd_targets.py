@@ -1,0 +1,302 @@
+"""What servers do when mail is given to them. Whatever they refuse is named with its reason; nothing else suffers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from tests.unruly.conftest import Copy, letter
+from tests.unruly.imap import Box, Hangup, OrderlyImap, Talk
+
+MAILS = [letter(number) for number in range(12)]
+
+
+class Picky(OrderlyImap):
+    """Refuses each message in which something stands, in these words."""
+
+    hated = b"poison"
+    refusal = b"NO refused"
+
+    def refuses(self, octets: bytes, flags: Sequence[bytes]) -> bytes:
+        return self.refusal if self.hated in octets else b""
+
+
+def with_poison(*at: int) -> list[bytes]:
+    """The messages, some of them such that `Picky` refuses them."""
+    return [letter(number, b"poison " if number in at else b"") for number in range(12)]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "reason"),
+    [
+        (b"NO [TOOBIG] Message is too large", "too_big"),
+        (b"NO Maximum size of appendable message has been exceeded.", "too_big"),
+        (b"NO Message contains NUL characters", "refused"),
+        (b"NO Message contains invalid header", "refused"),
+        (b"NO [CANNOT] Message contains a virus (Eicar-Test)", "refused"),
+        (b"NO [LIMIT] Line too long", "refused"),
+        (b"NO Message contains bare newlines", "refused"),
+    ],
+)
+@pytest.mark.parametrize("at", [(0,), (3, 7), tuple(range(12))])
+def test_a_refused_message_is_named_and_stops_no_other(
+    copy: Copy, refusal: bytes, reason: str, at: tuple[int, ...]
+) -> None:
+    with OrderlyImap(*with_poison(*at)) as old, Picky() as new:
+        new.refusal = refusal
+        for _ in range(2):
+            told = copy(old, new)
+            assert told.code == 1
+            assert told.json["messages"]["failed"] == len(at), told.json
+            assert set(told.reasons) == {f"<{number}@unruly.example>" for number in at}
+            assert len(new.marks()) == 12 - len(at)
+        new.hated = b"nothing of this"
+        assert copy(old, new).code == 0  # the cause is gone: only the failed ones are sent
+        assert sorted(new.marks()) == sorted(old.marks())
+
+
+class DropsAtLongLines(Picky):
+    """Exchange: a line that is too long, and the connection is gone."""
+
+    def refuses(self, octets: bytes, flags: Sequence[bytes]) -> bytes:
+        if self.hated in octets:
+            raise Hangup
+        return b""
+
+
+def test_a_message_that_breaks_every_connection_is_isolated(copy: Copy) -> None:
+    with OrderlyImap(*with_poison(4)) as old, DropsAtLongLines() as new:
+        told = copy(old, new)
+        if told.code != 1:
+            told = copy(old, new)
+        assert told.code == 1, told.json
+        assert list(told.reasons) == ["<4@unruly.example>"], told.json
+        assert len(new.marks()) == 11
+
+
+class Bad(Picky):
+    """Exchange, too: BAD Command Argument Error 11 for what is too big."""
+
+    refusal = b"BAD Command Argument Error. 11"
+
+
+def test_a_bad_for_one_message_is_isolated(copy: Copy) -> None:
+    with OrderlyImap(*with_poison(4)) as old, Bad() as new:
+        told = copy(old, new)
+        assert told.code == 1, told.json
+        assert told.reasons == {"<4@unruly.example>": "too_big"}
+        assert len(new.marks()) == 11
+
+
+class Full(OrderlyImap):
+    """So many messages fit."""
+
+    room = 5
+    refusal = b"NO [OVERQUOTA] Quota exceeded (mailbox for user is full)"
+
+    def on_append(self, talk: Talk, tag: bytes, command: bytes) -> Iterator[bytes]:
+        return super().on_append(talk, tag, command)
+
+    def refuses(self, octets: bytes, flags: Sequence[bytes]) -> bytes:
+        return self.refusal if sum(len(box.mails) for box in self.boxes.values()) >= self.room else b""
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Full.refusal,
+        b"NO Over quota",
+        b"NO Mailbox is full / Blocks limit exceeded / Inode limit exceeded",
+        b"NO Server Unavailable. 15",
+        b"NO [LIMIT] Quota exceeded",
+    ],
+)
+def test_a_full_mailbox_stops_the_job_and_says_so(copy: Copy, refusal: bytes) -> None:
+    with OrderlyImap(*MAILS) as old, Full() as new:
+        new.refusal, new.room = refusal, 0
+        told = copy(old, new)
+        assert (told.code, told.error) == (6, "target_full")
+        new.room = 100
+        assert copy(old, new).code == 0
+        assert sorted(new.marks()) == sorted(old.marks())
+
+
+class Forgets(OrderlyImap):
+    """Proton Bridge and others: OK to an APPEND, and nothing is there."""
+
+    def store(self, box: Box, octets: bytes, flags: Sequence[bytes], date: bytes) -> None:
+        if b"poison" in octets:
+            box.uidnext += 1
+        else:
+            super().store(box, octets, flags, date)
+
+
+@pytest.mark.parametrize("uidplus", [True, False])
+def test_ok_without_a_message_is_never_a_success(copy: Copy, uidplus: bool) -> None:
+    with OrderlyImap(*with_poison(4, 5)) as old, Forgets() as new:
+        if not uidplus:
+            new.capabilities = new.capabilities.replace(b"UIDPLUS ", b"")
+        told = copy(old, new)
+        assert told.code == 1, told.json
+        assert told.reasons == {"77/5": "not_seen_again", "77/6": "not_seen_again"}
+        assert copy(old, new).code == 1
+        assert len(new.marks()) == 10
+
+
+class NamesNoKeys(OrderlyImap):
+    """UIDPLUS is announced, and APPENDUID never said."""
+
+    def appended(self, tag: bytes, box: Box, uids: Sequence[int]) -> bytes:
+        return tag + b" OK done\r\n"
+
+
+def test_keys_that_are_never_named_are_learnt_by_listing(copy: Copy) -> None:
+    with OrderlyImap(*MAILS, MAILS[3]) as old, NamesNoKeys() as new:
+        assert copy(old, new).json["messages"]["copied"] == 13
+        assert copy(old, new).json["messages"]["already_there"] == 13
+        assert sorted(new.marks()) == sorted(old.marks())
+
+
+class WrongKeys(OrderlyImap):
+    """APPENDUID of another UIDVALIDITY, or with too few UIDs."""
+
+    written = b"[APPENDUID 1 1]"
+
+    def appended(self, tag: bytes, box: Box, uids: Sequence[int]) -> bytes:
+        return tag + b" OK " + self.written + b" done\r\n"
+
+
+@pytest.mark.parametrize("written", [b"[APPENDUID 1 1]", b"[APPENDUID 77 1]", b"[APPENDUID]", b"[APPENDUID x 9:1]"])
+def test_keys_that_cannot_be_true_double_nothing(copy: Copy, written: bytes) -> None:
+    with OrderlyImap(*MAILS) as old, WrongKeys() as new:
+        new.written = written
+        for _ in range(3):
+            told = copy(old, new)
+        assert sorted(new.marks()) == sorted(old.marks()), told.json
+        assert told.code == 0, told.json
+
+
+class NoDates(OrderlyImap):
+    """INTERNALDATE is ignored: all mail is of today."""
+
+    def store(self, box: Box, octets: bytes, flags: Sequence[bytes], date: bytes) -> None:
+        super().store(box, octets, flags, b"22-Nov-2026 10:00:00 +0000")
+
+
+def test_a_server_that_ignores_dates_is_told_of(copy: Copy) -> None:
+    with OrderlyImap(*MAILS) as old, NoDates() as new:
+        told = copy(old, new)
+        assert told.json["messages"]["copied"] == 12
+        assert any("date" in warning for warning in told.json["warnings"]), told.json["warnings"]
+
+
+class FewKeywords(OrderlyImap):
+    """No keyword but those that are there (PERMANENTFLAGS without `\\*`), and none that is long."""
+
+    permanent = b"\\Seen \\Answered \\Deleted \\Draft $MDNSent"
+
+    def refuses(self, octets: bytes, flags: Sequence[bytes]) -> bytes:
+        known = set(self.permanent.split())
+        return b"" if known.issuperset(flags) or b"\\*" in known else b"BAD Invalid system flag"
+
+
+def test_flags_that_a_server_does_not_keep_cost_no_message(copy: Copy) -> None:
+    with OrderlyImap() as old, FewKeywords() as new:
+        old.boxes[b"INBOX"].add(MAILS[0], [b"\\Seen", b"\\Flagged", b"$Forwarded", b"$MDNSent", b"Work"])
+        told = copy(old, new)
+        assert told.code == 0
+        assert set(new.boxes[b"INBOX"].mails[0].flags) == {b"\\Seen", b"$MDNSent"}
+        assert any("flag" in warning for warning in told.json["warnings"]), told.json["warnings"]
+
+
+class ShortKeywords(OrderlyImap):
+    """Dovecot: a keyword of more than 50 characters refuses the message."""
+
+    def refuses(self, octets: bytes, flags: Sequence[bytes]) -> bytes:
+        return b"NO [LIMIT] Keyword length too long" if any(len(flag) > 50 for flag in flags) else b""
+
+
+def test_a_keyword_that_is_too_long_costs_no_message(copy: Copy) -> None:
+    with OrderlyImap(*MAILS) as old, ShortKeywords() as new:
+        old.boxes[b"INBOX"].mails[3].flags = (b"\\Seen", b"k" * 60, b"Work")
+        told = copy(old, new)
+        assert told.code == 0, told.json
+        kept = {mail.mark: set(mail.flags) for mail in new.boxes[b"INBOX"].mails}
+        assert kept[b"<3@unruly.example>"] == {b"\\Seen", b"Work"}
+
+
+class NoSuchNames(OrderlyImap):
+    """Refuses names: characters, length, depth, number, reserved ones."""
+
+    limit = 100
+
+    def refuses_folder(self, name: bytes) -> bytes:
+        if len(self.boxes) >= self.limit:
+            return b"[LIMIT] Maximum number of folders reached"
+        if re.search(rb'[.%*\\"^]|  ', name):
+            return b"[CANNOT] Character not allowed in mailbox name"
+        if name == b"Files":
+            return b"[CANNOT] Folder name is reserved"
+        if len(name) > 60:
+            return b"[CANNOT] Mailbox name too long"
+        return b"[CANNOT] Too many levels" if name.count(b"/") > 3 else b""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [b"a.b", b"100 %", b"stars *", b'say "no"', b"a  b", b"^up", b"Files", b"n" * 100, b"a/b/c/d/e/f", b"back\\slash"],
+)
+def test_a_name_that_is_refused_becomes_one_that_is_not(copy: Copy, name: bytes) -> None:
+    with OrderlyImap(*MAILS) as old, NoSuchNames() as new:
+        old.box(name).add(letter(100))
+        told = copy(old, new)
+        assert told.code == 0, told.json
+        assert sum(len(box.mails) for box in new.boxes.values()) == 13
+        assert len(new.boxes) > 1  # not put into the inbox
+        assert any("is called" in warning for warning in told.json["warnings"]), told.json["warnings"]
+        again = copy(old, new)
+        assert again.json["messages"]["already_there"] == 13
+
+
+def test_two_names_that_would_become_one_stay_two(copy: Copy) -> None:
+    with OrderlyImap(*MAILS) as old, NoSuchNames() as new:
+        old.box(b"a.b").add(letter(100))
+        old.box(b"a%b").add(letter(101))
+        old.box(b"a_b").add(letter(102))
+        told = copy(old, new)
+        assert told.code == 0, told.json
+        assert len(new.boxes) == 4, (list(new.boxes), told.json)
+
+
+def test_more_folders_than_a_server_bears_are_named(copy: Copy) -> None:
+    with OrderlyImap(*MAILS) as old, NoSuchNames() as new:
+        new.limit = 3
+        for number in range(5):
+            old.box(b"f%d" % number).add(letter(100 + number))
+        told = copy(old, new)
+        assert told.code == 1
+        assert told.json["messages"]["failed"] == 3, told.json
+        assert len(new.marks()) == 12
+
+
+class Busy(OrderlyImap):
+    """NO to an APPEND, because of what passes."""
+
+    refusal = b"NO [UNAVAILABLE] at the moment"
+    times = 2
+
+    def refuses(self, octets: bytes, flags: Sequence[bytes]) -> bytes:
+        if self.times:
+            self.times -= 1
+            return self.refusal
+        return b""
+
+
+@pytest.mark.parametrize("code", [b"UNAVAILABLE", b"INUSE", b"SERVERBUG"])
+def test_a_refusal_that_passes_is_tried_again(copy: Copy, code: bytes) -> None:
+    with OrderlyImap(*MAILS) as old, Busy() as new:
+        new.refusal = b"NO [%b] at the moment" % code
+        told = copy(old, new)
+        assert told.json["messages"]["copied"] == 12, told.json
