@@ -13,9 +13,10 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from enum import Enum, auto
 from functools import cached_property
+from typing import NamedTuple
 
 from migrator.engine.prints import forgiving, prints_of
-from migrator.errors import Defect, PostwagenError
+from migrator.errors import Defect, FolderRefused, PostwagenError
 from migrator.mail.folders import FolderInfo
 from migrator.mail.messages import MessageKey, Prints, Row, header_block
 from migrator.planning.batches import is_small, listed_together
@@ -188,35 +189,47 @@ def _along(source: Source, folders: Sequence[FolderInfo], likely: Callable[[Row]
 def _together(source: Source, names: Sequence[str], likely: Callable[[Row], bool]) -> Iterator[Item]:
     """Survey small folders at once, then read their messages in one go. An error comes in its folder's turn."""
     source.foresee(names)
-    surveys: list[tuple[Opened, list[Row]]] = []
-    error: PostwagenError | None = None
+    surveys: list[_Surveyed] = []
     for name in names:
-        try:
-            surveys.append(_surveyed(source, name))
-        except PostwagenError as caught:
-            error = caught
+        surveys.append(_surveyed(source, name))
+        if surveys[-1].error is not None:
             break
-    wants = [Want(opened.folder, row.key, row.size) for opened, rows in surveys for row in rows if likely(row)]
+    wants = [Want(one.opened.folder, row.key, row.size) for one in surveys for row in one.rows if likely(row)]
     with closing(_generated(source.read(wants))) as answers:
-        for opened, rows in surveys:
-            yield opened
-            yield Page(rows)
-            for _ in filter(likely, rows):
-                yield next(answers)
-            yield _Mark.PAGE_READ
+        for one in surveys:
+            if one.error is None or one.rows:
+                yield one.opened
+                yield Page(one.rows)
+                for _ in filter(likely, one.rows):
+                    yield next(answers)
+                yield _Mark.PAGE_READ
+            if one.error is not None:
+                raise one.error
             yield _Mark.FOLDER_DONE
-    if error is not None:
-        raise error
 
 
-def _surveyed(source: Source, name: str) -> tuple[Opened, list[Row]]:
+class _Surveyed(NamedTuple):
+    """A small folder, and why no more of it was listed."""
+
+    opened: Opened
+    rows: list[Row]
+    error: PostwagenError | None
+
+
+def _surveyed(source: Source, name: str) -> _Surveyed:
+    """What was listed before the folder was refused can be carried; what breaks otherwise breaks reading, too."""
     opened, rows = Opened(name, 0, 0, 0), dict[MessageKey, Row]()
-    for item in source.survey(name):
-        if isinstance(item, Page):
-            rows.update((row.key, row) for row in item.rows)  # a server may list one twice
-        else:
-            opened = item
-    return opened, list(rows.values())
+    try:
+        for item in source.survey(name):
+            if isinstance(item, Page):
+                rows.update((row.key, row) for row in item.rows)  # a server may list one twice
+            else:
+                opened = item
+    except FolderRefused as error:
+        return _Surveyed(opened, list(rows.values()), error)
+    except PostwagenError as error:
+        return _Surveyed(opened, [], error)
+    return _Surveyed(opened, list(rows.values()), None)
 
 
 def _generated(answers: Iterator[Answer]) -> Generator[Answer, None, None]:

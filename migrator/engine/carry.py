@@ -7,6 +7,7 @@ needs no intent: what is appended there again under the same origin is there onc
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -24,7 +25,7 @@ from migrator.engine.recreated import heal_source, heal_target
 from migrator.engine.renamed import Renamed
 from migrator.engine.settle import settle_folder, shelved
 from migrator.engine.unchanged import MOST_UNLOOKED
-from migrator.engine.weighing import Weighing
+from migrator.engine.weighing import Hindrance, Weighing
 from migrator.errors import ConnectionLost, Fenced, FolderRefused, PostwagenError, Stopped
 from migrator.mail.dates import internal_date
 from migrator.mail.flags import fitting
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
     from migrator.engine.run import Ends, Options
 
 PAGE_ROWS = 2000
+TOLD_FLAGS = 20
+"""So many are named in the report."""
 
 
 class InDoubt(Exception):
@@ -69,7 +72,7 @@ class _Load:
     letter: Letter
     prints: Prints
     flags: tuple[str, ...]
-    dropped: int
+    dropped: tuple[str, ...]
     instant: datetime | None
 
 
@@ -84,7 +87,7 @@ class FolderCarry:
         folder: FolderRef,
         ledger: PairLedger,
         quiet: Quiet,
-        hindered: dict[MessageKey, int],
+        hindered: dict[MessageKey, Hindrance],
         *,
         whole: bool = True,
     ) -> None:
@@ -96,14 +99,16 @@ class FolderCarry:
         self.ledger = ledger
         self._quiet = quiet
         self._book = Booking(ledger, ends.clock, intends=not ends.target.traits.keeps_history)
-        self._dropped: dict[int, int] = {}
-        """How many flags the target does not take, of each message on its way."""
+        self._dropped: dict[int, tuple[str, ...]] = {}
+        """The flags that the target does not take, of each message on its way."""
+        self._left_off: Counter[str] = Counter()
+        """How many messages it has taken without this flag."""
         self._doubtful = False
         self.appended = 0
         """So many messages the target has taken."""
         self._weighing = Weighing(ends, options, folder, self._book, hindered)
         self._hindered = hindered
-        """How often each message was on a connection that broke; such messages travel alone."""
+        """Messages that were on a connection that broke; they travel alone."""
         self._whole = whole
         self._since = Mark()
         """What was known when the folder was last seen whole, where what has changed since then is enough."""
@@ -151,6 +156,9 @@ class FolderCarry:
         self._settle_keyless()
         looked = self._look_after()
         read_back(self._ends, self._pair, self._folder, self.ledger)
+        if self._left_off:
+            names = ", ".join(f"{flag} ({number})" for flag, number in self._left_off.most_common(TOLD_FLAGS))
+            self._ends.ledger.warn("flags_dropped", self._pair.source.name, names)
         mark = self._weighing.history.mark(self._folder)
         state = self._pair.source.state if self._is_whole else ""
         self._book.mark = replace(mark, looked=mark.looked or looked, state=state, unlooked=self._unlooked)
@@ -219,7 +227,7 @@ class FolderCarry:
     def _pass(self) -> bool:
         """Survey and append once. True: something was certainly not sent and is to be tried again now."""
         self._book.count, self._weighing.history = Count(), History(self._ends.target)
-        tries = sum(self._hindered.values())
+        tries = self._tries()
         try:
             with closing(self._ends.target.append(self.batches(), may_commit=self._ends.stop.may_commit)) as results:
                 for result in results:
@@ -229,7 +237,10 @@ class FolderCarry:
             raise
         if self.conclude():
             raise InDoubt
-        return sum(self._hindered.values()) > tries
+        return self._tries() > tries
+
+    def _tries(self) -> int:
+        return sum(hindrance.times for hindrance in self._hindered.values())
 
     def break_off(self, error: PostwagenError) -> None:
         """Appending has ended by this: what became known is kept."""
@@ -353,7 +364,7 @@ class FolderCarry:
             self._book.adopt(Intent(row.key, prints, instant, row.flags, floor=key.uid), key)
             return None
         fit = fitting(row.flags, self._folder)
-        return _Load(row, letter, prints, fit.kept, len(fit.dropped), instant)
+        return _Load(row, letter, prints, fit.kept, fit.dropped, instant)
 
     # ---- intending, sending, confirming --------------------------------------------------------------------------
 
@@ -380,15 +391,17 @@ class FolderCarry:
             self.appended += 1
             self._book.count.copied += 1
             self._book.count.octets += parcel.letter.size
-            self._book.count.dropped_flags += dropped
+            self._book.count.dropped_flags += len(dropped)
+            self._left_off.update(dropped)
         elif isinstance(result, Refused):
-            identity = readable(find_message_id(header_block(parcel.letter.head)))
+            identity = _identity(parcel.letter)
             size = parcel.letter.size
             self._weighing.refuse(self._book.turned_away(number, result.reason, result.detail, size, identity))
         else:
             self._doubtful = self._doubtful or isinstance(result, Unknown)
             key = self._book.unknown(number) if isinstance(result, Unknown) else self._book.unsent(number)
-            self._hindered[key] = self._hindered.get(key, 0) + 1
+            times = self._hindered[key].times if key in self._hindered else 0
+            self._hindered[key] = Hindrance(times + 1, _identity(parcel.letter))
         parcel.letter.close()
         self._book.step_in_time()
 
@@ -398,3 +411,8 @@ class FolderCarry:
             self._book.count.flag_changes += int(changed)
         if self._book.amended:
             self._book.step()
+
+
+def _identity(letter: Letter) -> str:
+    """Its Message-ID, for the report."""
+    return readable(find_message_id(header_block(letter.head)))

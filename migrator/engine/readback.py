@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from migrator.engine.settle import candidates
+from migrator.errors import Stopped
 from migrator.mail.flags import fitting, same_flags
 from migrator.mail.folders import FolderRef
 from migrator.mail.messages import MessageKey, Row
@@ -27,6 +28,8 @@ def look_after(
     not list. Memory holds a page of the listing, and what is missing.
     """
     now = ends.target.look(folder.name)
+    if now.validity != folder.validity:
+        raise Stopped(f"The folder {folder.name} was renumbered at the new server while it was filled.")
     floor = max(1, looked)
     keyless = _keyless(ends, ledger)
     claims = ledger.claims(now.validity, 1) if keyless else frozenset()

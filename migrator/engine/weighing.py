@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from migrator.engine.booking import Booking
 from migrator.engine.flagging import FlagChanges
@@ -22,13 +23,20 @@ ALONE_TRIES = 3
 """So often a message may break the connection while it travels alone; then it is refused."""
 
 
+class Hindrance(NamedTuple):
+    """A message was on a connection that broke, so often."""
+
+    times: int
+    message_id: str
+
+
 class Weighing:
     """Of one folder."""
 
     def __init__(
-        self, ends: Ends, options: Options, folder: FolderRef, book: Booking, hindered: dict[MessageKey, int]
+        self, ends: Ends, options: Options, folder: FolderRef, book: Booking, hindered: Mapping[MessageKey, Hindrance]
     ) -> None:
-        """`hindered`: how often each message was on a connection that broke."""
+        """`hindered`: messages that were on a connection that broke."""
         self._options = options
         self._limit = ends.target.traits.max_octets
         self.folder = folder
@@ -65,9 +73,10 @@ class Weighing:
         self.history.leave(row.key, row.size, (entry.reason or entry.note if entry else "") or "ambiguous")
 
     def _admits(self, row: Row) -> bool:
-        if self._hindered.get(row.key, 0) > ALONE_TRIES:
+        if row.key in self._hindered and self._hindered[row.key].times > ALONE_TRIES:
             detail = "the new server breaks the connection each time this message is sent"
-            self.refuse(Refusal(row.key, "connection_lost_on_append", detail, row.size))
+            identity = self._hindered[row.key].message_id
+            self.refuse(Refusal(row.key, "connection_lost_on_append", detail, row.size, identity))
         elif self._limit is not None and row.size > self._limit:
             self.refuse(Refusal(row.key, "too_big", f"the new server takes at most {self._limit} octets", row.size))
         else:

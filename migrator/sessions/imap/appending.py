@@ -247,7 +247,7 @@ class Appender:
     def _results(self, answer: Answer, batch: Batch, parcels: Sequence[Parcel]) -> Iterator[AppendResult]:
         if answer.status == "OK":
             yield from self._stored(answer, batch, parcels)
-        elif len(parcels) == 1 and not self._hits_all(answer):
+        elif len(parcels) == 1 and not self._hits_all(answer):  # BAD too, which drops the connection: nothing is there
             reason = translate.append_error(answer)
             assert isinstance(reason, tuple)
             yield Refused(parcels[0], *reason)

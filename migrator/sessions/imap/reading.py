@@ -8,11 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
-from migrator.errors import FolderRefused, PostwagenError
+from migrator.errors import ConnectionLost, FolderRefused, PostwagenError
 from migrator.mail.messages import HEAD_OCTETS
 from migrator.ports import Absence, Letter, Unread, Want
 from migrator.sessions.imap import translate
-from migrator.sessions.imap.replies import Fetched, fetched, set_argument
+from migrator.sessions.imap.replies import Fetched, fetched, is_in_step, set_argument
 from migrator.sessions.imap.session import ImapSession
 from migrator.sessions.imap.wire import Answer, Part
 from migrator.sessions.spool import Spool
@@ -195,6 +195,9 @@ class _Reading:
             except StopIteration as end:
                 answer: Answer = end.value
                 break
+            if not is_in_step(parts):
+                self._session.wire.drop()
+                raise ConnectionLost("The server sent a message of another length than it announced.")
             got = fetched(parts)
             want = asked.missing.get(got.uid or 0) if got else None
             if got is None or want is None or renumbered or "BODY[]" not in got.items:
@@ -207,7 +210,7 @@ class _Reading:
                 yield letter
         self._asked.popleft()
         self._session.window.heard()
-        busy = translate.busy(answer.text) if answer.status != "OK" else None
+        busy = translate.passing(answer.text) if answer.status != "OK" else None
         if busy:
             raise busy
         if renumbered:

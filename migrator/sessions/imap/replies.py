@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,12 @@ _PLAIN_ROW = re.compile(
 )
 _PLAIN_BODY = re.compile(rb"\* (\d+) FETCH \(UID (\d+) BODY\[\] \{\d+\}\r\n\Z")
 """How most servers answer our two questions; whatever is written otherwise is read word for word."""
+_AFTER_LITERAL = re.compile(
+    rb"(?i) *(?:(?:UID|FLAGS|INTERNALDATE|MODSEQ|BODY\[|RFC822|X-GM-|EMAILID|THREADID|SAVEDATE|PREVIEW).*)?"
+    rb"(?:\)|\{\d+\+?\})\s*\Z",
+    re.DOTALL,
+)
+_UNQUOTED_NAME = re.compile(rb'(?is)\* +\w+ +\([^()]*\) +(?:"(?:[^"\\]|\\.)*"|NIL) +([^"{( \t\r\n][^"]*?)\r?\n\Z')
 _ROLES = {
     "\\sent": Role.SENT,
     "\\drafts": Role.DRAFTS,
@@ -145,6 +152,18 @@ def _plainly_fetched(parts: Sequence[Part], first: bytes) -> Fetched | None:
     return None
 
 
+def is_in_step(parts: Sequence[Part]) -> bool:
+    """Whether a FETCH response goes on behind each literal as one does: with another item, or its end.
+
+    Anything else was a part of the message, or what we took for one belonged to the answer: the literal was longer or
+    shorter than announced (quirks.md, 47 and 51), and nothing that follows could be believed.
+    """
+    if len(parts) == 3 and parts[2] == b")\r\n":
+        return True
+    behind = (part for before, part in itertools.pairwise(parts) if isinstance(before, Spool))
+    return all(isinstance(part, bytes) and _AFTER_LITERAL.match(part) for part in behind)
+
+
 def number_of(octets: bytes) -> int:
     """A number, forgiving `9.3736e+06` (quirks.md, 33). Raises ConnectionLost: we are out of step."""
     if octets.isdigit() and len(octets) < 19:
@@ -223,6 +242,8 @@ def listed(parts: Sequence[Part], verb: bytes = b"LIST") -> Listed | None:
     if isinstance(name, Spool):
         name = b"".join(name.chunks())
     name = b"NIL" if name is None else name  # an atom that means nothing else here
+    if len(read) > 5 and isinstance(parts[0], bytes) and (bare := _UNQUOTED_NAME.match(parts[0])):
+        name = bare[1]  # without quotes, whatever stands in it (quirks.md, 13)
     attributes = [] if attributes is None else attributes
     if not isinstance(name, bytes) or not isinstance(attributes, list):
         return None
