@@ -70,6 +70,7 @@ def folders(command: Callable[..., Any]) -> Callable[..., Any]:
         command,
         click.option("--include", multiple=True, metavar="GLOB", help="Only folders whose whole name matches."),
         click.option("--exclude", multiple=True, metavar="GLOB", help="Not folders whose whole name matches."),
+        click.option("--shared", is_flag=True, help="Also folders of other users and of everybody."),
     )
 
 
@@ -85,6 +86,7 @@ def to_server(command: Callable[..., Any]) -> Callable[..., Any]:
         command,
         click.option("--map", "mapping", multiple=True, metavar="OLD=NEW", help="This folder goes there (repeatable)."),
         click.option("--under", default="", metavar="FOLDER", help="Put everything under this folder."),
+        click.option("--apart", is_flag=True, help="Two folders of one use (Sent, Gesendet) are not merged."),
         click.option("--target-password-file", metavar="FILE", help="First line; - for standard input."),
     )
 
@@ -95,6 +97,10 @@ def writing(command: Callable[..., Any]) -> Callable[..., Any]:
         command,
         click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing at the target."),
         click.option("--max-octets", type=click.IntRange(1), help="Leave larger messages behind, and say so."),
+        click.option(
+            "--repair", is_flag=True,
+            help="Send what is refused for its form (NUL, bare LF, no final CRLF) with the least change, and say so.",
+        ),
         click.option("--recreated", type=click.Choice(["replay", "keep"]), help="If a folder of ours was made anew."),
     )  # fmt: skip
 
@@ -256,7 +262,9 @@ def _reached(end: Endpoint) -> set[str]:
         return set()
 
 
-_PLAIN = ("under", "dry_run", "max_octets", "recreated", "level", "at", "restore", "connections")
+_PLAIN = (
+    "under", "dry_run", "max_octets", "recreated", "level", "at", "restore", "connections", "repair", "shared", "apart",
+)  # fmt: skip
 """Options of jobs that are said by the same name."""
 
 

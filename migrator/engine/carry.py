@@ -7,7 +7,6 @@ needs no intent: what is appended there again under the same origin is there onc
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from migrator.engine.adopt import Adoption
 from migrator.engine.booking import Booking
+from migrator.engine.hindered import Hindered, cured_letter
 from migrator.engine.history import History
 from migrator.engine.prints import prints_of
 from migrator.engine.progress import Count
@@ -23,14 +23,15 @@ from migrator.engine.quiet import Quiet
 from migrator.engine.readback import look_after, read_back
 from migrator.engine.recreated import heal_source, heal_target
 from migrator.engine.renamed import Renamed
+from migrator.engine.results import Results
 from migrator.engine.settle import settle_folder, shelved
 from migrator.engine.unchanged import MOST_UNLOOKED
-from migrator.engine.weighing import Hindrance, Weighing
+from migrator.engine.weighing import Weighing
 from migrator.errors import ConnectionLost, Fenced, FolderRefused, PostwagenError, Stopped
 from migrator.mail.dates import internal_date
 from migrator.mail.flags import fitting
 from migrator.mail.folders import FolderRef
-from migrator.mail.messages import MessageKey, Prints, Row, find_message_id, header_block, readable
+from migrator.mail.messages import MessageKey, Prints, Row
 from migrator.planning.batches import is_full
 from migrator.ports import (
     Amendment,
@@ -45,9 +46,6 @@ from migrator.ports import (
     Opened,
     PairLedger,
     Parcel,
-    Refused,
-    Stored,
-    Unknown,
     Unread,
     Want,
 )
@@ -56,8 +54,6 @@ if TYPE_CHECKING:
     from migrator.engine.run import Ends, Options
 
 PAGE_ROWS = 2000
-TOLD_FLAGS = 20
-"""So many are named in the report."""
 
 
 class InDoubt(Exception):
@@ -87,7 +83,7 @@ class FolderCarry:
         folder: FolderRef,
         ledger: PairLedger,
         quiet: Quiet,
-        hindered: dict[MessageKey, Hindrance],
+        hindered: Hindered,
         *,
         whole: bool = True,
     ) -> None:
@@ -99,16 +95,9 @@ class FolderCarry:
         self.ledger = ledger
         self._quiet = quiet
         self._book = Booking(ledger, ends.clock, intends=not ends.target.traits.keeps_history)
-        self._dropped: dict[int, tuple[str, ...]] = {}
-        """The flags that the target does not take, of each message on its way."""
-        self._left_off: Counter[str] = Counter()
-        """How many messages it has taken without this flag."""
-        self._doubtful = False
-        self.appended = 0
-        """So many messages the target has taken."""
         self._weighing = Weighing(ends, options, folder, self._book, hindered)
         self._hindered = hindered
-        """Messages that were on a connection that broke; they travel alone."""
+        self._results = Results(options, self._book, self._weighing, hindered)
         self._whole = whole
         self._since = Mark()
         """What was known when the folder was last seen whole, where what has changed since then is enough."""
@@ -156,8 +145,7 @@ class FolderCarry:
         self._settle_keyless()
         looked = self._look_after()
         read_back(self._ends, self._pair, self._folder, self.ledger)
-        if self._left_off:
-            names = ", ".join(f"{flag} ({number})" for flag, number in self._left_off.most_common(TOLD_FLAGS))
+        if names := self._results.left_off:
             self._ends.ledger.warn("flags_dropped", self._pair.source.name, names)
         mark = self._weighing.history.mark(self._folder)
         state = self._pair.source.state if self._is_whole else ""
@@ -187,13 +175,18 @@ class FolderCarry:
         return self._weighing.history.lacking
 
     @property
+    def appended(self) -> int:
+        """So many messages the target has taken."""
+        return self._results.appended
+
+    @property
     def is_doubtful(self) -> bool:
         """Something of it may be at the target, now or later."""
-        return self._doubtful
+        return self._results.doubtful
 
     @property
     def is_hindered(self) -> bool:
-        """Something was not sent because a connection broke: it is to travel alone."""
+        """Something is to travel alone."""
         return bool(self._hindered)
 
     @property
@@ -227,7 +220,7 @@ class FolderCarry:
     def _pass(self) -> bool:
         """Survey and append once. True: something was certainly not sent and is to be tried again now."""
         self._book.count, self._weighing.history = Count(), History(self._ends.target)
-        tries = self._tries()
+        times = self._hindered.times
         try:
             with closing(self._ends.target.append(self.batches(), may_commit=self._ends.stop.may_commit)) as results:
                 for result in results:
@@ -237,14 +230,11 @@ class FolderCarry:
             raise
         if self.conclude():
             raise InDoubt
-        return self._tries() > tries
-
-    def _tries(self) -> int:
-        return sum(hindrance.times for hindrance in self._hindered.values())
+        return self._hindered.times > times
 
     def break_off(self, error: PostwagenError) -> None:
         """Appending has ended by this: what became known is kept."""
-        if self._doubtful:
+        if self._results.doubtful:
             self._quiet.begin()
         if not isinstance(error, Fenced):
             self._book.step()
@@ -252,9 +242,9 @@ class FolderCarry:
     def conclude(self) -> bool:
         """Appending has ended. True: something is in doubt."""
         self.keep()
-        if self._doubtful:
+        if self._results.doubtful:
             self._quiet.begin()
-        return self._doubtful
+        return self._results.doubtful
 
     # ---- reading and deciding ------------------------------------------------------------------------------------
 
@@ -296,7 +286,7 @@ class FolderCarry:
         """After a batch: whether to leave the folder for now."""
         if self._ends.stop.wanted():
             raise Stopped("Stopped between two batches.")
-        return self._doubtful
+        return self._results.doubtful
 
     def _loads(self) -> Iterator[_Load]:
         since, self._since, self._unlooked = self._since, Mark(), 0
@@ -349,6 +339,10 @@ class FolderCarry:
 
     def _loaded(self, row: Row, letter: Letter) -> _Load | None:
         """The message with its prints; None where the target has it already: carried under another key, or adopted."""
+        if cures := self._hindered.cures(row.key):
+            detail = f"{row.key} {self._hindered.message_id(row.key)}: {', '.join(sorted(cures))}"
+            self._ends.ledger.warn("message_repaired", self._pair.source.name, detail)  # before its first octet
+            letter = cured_letter(letter, cures)
         prints = letter.prints or prints_of(letter)
         entry = self._renamed.find(prints)
         if entry is not None:
@@ -377,32 +371,13 @@ class FolderCarry:
             numbers = self._book.intend(intents)
         parcels = []
         for number, load in zip(numbers, loads, strict=True):
-            self._dropped[number] = load.dropped
+            self._results.expect(number, load.dropped)
             parcels.append(Parcel(number, load.letter, load.flags, load.instant))
         return Batch(self._folder, parcels)
 
     def take(self, result: AppendResult) -> None:
         """Book one result; it is committed with the next step, or soon: people watch."""
-        parcel, number = result.parcel, result.parcel.entry
-        dropped = self._dropped.pop(number)
-        if isinstance(result, Stored):
-            self._book.stored(number, result.key)
-            self._weighing.history.keep(result.key, parcel.letter.want.key)
-            self.appended += 1
-            self._book.count.copied += 1
-            self._book.count.octets += parcel.letter.size
-            self._book.count.dropped_flags += len(dropped)
-            self._left_off.update(dropped)
-        elif isinstance(result, Refused):
-            identity = _identity(parcel.letter)
-            size = parcel.letter.size
-            self._weighing.refuse(self._book.turned_away(number, result.reason, result.detail, size, identity))
-        else:
-            self._doubtful = self._doubtful or isinstance(result, Unknown)
-            key = self._book.unknown(number) if isinstance(result, Unknown) else self._book.unsent(number)
-            times = self._hindered[key].times if key in self._hindered else 0
-            self._hindered[key] = Hindrance(times + 1, _identity(parcel.letter))
-        parcel.letter.close()
+        self._results.take(result)
         self._book.step_in_time()
 
     def _change_flags(self) -> None:
@@ -411,8 +386,3 @@ class FolderCarry:
             self._book.count.flag_changes += int(changed)
         if self._book.amended:
             self._book.step()
-
-
-def _identity(letter: Letter) -> str:
-    """Its Message-ID, for the report."""
-    return readable(find_message_id(header_block(letter.head)))

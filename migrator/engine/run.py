@@ -13,6 +13,7 @@ from itertools import takewhile
 from typing import cast
 
 from migrator.engine.carry import FolderCarry, InDoubt
+from migrator.engine.hindered import Hindered
 from migrator.engine.history import forget_newer
 from migrator.engine.lanes import in_lanes
 from migrator.engine.placing import ensured, is_first
@@ -20,10 +21,9 @@ from migrator.engine.quiet import Quiet
 from migrator.engine.settle import settle_folder
 from migrator.engine.together import carry_together, fit_together
 from migrator.engine.unchanged import changed, is_taken_over
-from migrator.engine.weighing import Hindrance
 from migrator.errors import ConnectionLost, FolderRefused, PostwagenError, Radius, ServerBusy
 from migrator.mail.folders import FolderInfo
-from migrator.mail.messages import MessageKey, Row
+from migrator.mail.messages import Row
 from migrator.planning.lanes import side_by_side
 from migrator.planning.mapping import MappingPlan, MappingRules, plan_mapping
 from migrator.planning.roles import comparable
@@ -52,6 +52,8 @@ class Options:
 
     rules: MappingRules = field(default_factory=MappingRules)
     max_octets: int | None = None
+    repair: bool = False
+    """A message that is refused for its form is sent once more with the least change that may help."""
     recreated: str = "ask"
     """A target folder that we filled was made anew: `ask`, `replay` or `keep`."""
     dry_run: bool = False
@@ -177,7 +179,7 @@ class _Round:
         self._quiet = quiet
         self._fresh = set(fresh)
         self.outcome = Outcome()
-        self._hindered: dict[str, dict[MessageKey, Hindrance]] = defaultdict(dict)
+        self._hindered: dict[str, Hindered] = defaultdict(Hindered)
         self._waiting: deque[tuple[FolderPair, int]] = deque((pair, 0) for pair in pairs)
         self.suspect: tuple[FolderPair, PostwagenError] | None = None
         """The folder in which a connection broke for good; if the next one works, it was that folder's fault."""

@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from migrator.engine.booking import Booking
 from migrator.engine.flagging import FlagChanges
+from migrator.engine.hindered import Hindered
 from migrator.engine.history import History
 from migrator.engine.settle import shelved
 from migrator.errors import Stopped
 from migrator.mail.flags import fitting
 from migrator.mail.folders import FolderRef
-from migrator.mail.messages import MessageKey, Row
+from migrator.mail.messages import Row
 from migrator.planning.delta import Verdict, decide
 from migrator.ports import Absence, Entry, Refusal, Unread
 
 if TYPE_CHECKING:
     from migrator.engine.run import Ends, Options
 
-ALONE_TRIES = 3
-"""So often a message may break the connection while it travels alone; then it is refused."""
-
-
-class Hindrance(NamedTuple):
-    """A message was on a connection that broke, so often."""
-
-    times: int
-    message_id: str
-
 
 class Weighing:
     """Of one folder."""
 
-    def __init__(
-        self, ends: Ends, options: Options, folder: FolderRef, book: Booking, hindered: Mapping[MessageKey, Hindrance]
-    ) -> None:
-        """`hindered`: messages that were on a connection that broke."""
+    def __init__(self, ends: Ends, options: Options, folder: FolderRef, book: Booking, hindered: Hindered) -> None:
         self._options = options
         self._limit = ends.target.traits.max_octets
         self.folder = folder
@@ -73,9 +60,9 @@ class Weighing:
         self.history.leave(row.key, row.size, (entry.reason or entry.note if entry else "") or "ambiguous")
 
     def _admits(self, row: Row) -> bool:
-        if row.key in self._hindered and self._hindered[row.key].times > ALONE_TRIES:
+        if self._hindered.breaks_connections(row.key):
             detail = "the new server breaks the connection each time this message is sent"
-            identity = self._hindered[row.key].message_id
+            identity = self._hindered.message_id(row.key)
             self.refuse(Refusal(row.key, "connection_lost_on_append", detail, row.size, identity))
         elif self._limit is not None and row.size > self._limit:
             self.refuse(Refusal(row.key, "too_big", f"the new server takes at most {self._limit} octets", row.size))

@@ -300,6 +300,10 @@ def _trust(end: str, new: NewEndpoint) -> Iterator[Problem]:
 # ---- options -------------------------------------------------------------------------------------------------------
 
 
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
 def _is_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) and item for item in value)
 
@@ -330,14 +334,17 @@ OPTIONS: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
     "include": (_is_texts, "a list of folder patterns"),
     "exclude": (_is_texts, "a list of folder patterns"),
     "under": (lambda value: isinstance(value, str), "a folder name"),
-    "dry_run": (lambda value: isinstance(value, bool), "true or false"),
+    "dry_run": (_is_bool, "true or false"),
+    "repair": (_is_bool, "true or false"),
+    "shared": (_is_bool, "true or false"),
+    "apart": (_is_bool, "true or false"),
     "connections": (_is_whole(1, 16), "a number from 1 to 16"),
     "max_octets": (_is_whole(1, 2**40), "a number of octets"),
     "recreated": (lambda value: value in ("replay", "keep"), "replay or keep"),
     "level": (lambda value: value in LEVELS, " or ".join(LEVELS)),
     "at": (_is_moment, "a time with its zone, like 2026-11-22T18:00+01:00"),
     "messages": (_are_messages, "a list of objects with folder and key"),
-    "restore": (lambda value: isinstance(value, bool), "true or false"),
+    "restore": (_is_bool, "true or false"),
     "after_days": (_is_whole(0, 3_650), "a number from 0 to 3650"),
     "wish": (lambda value: isinstance(value, str) and bool(value.strip()), "who asked for it, and when"),
 }

@@ -92,6 +92,7 @@ _WARNINGS = {
     "not_seen_again": "In {folder}: {detail} messages that the new server accepted were not in its listing afterwards.",
     "date_not_kept": "In {folder}: the new server did not keep the date of {detail} messages.",
     "flags_not_kept": "In {folder}: the new server did not keep the flags of {detail} messages.",
+    "message_repaired": "In {folder}: a message that was refused as it is was sent with the least change: {detail}.",
     "flags_dropped": "In {folder}: the new server does not take these flags of so many messages: {detail}.",
     "source_validity_changed": "The folder {folder} was renumbered at the old server; its messages were recognised.",
     "target_validity_changed": "The folder {folder} was made anew at the new server: {detail}.",

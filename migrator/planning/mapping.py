@@ -26,6 +26,10 @@ class MappingRules:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     under: str = ""
+    shared: bool = False
+    """Folders of other users and of everybody are taken along, too."""
+    apart: bool = False
+    """A second folder of one role keeps its name, instead of being merged into the first one's place."""
     verbatim: bool = False
     """Every folder goes where it is: for archives, which are mapped when they are played in."""
 
@@ -55,8 +59,10 @@ def plan_mapping(
     places: dict[FolderPath, FolderPath] = {}
     wanted: list[_Wanted] = []
     adapted: set[FolderPath] = set()
+    given: set[Role] = set()
     for info in sorted(kept, key=_order):
-        path, role, reason = _place(info, hand, roles, places, under)
+        role = _role(info, rules, given)
+        path, role, reason = _place(info, role, hand, roles, places, under)
         places[info.path] = fitted = fitting_path(path, namespace)
         below_adapted = reason == "same_name" and any(info.path[:at] in adapted for at in range(1, len(info.path)))
         if fitted != path or below_adapted:
@@ -151,7 +157,7 @@ def _rule_against(info: FolderInfo, rules: MappingRules) -> str | None:
     for glob in rules.exclude:
         if fnmatch.fnmatchcase(info.name, glob):
             return f"excluded: {glob}"
-    if info.shared:
+    if info.shared and not rules.shared:
         return "shared_folder"
     if info.role is Role.FLAGGED:
         return "virtual_folder"
@@ -171,14 +177,23 @@ def _target_roles(target: Sequence[FolderInfo]) -> dict[Role, FolderPath]:
     return roles
 
 
+def _role(info: FolderInfo, rules: MappingRules, given: set[Role]) -> Role | None:
+    """What the folder is for, here: not what it is for others, and once only if they are to be kept apart."""
+    role = None if info.shared else info.role or role_by_name(info.path)
+    if role is None or (rules.apart and role in given and role is not Role.INBOX):
+        return None
+    given.add(role)
+    return role
+
+
 def _place(
     info: FolderInfo,
+    role: Role | None,
     hand: dict[str, FolderPath],
     roles: dict[Role, FolderPath],
     places: dict[FolderPath, FolderPath],
     under: FolderPath,
 ) -> tuple[FolderPath, Role | None, str]:
-    role = info.role or role_by_name(info.path)
     if info.name in hand:
         return hand[info.name], None, "rule"
     if under:

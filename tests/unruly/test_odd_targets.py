@@ -300,3 +300,52 @@ def test_a_refusal_that_passes_is_tried_again(copy: Copy, code: bytes) -> None:
         new.refusal = b"NO [%b] at the moment" % code
         told = copy(old, new)
         assert told.json["messages"]["copied"] == 12, told.json
+
+
+class WantsForm(OrderlyImap):
+    """Cyrus, Yahoo and others: refuses what breaks a rule of form, and says which."""
+
+    def refuses(self, octets: bytes, flags: Sequence[bytes]) -> bytes:
+        if b"\0" in octets:
+            return b"NO Message contains NUL characters"
+        if re.search(rb"(?<!\r)\n", octets):
+            return b"NO Message contains bare newlines"
+        return b"" if octets.endswith(b"\r\n") else b"NO Message is not well formed"
+
+
+FORMS = {
+    "final_crlf": letter(100).removesuffix(b"\r\n"),
+    "line_ends": letter(101, b"one\ntwo\r\n"),
+    "nul": letter(102, b"a\0b "),
+    "final_crlf, line_ends, nul": letter(103, b"a\0b\nc ").removesuffix(b"\r\n"),
+}
+
+
+def test_nothing_is_repaired_unless_that_was_allowed(copy: Copy) -> None:
+    with OrderlyImap(*MAILS, *FORMS.values()) as old, WantsForm() as new:
+        told = copy(old, new)
+        assert told.json["messages"]["failed"] == len(FORMS)
+        assert len(new.marks()) == len(MAILS)
+
+
+def test_what_is_refused_for_its_form_is_sent_with_the_least_change_where_that_is_allowed(copy: Copy) -> None:
+    with OrderlyImap(*MAILS, *FORMS.values()) as old, WantsForm() as new:
+        told = copy(old, new, "--repair", altering=True)
+        assert told.code == 0, told.json
+        kept = {mail.mark: mail.octets for mail in new.boxes[b"INBOX"].mails}
+        assert kept[b"<100@unruly.example>"] == letter(100)
+        assert kept[b"<101@unruly.example>"] == letter(101, b"one\r\ntwo\r\n")
+        assert kept[b"<102@unruly.example>"] == letter(102, b"a\x80b ")
+        assert kept[b"<103@unruly.example>"] == letter(103, b"a\x80b\r\nc ")
+        warnings = " ".join(told.json["warnings"])
+        for number, (cures, _) in enumerate(FORMS.items()):
+            assert f"<{100 + number}@unruly.example>: {cures}." in warnings
+        assert copy(old, new, "--repair", altering=True).json["messages"]["already_there"] == len(MAILS) + len(FORMS)
+
+
+def test_what_no_change_helps_is_told_with_its_first_refusal(copy: Copy) -> None:
+    with OrderlyImap(*MAILS, letter(100, b"poison\0")) as old, Picky() as new:
+        new.refusal = b"NO we do not like this"
+        told = copy(old, new, "--repair")
+        assert told.reasons == {"<100@unruly.example>": "refused"}
+        assert told.json["failures"][0]["detail"] == "we do not like this"

@@ -100,6 +100,13 @@ def test_an_order_becomes_a_job_and_goes_into_the_queue(
     assert job.options == {}
 
 
+@pytest.mark.parametrize("choice", ["repair", "shared", "apart"])
+def test_what_is_ticked_goes_with_the_order(staff: Browser, database: Database, choice: str) -> None:
+    staff.post("/jobs/new", {**FORM, choice: "yes"})
+    with database.reading() as session:
+        assert [job.options for job in session.query(Job)] == [{choice: True}]
+
+
 def test_with_htmx_the_browser_is_led_to_the_job(staff: Browser) -> None:
     answer = staff.post("/jobs/new", FORM, htmx=True)
     assert (answer.status_code, answer.headers["HX-Redirect"]) == (204, "/jobs/1")
@@ -287,12 +294,15 @@ def test_many_folders_fit_into_the_form(app: Flask) -> None:
 
 def test_a_new_job_can_be_like_another_one_without_its_passwords(staff: Browser, make: Callable[..., int]) -> None:
     options = {"map": {"Angebote": "Offerten"}, "exclude": ["Spam", "Tr*"], "max_octets": 25_000_000, "under": "Alt"}
+    options |= {"repair": True, "apart": True}
     job_id = make(options=options)
     page = staff.get(f"/jobs/new?like={job_id}").text
     assert 'value="mail.old.example"' in page
     assert 'value="Offerten"' in page
     assert 'value="Alt"' in page
     assert '<option value="25" selected>' in page
+    ticked = re.findall(r'name="(repair|shared|apart)" value="yes" checked', page)
+    assert sorted(ticked) == ["apart", "repair"]
     assert making.OLD_PASSWORD not in page
     assert set(rows(page)) == {"Angebote", "Spam"}
 

@@ -68,6 +68,11 @@ class Options(Strict):
         Literal["ask", "replay", "keep"], Field(description="For a target folder that was deleted and created again.")
     ] | None = None  # fmt: skip
     connections: Annotated[int, Field(ge=1, le=16, description="At most so many to each server.")] | None = None
+    repair: Annotated[
+        bool, Field(description="Send what is refused for its form with the least change that helps, and say so.")
+    ] | None = None  # fmt: skip
+    shared: Annotated[bool, Field(description="Also folders of other users and of everybody.")] | None = None
+    apart: Annotated[bool, Field(description="Two folders of one use are not merged.")] | None = None
     dry_run: Annotated[bool, Field(description="Write nothing at the target.")] | None = None
     level: Annotated[
         Literal["counts", "fingerprints", "digests"], Field(description="How closely `verify` looks.")

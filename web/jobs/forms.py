@@ -67,6 +67,9 @@ class JobForm:
     under: str = ""
     max_mb: str = ""
     connections: str = ""
+    repair: bool = False
+    shared: bool = False
+    apart: bool = False
     rows: tuple[RowForm, ...] = ()
     do: str = "copy"
     """`copy` or `archive`: which parts of the form are wanted."""
@@ -78,12 +81,15 @@ class JobForm:
             by_hand=tuple((row.source, row.target) for row in self.rows if row.by_hand and row.take),
             exclude=tuple(as_glob(row.source) for row in self.rows if not row.take),
             under=self.under,
+            shared=self.shared,
+            apart=self.apart,
         )
 
     def options(self) -> dict[str, Any]:
         """What a job is told beside its ends."""
         rules = self.rules()
         options: dict[str, Any] = {"map": dict(rules.by_hand), "exclude": list(rules.exclude), "under": self.under}
+        options |= {"repair": self.repair, "shared": self.shared, "apart": self.apart}
         if self.max_mb.isdigit():
             options["max_octets"] = int(self.max_mb) * _MEGABYTE
         if self.connections.isdigit():
@@ -99,6 +105,9 @@ def read(form: Mapping[str, str]) -> JobForm:
         under=form.get("under", "").strip(),
         max_mb=form.get("max_mb", ""),
         connections=form.get("connections", ""),
+        repair=form.get("repair") == "yes",
+        shared=form.get("shared") == "yes",
+        apart=form.get("apart") == "yes",
         rows=tuple(_rows(form)),
         do="archive" if "archive" in (form.get("what"), form.get("do")) else "copy",
         keep=keeping.read(form),
@@ -115,6 +124,9 @@ def like(job: JobView) -> JobForm:
         under=str(job.options.get("under", "")),
         max_mb=str(limit // _MEGABYTE) if isinstance(limit, int) else "",
         connections=str(connections) if connections else "",
+        repair=bool(job.options.get("repair")),
+        shared=bool(job.options.get("shared")),
+        apart=bool(job.options.get("apart")),
         rows=(*_mapped(job.options.get("map", {})), *_excluded(job.options.get("exclude", ()))),
     )
 

@@ -208,6 +208,7 @@ WARNINGS: Final[Mapping[str, LazyString]] = {
     "not_seen_again": _("The new server accepted messages and does not list them"),
     "date_not_kept": _("The new server did not keep the date of messages"),
     "flags_not_kept": _("The new server did not keep marks like “read” of messages"),
+    "message_repaired": _("A message that was refused as it is was sent with the least change"),
     "flags_dropped": _("The new server does not take some marks of messages"),
     "altered_by_target": _("The new server altered messages slightly when storing them"),
     "damaged_by_target": _("The new server stored messages differently than they were sent"),

@@ -305,3 +305,21 @@ def test_roles_by_name_hold_for_the_top_and_right_below_the_inbox_only() -> None
     assert role_by_name(("Sent",)) is Role.SENT
     assert role_by_name(("INBOX", "Sent")) is Role.SENT
     assert role_by_name(("Kunde", "Sent")) is None
+
+
+def test_shared_folders_are_taken_along_when_asked_for_and_are_nobodys_sent_folder() -> None:
+    old = [folder("Sent", role=Role.SENT), folder("shared/team/Sent", shared=True, role=Role.SENT)]
+    new = [folder("Gesendet", role=Role.SENT)]
+    assert places(plan(old, new, shared=True)) == {"Sent": "Gesendet", "shared/team/Sent": "shared/team/Sent"}
+
+
+def test_two_folders_of_one_role_stay_two_where_that_is_wished() -> None:
+    old = [folder("Sent Items", role=Role.SENT), folder("Sent"), folder("Gesendet"), folder("Gesendet/2020")]
+    found = plan(old, [folder("Sent", role=Role.SENT)], apart=True)
+    assert places(found) == {
+        "Sent Items": "Sent",
+        "Sent": "Sent (2)",
+        "Gesendet": "Gesendet",
+        "Gesendet/2020": "Gesendet/2020",
+    }
+    assert found.warnings == (("folder_renamed", "Sent", "Sent (2)"),)
