@@ -24,7 +24,9 @@ def ensured(ends: Ends, pair: FolderPair) -> FolderRef:
         subscribe = is_first(ends, pair, to_name(path))
         try:
             folder = ends.target.ensure_folder(path, pair.target_role, subscribe=subscribe)
-        except FolderNotMade as error:
+        except FolderRefused as error:
+            if not isinstance(error, FolderNotMade) and not pair.is_alike:
+                raise
             refused = refused or error
             continue
         if path == pair.target_path and pair.is_alike and not _is_listed(ends, folder.name):
