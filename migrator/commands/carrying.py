@@ -70,6 +70,7 @@ def folders(command: Callable[..., Any]) -> Callable[..., Any]:
         command,
         click.option("--include", multiple=True, metavar="GLOB", help="Only folders whose whole name matches."),
         click.option("--exclude", multiple=True, metavar="GLOB", help="Not folders whose whole name matches."),
+        click.option("--each-label", is_flag=True, help="Gmail: a message goes into the folder of each of its labels."),
         click.option("--shared", is_flag=True, help="Also folders of other users and of everybody."),
     )
 
@@ -264,6 +265,7 @@ def _reached(end: Endpoint) -> set[str]:
 
 _PLAIN = (
     "under", "dry_run", "max_octets", "recreated", "level", "at", "restore", "connections", "repair", "shared", "apart",
+    "each_label",
 )  # fmt: skip
 """Options of jobs that are said by the same name."""
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from migrator.engine.placing import found_place
 from migrator.engine.prints import forgiving
 from migrator.engine.progress import Count
-from migrator.engine.run import plan
+from migrator.engine.run import homes_of, plan
 from migrator.errors import Stopped
 from migrator.mail.flags import fitting
 from migrator.mail.folders import FolderPath, FolderRef
@@ -39,6 +39,7 @@ def audit(ends: Ends, options: Options, level: Level) -> Audit:
     """Compare folder by folder; nothing is written at either end."""
     found = Audit()
     mapping = plan(ends, options)
+    ends = replace(ends, homes=homes_of(mapping, options))
     groups: dict[FolderPath, list[FolderPair]] = defaultdict(list)
     for pair in mapping.pairs:
         groups[pair.target_path].append(pair)
@@ -81,8 +82,9 @@ def _source_records(ends: Ends, pair: FolderPair, folder: FolderRef | None, leve
     for item in ends.source.survey(pair.source.name):
         if isinstance(item, Opened):
             continue
-        wants = {row.key: Want(pair.source.name, row.key, row.size) for row in item.rows}
-        yield from _records(item, pair.source.name, level, partial(ends.source.read, wants.values()), folder)
+        here = Page([row for row in item.rows if not ends.homes.elsewhere(pair.source.name, row)])
+        wants = {row.key: Want(pair.source.name, row.key, row.size) for row in here.rows}
+        yield from _records(here, pair.source.name, level, partial(ends.source.read, wants.values()), folder)
 
 
 def _target_records(ends: Ends, folder: FolderRef, level: Level) -> Iterator[Record]:

@@ -31,7 +31,7 @@ from migrator.errors import ConnectionLost, Fenced, FolderRefused, PostwagenErro
 from migrator.mail.dates import internal_date
 from migrator.mail.flags import fitting
 from migrator.mail.folders import FolderRef
-from migrator.mail.messages import MessageKey, Prints, Row
+from migrator.mail.messages import MessageKey, Prints, Row, is_internal
 from migrator.planning.batches import is_full
 from migrator.ports import (
     Amendment,
@@ -95,7 +95,7 @@ class FolderCarry:
         self.ledger = ledger
         self._quiet = quiet
         self._book = Booking(ledger, ends.clock, intends=not ends.target.traits.keeps_history)
-        self._weighing = Weighing(ends, options, folder, self._book, hindered)
+        self._weighing = Weighing(ends, options, pair.source.name, folder, self._book, hindered)
         self._hindered = hindered
         self._results = Results(options, self._book, self._weighing, hindered)
         self._whole = whole
@@ -339,6 +339,10 @@ class FolderCarry:
 
     def _loaded(self, row: Row, letter: Letter) -> _Load | None:
         """The message with its prints; None where the target has it already: carried under another key, or adopted."""
+        if is_internal(letter.head):
+            letter.close()
+            self._weighing.skip(row, "folder_internal_data")
+            return None
         if cures := self._hindered.cures(row.key):
             detail = f"{row.key} {self._hindered.message_id(row.key)}: {', '.join(sorted(cures))}"
             self._ends.ledger.warn("message_repaired", self._pair.source.name, detail)  # before its first octet

@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 class Weighing:
     """Of one folder."""
 
-    def __init__(self, ends: Ends, options: Options, folder: FolderRef, book: Booking, hindered: Hindered) -> None:
+    def __init__(
+        self, ends: Ends, options: Options, source: str, folder: FolderRef, book: Booking, hindered: Hindered
+    ) -> None:
         self._options = options
+        self._source = source
+        self._homes = ends.homes
         self._limit = ends.target.traits.max_octets
         self.folder = folder
         """As it stands at the target now."""
@@ -36,9 +40,10 @@ class Weighing:
 
     def weigh(self, row: Row, entry: Entry | None) -> bool:
         """Book what the ledger knows of a message. True: it is to be carried."""
-        decision = decide(row, entry, max_octets=self._options.max_octets)
+        elsewhere = self._homes.elsewhere(self._source, row)
+        decision = decide(row, entry, max_octets=self._options.max_octets, elsewhere=elsewhere)
         if decision.verdict is Verdict.SKIP:
-            self._skip(row, decision.rule)
+            self.skip(row, decision.rule)
         elif decision.verdict is Verdict.FAILED:
             self._still_refused(row, entry)
         elif decision.verdict is Verdict.IN_FLIGHT:
@@ -81,7 +86,7 @@ class Weighing:
     def unread(self, row: Row, answer: Unread) -> None:
         """It was asked for, and not delivered. Raises Stopped where another run must ask."""
         if answer.absence is Absence.GONE:
-            self._skip(row, answer.absence.value)
+            self.skip(row, answer.absence.value)
         elif answer.absence is Absence.LATER:
             raise Stopped(f"The folder {answer.want.folder} changed its UIDVALIDITY while it was read.")
         else:
@@ -92,6 +97,7 @@ class Weighing:
         self._book.refuse(refusal)
         self.history.leave(refusal.origin, refusal.size, refusal.reason)
 
-    def _skip(self, row: Row, rule: str) -> None:
+    def skip(self, row: Row, rule: str) -> None:
+        """A rule leaves it behind."""
         self._book.skip(row.key, rule)
         self.history.leave(row.key, row.size, rule)

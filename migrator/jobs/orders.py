@@ -338,6 +338,7 @@ OPTIONS: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
     "repair": (_is_bool, "true or false"),
     "shared": (_is_bool, "true or false"),
     "apart": (_is_bool, "true or false"),
+    "each_label": (_is_bool, "true or false"),
     "connections": (_is_whole(1, 16), "a number from 1 to 16"),
     "max_octets": (_is_whole(1, 2**40), "a number of octets"),
     "recreated": (lambda value: value in ("replay", "keep"), "replay or keep"),

@@ -82,6 +82,7 @@ def engine_options(options: Mapping[str, Any], quiet_seconds: float) -> Options:
             shared=options.get("shared", False),
             apart=options.get("apart", False),
         ),
+        each_label=options.get("each_label", False),
         repair=options.get("repair", False),
         max_octets=options.get("max_octets"),
         recreated=options.get("recreated", "ask"),

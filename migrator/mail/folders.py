@@ -82,6 +82,8 @@ class FolderInfo:
     subscribed: bool = False
     messages: int | None = None
     octets: int | None = None
+    holds_mail: bool = True
+    """Not calendars, contacts or tasks, which some servers show as folders."""
     shared: bool = False
     """Belongs to another user or to everybody."""
     state: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ HEAD_OCTETS = 64 * 1024
 """How much of a message's beginning is kept at hand for reading its headers."""
 TAIL_OCTETS = 40
 """And of its end: enough for what a server may take for the announcement of a literal."""
+_INTERNAL = re.compile(rb"(?im)^Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA")
 
 
 class MessageKey(NamedTuple):
@@ -129,6 +131,12 @@ def _is_delicate(piece: bytes, without_cr: bytes, last: bytes) -> bool:
         return False
     seam = last + piece
     return b"\r\r" in seam or seam.count(b"\n", len(last)) != seam.count(b"\r\n")
+
+
+def is_internal(head: bytes) -> bool:
+    """Whether UW-IMAP keeps its own data in it: no mail, although it is listed as one (quirks.md, 54)."""
+    header = header_block(head)
+    return _INTERNAL.search(header) is not None and b"X-IMAP:" in header
 
 
 def exact_prints(head: bytes, chunks: Iterable[bytes]) -> Prints:

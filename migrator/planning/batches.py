@@ -40,4 +40,4 @@ def listed_together(folders: Sequence[FolderInfo]) -> Iterator[list[FolderInfo]]
 
 def is_small(folder: FolderInfo) -> bool:
     """Whether all of its rows may be held; who does not say its number may be large."""
-    return 0 < (folder.messages or 0) <= ROWS_TOGETHER
+    return folder.messages is not None and folder.messages <= ROWS_TOGETHER

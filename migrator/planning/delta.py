@@ -38,9 +38,14 @@ class Decision:
 _CARRY = Decision(Verdict.CARRY)
 
 
-def decide(row: Row, entry: Entry | None, *, max_octets: int | None) -> Decision:
-    """The verdict for one row. The flags' base is the ledger's, so that what the customer changed stays."""
+def decide(row: Row, entry: Entry | None, *, max_octets: int | None, elsewhere: str = "") -> Decision:
+    """The verdict for one row. The flags' base is the ledger's, so that what the customer changed stays.
+
+    `elsewhere`: the folder in which the one copy of this message is carried (`planning.labels`).
+    """
     if entry is None:
+        if elsewhere:
+            return Decision(Verdict.SKIP, rule=f"also_in: {elsewhere}")
         if max_octets is not None and row.size > max_octets:
             return Decision(Verdict.SKIP, rule=f"larger than {max_octets} octets")
         return _CARRY

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from migrator.errors import UsageError
 from migrator.mail.folders import FolderInfo, FolderPath, Namespace, Role
 from migrator.planning.naming import Places, alike, fitting_path
-from migrator.planning.roles import comparable, role_by_name
+from migrator.planning.roles import comparable, is_chats, is_of_gmail, role_by_name
 from migrator.ports import FolderPair
 
 
@@ -132,9 +132,10 @@ def _check_rules(source: Sequence[FolderInfo], rules: MappingRules) -> None:
 
 
 def _order(info: FolderInfo) -> tuple[int, int, list[str]]:
-    """Inbox first, then folders whose role the server says, then by name; parents before children."""
+    """Inbox first, then folders whose role the server says, then by name; parents before children, `All Mail` last."""
     said = info.role is not None and info.role is not Role.INBOX
-    return (0 if info.path == ("INBOX",) else 1 if said else 2, len(info.path), [comparable(x) for x in info.path])
+    turn = 0 if info.path == ("INBOX",) else 3 if info.role is Role.ALL else 1 if said else 2
+    return turn, len(info.path), [comparable(level) for level in info.path]
 
 
 def _filtered(
@@ -161,6 +162,10 @@ def _rule_against(info: FolderInfo, rules: MappingRules) -> str | None:
         return "shared_folder"
     if info.role is Role.FLAGGED:
         return "virtual_folder"
+    if not info.holds_mail and not rules.include:
+        return "no_mail_folder"
+    if is_chats(info.path):
+        return "chats"
     return None
 
 
@@ -180,6 +185,8 @@ def _target_roles(target: Sequence[FolderInfo]) -> dict[Role, FolderPath]:
 def _role(info: FolderInfo, rules: MappingRules, given: set[Role]) -> Role | None:
     """What the folder is for, here: not what it is for others, and once only if they are to be kept apart."""
     role = None if info.shared else info.role or role_by_name(info.path)
+    if role is Role.ALL and is_of_gmail(info.path):
+        role = Role.ARCHIVE  # what it holds and no other folder does was archived
     if role is None or (rules.apart and role in given and role is not Role.INBOX):
         return None
     given.add(role)

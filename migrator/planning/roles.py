@@ -93,7 +93,8 @@ _NAMES: Final[dict[Role, tuple[str, ...]]] = {
 }
 # fmt: on
 _BY_NAME: Final = {name: role for role, names in _NAMES.items() for name in names}
-_CONTAINERS: Final = ("[gmail]", "[google mail]", "inbox")
+_OF_GMAIL: Final = ("[gmail]", "[google mail]")
+_CONTAINERS: Final = (*_OF_GMAIL, "inbox")
 
 
 def comparable(name: str) -> str:
@@ -108,3 +109,13 @@ def role_by_name(path: FolderPath) -> Role | None:
     if len(path) == 1 or (len(path) == 2 and comparable(path[0]) in _CONTAINERS):
         return _BY_NAME.get(comparable(path[-1]))
     return None
+
+
+def is_of_gmail(path: FolderPath) -> bool:
+    """Whether Gmail made it, and not its user."""
+    return len(path) == 2 and comparable(path[0]) in _OF_GMAIL
+
+
+def is_chats(path: FolderPath) -> bool:
+    """Gmail's conversations, which are no mail (quirks.md, 17)."""
+    return is_of_gmail(path) and comparable(path[1]) == "chats"

@@ -16,13 +16,23 @@ class Profile:
     """Whether LOGIN is accepted where AUTHENTICATE PLAIN is refused as if the password were wrong."""
     introduces: bool = False
     """Whether ID is to be said although it is not announced (quirks.md, 30)."""
+    no_mail: frozenset[str] = frozenset()
+    """Folders at the top that are listed and hold no mail, in lower case (quirks.md, 9)."""
     per_mailbox: int | None = None
     """So many connections to one mailbox are borne; others are refused, or locked out for a while."""
 
 
 UNKNOWN = Profile()
 """Everybody else: tried as the standards allow, and modestly where that breaks (`sessions.imap.window`)."""
-MICROSOFT = Profile("Microsoft 365", modest=True, per_mailbox=4)
+MICROSOFT = Profile(
+    "Microsoft 365",
+    modest=True,
+    no_mail=frozenset({
+        "aufgaben", "calendar", "contacts", "journal", "kalender", "kontakte", "notes", "notizen", "suggested contacts",
+        "tasks", "vorgeschlagene kontakte",
+    }),
+    per_mailbox=4,
+)  # fmt: skip
 """About 50 commands on their way broke connections; about 20 connections per user, those of the customer's own
 programs among them (quirks.md, 14; field.md, 5)."""
 GMAIL = Profile("Gmail", per_mailbox=1)

@@ -176,7 +176,7 @@ def test_which_folders_are_listed_together() -> None:
 
     most = batches.ROWS_TOGETHER
     assert lots(1, 2, 3) == [[1, 2, 3]]
-    assert lots(1, None, 2, 0, 3) == [[1], [None], [2], [0], [3]]
+    assert lots(1, None, 2, 0, 3) == [[1], [None], [2, 0, 3]]
     assert lots(1, most, 2, most - 2, 1) == [[1], [most], [2, most - 2], [1]]
     assert lots(most + 1, 1) == [[most + 1], [1]]
     assert [len(lot) for lot in lots(*[1] * (batches.FOLDERS_TOGETHER + 1))] == [batches.FOLDERS_TOGETHER, 1]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from migrator.providers import profile
 from tests.unruly.conftest import Copy, letter
 from tests.unruly.imap import Hangup, OrderlyImap, Talk
 
@@ -280,3 +281,21 @@ def test_a_server_that_is_crowded_is_no_wrong_password(copy: Copy, refusal: byte
             assert copy(old, new).code in (0, 3)
             copy(old, new)
         assert sorted(new.marks()) == sorted(old.marks())
+
+
+class ShowsCalendars(OrderlyImap):
+    """Microsoft: calendars and contacts are listed as folders."""
+
+
+def test_calendars_that_are_listed_as_folders_are_left_behind_by_name(
+    copy: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(profile.CATALOGUE, "0.1", profile.MICROSOFT)  # 127.0.0.1
+    with ShowsCalendars(*MAILS) as old, OrderlyImap() as new:
+        for name in (b"Kalender", b"Kunden/Kalender"):
+            old.box(name).add(letter(100 + len(name)))
+        told = copy(old, new)
+        assert told.code == 0
+        assert [(item["folder"], item["rule"]) for item in told.json["skips"]] == [("Kalender", "no_mail_folder")]
+        assert list(new.boxes) == [b"INBOX", b"Kunden/Kalender"]
+        assert copy(old, new, "--include", "*").json["messages"]["copied"] == 1

@@ -364,3 +364,16 @@ class Cuts(OrderlyImap):
 def test_a_message_that_breaks_every_connection_is_given_up_alone(copy: Copy) -> None:
     with Cuts(*MAILS) as old, OrderlyImap() as new:
         only_the_odd_one_failed(copy, old, new, "short_at_source")
+
+
+def test_what_a_server_keeps_for_itself_is_no_mail(copy: Copy) -> None:
+    """UW-IMAP lists its own data as the first message of a folder."""
+    internal = (
+        b"From: Mail System Internal Data <MAILER-DAEMON@old.example>\r\n"
+        b"Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\r\nX-IMAP: 1109174318 0000000012\r\n\r\nThis\r\n"
+    )
+    with OrderlyImap(internal, *MAILS) as old, OrderlyImap() as new:
+        told = copy(old, new)
+        assert told.code == 0
+        assert [item["rule"] for item in told.json["skips"]] == ["folder_internal_data"]
+        assert len(new.marks()) == 12

@@ -72,6 +72,9 @@ class Options(Strict):
         bool, Field(description="Send what is refused for its form with the least change that helps, and say so.")
     ] | None = None  # fmt: skip
     shared: Annotated[bool, Field(description="Also folders of other users and of everybody.")] | None = None
+    each_label: Annotated[
+        bool, Field(description="Gmail: a message goes into the folder of each of its labels.")
+    ] | None = None  # fmt: skip
     apart: Annotated[bool, Field(description="Two folders of one use are not merged.")] | None = None
     dry_run: Annotated[bool, Field(description="Write nothing at the target.")] | None = None
     level: Annotated[

@@ -171,6 +171,10 @@ RULES: Final[Mapping[str, LazyString]] = {
     "not_included": _("not among the folders chosen"),
     "shared_folder": _("shared folder of somebody else"),
     "virtual_folder": _("shows mail of other folders once more"),
+    "also_in": _("lies in another of Gmail's folders, where it is carried"),
+    "chats": _("Gmail's chats, which are no mail"),
+    "folder_internal_data": _("the old server's own data, which is no mail"),
+    "no_mail_folder": _("holds calendars, contacts or tasks, which are no mail"),
     "excluded": _("left behind by your choice"),
     "larger than": _("larger than this job's limit"),
 }

@@ -79,6 +79,7 @@ def _info(session: ImapSession, item: Listed, subscribed: bool) -> FolderInfo:
         role=Role.INBOX if path == ("INBOX",) else item.role,
         selectable=not item.attributes & _NO_SELECT,
         subscribed=subscribed,
+        holds_mail=len(path) != 1 or path[0].casefold() not in session.profile.no_mail,
         shared=any(item.name.startswith(prefix) for prefix in session.foreign),
     )
 

@@ -52,6 +52,7 @@ _ROLES = {
     "\\archive": Role.ARCHIVE,
     "\\all": Role.ALL,
     "\\flagged": Role.FLAGGED,
+    "\\important": Role.FLAGGED,
 }
 
 

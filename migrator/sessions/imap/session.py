@@ -110,8 +110,8 @@ class ImapSession:
     ) -> None:
         """`losses`: so many connections to this server have broken before."""
         self.endpoint = endpoint
-        self._profile = profile_of(endpoint.host)
-        self.window = Window(losses, modest=self._profile.modest)
+        self.profile = profile_of(endpoint.host)
+        self.window = Window(losses, modest=self.profile.modest)
         self.selected: Selected | None = None
         self.opened_for_writing: set[str] = set()
         """Names of folders, since the connection was made."""
@@ -205,7 +205,7 @@ class ImapSession:
     def _login(self) -> None:
         offered = frozenset(self.client._imap.capabilities)  # noqa: SLF001 - asked already, or told by the greeting
         endpoint = self.endpoint
-        prefers_login = self._profile.prefers_login and "LOGINDISABLED" not in offered and not endpoint.authzid
+        prefers_login = self.profile.prefers_login and "LOGINDISABLED" not in offered and not endpoint.authzid
         plain = endpoint.auth == "plain" or (not endpoint.auth and "AUTH=PLAIN" in offered and not prefers_login)
         if not plain and "LOGINDISABLED" in offered:
             if "AUTH=PLAIN" not in offered or endpoint.auth == "login":
@@ -284,7 +284,7 @@ class ImapSession:
         self.capabilities = self.capabilities or self._ask_capabilities()
         self.client._cached_capabilities = tuple(word.encode() for word in self.capabilities)  # noqa: SLF001 - it would ask again
         self.client._imap.state = "AUTH"  # noqa: SLF001 - we logged in over the wire
-        introduced = self.wire.start(_ID) if "ID" in self.capabilities or self._profile.introduces else None
+        introduced = self.wire.start(_ID) if "ID" in self.capabilities or self.profile.introduces else None
         if introduced is not None and self.window.is_modest:
             self.wire.complete(introduced)
             introduced = None

@@ -1,0 +1,117 @@
+"""Gmail: labels are folders, one copy of each message is carried, and the report says where it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tests.unruly.conftest import Copy, letter
+from tests.unruly.imap import Mail, OrderlyImap, Talk
+
+ALL = b"[Gmail]/Alle Nachrichten"
+FOLDERS = {
+    b"[Gmail]": b"\\Noselect \\HasChildren",
+    ALL: b"\\All",
+    b"[Gmail]/Gesendet": b"\\Sent",
+    b"[Gmail]/Spam": b"\\Junk",
+    b"[Gmail]/Papierkorb": b"\\Trash",
+    b"[Gmail]/Wichtig": b"\\Important",
+    b"[Gmail]/Markiert": b"\\Flagged",
+    b"[Gmail]/Chats": b"",
+}
+SYSTEM = {b"INBOX": b"\\Inbox", b"[Gmail]/Gesendet": b"\\Sent", b"[Gmail]/Wichtig": b"\\Important"}
+
+
+class Gmail(OrderlyImap):
+    """Each message has labels; it lies in each label's folder and in `All Mail`."""
+
+    capabilities = OrderlyImap.capabilities + b" X-GM-EXT-1"
+
+    def __init__(self, *labels: tuple[bytes, ...]) -> None:
+        super().__init__()
+        for name, attributes in FOLDERS.items():
+            self.box(name, attributes)
+        self._labels: dict[bytes, tuple[bytes, ...]] = {}
+        for number, given in enumerate(labels):
+            octets = letter(number)
+            self._labels[octets] = given
+            for name in (*given, ALL):
+                self.box(name).add(octets)
+
+    def rows(self, talk: Talk, command: bytes, mails: Sequence[Mail]) -> Iterator[bytes]:
+        for mail, line in zip(mails, super().rows(talk, command, mails), strict=True):
+            here = talk.name.encode("latin-1")
+            labels = [SYSTEM.get(name, name) for name in self._labels.get(mail.octets, ()) if name != here]
+            written = b" ".join(b'"%b"' % label.replace(b"\\", b"\\\\") for label in labels)
+            yield line.removesuffix(b")\r\n") + b" X-GM-LABELS (%b))\r\n" % written
+
+
+LABELS: tuple[tuple[bytes, ...], ...] = (
+    (b"INBOX", b"Kunden", b"[Gmail]/Wichtig"),
+    (b"Kunden", b"Rechnungen"),
+    (b"[Gmail]/Gesendet", b"Kunden"),
+    (),
+    (b"INBOX",),
+    (b"Kunden/Meier",),
+    (b"Hidden",),
+)
+
+
+def carried(server: OrderlyImap) -> dict[bytes, list[bytes]]:
+    """Numbers of messages by folder, without empty ones."""
+    return {
+        name: [mark[1:2] for mark in server.marks(name)] for name, box in server.boxes.items() if box.mails
+    }  # fmt: skip
+
+
+def test_of_each_message_one_copy_is_carried_and_the_others_are_skipped_by_name(copy: Copy) -> None:
+    with Gmail(*LABELS) as old, OrderlyImap() as new:
+        del old.boxes[b"Hidden"]  # not shown in IMAP: the message lies in All Mail only
+        old.box(b"[Gmail]/Chats").add(letter(99))
+        new.box(b"Sent", b"\\Sent")
+        new.box(b"Archiv", b"\\Archive")
+        told = copy(old, new)
+        assert told.code == 0, told.json
+        assert carried(new) == {
+            b"INBOX": [b"0", b"4"],
+            b"Sent": [b"2"],
+            b"Kunden": [b"1"],
+            b"Kunden/Meier": [b"5"],
+            b"Archiv": [b"3", b"6"],
+        }
+        rules = {(item["folder"], item["rule"]) for item in told.json["skips"]}
+        assert ("Kunden", "also_in: INBOX") in rules
+        assert ("Rechnungen", "also_in: Kunden") in rules
+        assert ("[Gmail]/Alle Nachrichten", "also_in: [Gmail]/Gesendet") in rules
+        assert ("[Gmail]/Chats", "chats") in rules
+        assert ("[Gmail]/Wichtig", "virtual_folder") in rules
+        again = copy(old, new)
+        assert again.json["messages"]["copied"] == 0
+        assert again.code == 0
+
+
+def test_each_octet_is_read_once(copy: Copy) -> None:
+    with Gmail(*LABELS) as old, OrderlyImap() as new:
+        copy(old, new)
+        asked = [line for line in old.heard if b"BODY.PEEK[]" in line]
+        assert sum(len(line.split()[2].split(b",")) for line in asked) <= len(LABELS)
+
+
+def test_a_label_that_is_left_out_is_nobodys_home(copy: Copy) -> None:
+    with Gmail(*LABELS) as old, OrderlyImap() as new:
+        told = copy(old, new, "--exclude", "INBOX", "--exclude", "Kunden")
+        assert told.code == 0
+        assert carried(new) == {
+            b"[Gmail]/Gesendet": [b"2"],
+            b"Rechnungen": [b"1"],
+            b"Kunden/Meier": [b"5"],
+            b"Hidden": [b"6"],
+            b"[Gmail]/Alle Nachrichten": [b"0", b"3", b"4"],
+        }
+
+
+def test_each_label_has_its_copy_where_that_is_wished(copy: Copy) -> None:
+    with Gmail(*LABELS) as old, OrderlyImap() as new:
+        told = copy(old, new, "--each-label")
+        assert told.code == 0
+        assert carried(new)[b"Kunden"] == [b"0", b"1", b"2"]
+        assert carried(new)[b"INBOX"] == [b"0", b"4"]
