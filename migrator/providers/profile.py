@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from migrator.providers.advice import ENGLISH, LoginAdvice
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -18,6 +20,8 @@ class Profile:
     """Whether ID is to be said although it is not announced (quirks.md, 30)."""
     no_mail: frozenset[str] = frozenset()
     """Folders at the top that are listed and hold no mail, in lower case (quirks.md, 9)."""
+    login: LoginAdvice | None = None
+    """Why it refuses right passwords, most likely."""
     per_mailbox: int | None = None
     """So many connections to one mailbox are borne; others are refused, or locked out for a while."""
 
@@ -31,29 +35,39 @@ MICROSOFT = Profile(
         "aufgaben", "calendar", "contacts", "journal", "kalender", "kontakte", "notes", "notizen", "suggested contacts",
         "tasks", "vorgeschlagene kontakte",
     }),
+    login=LoginAdvice.MICROSOFT_OAUTH,
     per_mailbox=4,
 )  # fmt: skip
 """About 50 commands on their way broke connections; about 20 connections per user, those of the customer's own
 programs among them (quirks.md, 14; field.md, 5)."""
-GMAIL = Profile("Gmail", per_mailbox=1)
+GMAIL = Profile("Gmail", login=LoginAdvice.GOOGLE_APP_PASSWORD, per_mailbox=1)
 """15 connections per account, and a budget of octets a day that further ones only use up sooner (quirks.md, 19)."""
-ICLOUD = Profile("iCloud", prefers_login=True)
+ICLOUD = Profile("iCloud", prefers_login=True, login=LoginAdvice.ICLOUD_APP_PASSWORD)
 """PLAIN was refused with `[AUTHENTICATIONFAILED]` where LOGIN was taken (field.md, 5)."""
 NETEASE = Profile("NetEase", introduces=True)
 
-CATALOGUE: dict[str, Profile] = {
-    "126.com": NETEASE,
-    "163.com": NETEASE,
-    "188.com": NETEASE,
-    "yeah.net": NETEASE,
-    "gmail.com": GMAIL,
-    "googlemail.com": GMAIL,
-    "icloud.com": ICLOUD,
-    "me.com": ICLOUD,
-    "hotmail.com": MICROSOFT,
-    "office365.com": MICROSOFT,
-    "outlook.com": MICROSOFT,
+GMX = Profile("GMX", login=LoginAdvice.GMX_SWITCH)
+WEBDE = Profile("WEB.DE", login=LoginAdvice.WEBDE_SWITCH)
+TONLINE = Profile("T-Online", login=LoginAdvice.TONLINE_MAIL_PASSWORD)
+YAHOO = Profile("Yahoo", login=LoginAdvice.YAHOO_APP_PASSWORD)
+YANDEX = Profile("Yandex", login=LoginAdvice.YANDEX_SWITCH)
+ZOHO = Profile("Zoho", login=LoginAdvice.ZOHO_SWITCH)
+IONOS = Profile("IONOS", login=LoginAdvice.IONOS_RENAMED)
+
+_DOMAINS = {
+    "126.com 163.com 188.com yeah.net": NETEASE,
+    "gmail.com googlemail.com": GMAIL,
+    "icloud.com me.com": ICLOUD,
+    "hotmail.com office365.com outlook.com": MICROSOFT,
+    "gmx.at gmx.ch gmx.com gmx.de gmx.net": GMX,
+    "web.de": WEBDE,
+    "t-online.de": TONLINE,
+    "aol.com yahoo.com": YAHOO,
+    "yandex.com yandex.ru": YANDEX,
+    "zoho.com zoho.eu zoho.in": ZOHO,
+    "1und1.de ionos.co.uk ionos.com ionos.de ionos.fr": IONOS,
 }
+CATALOGUE = {domain: profile for domains, profile in _DOMAINS.items() for domain in domains.split()}
 """By domain of the mail server, with all below it."""
 
 
@@ -62,3 +76,9 @@ def profile_of(host: str) -> Profile:
     labels = host.lower().rstrip(".").split(".")
     domains = (".".join(labels[start:]) for start in range(len(labels)))
     return next((CATALOGUE[domain] for domain in domains if domain in CATALOGUE), UNKNOWN)
+
+
+def login_hint(host: str) -> str | None:
+    """What to do about a refused login there; None: nothing is known of it."""
+    advice = profile_of(host).login
+    return ENGLISH[advice] if advice else None

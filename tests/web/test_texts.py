@@ -27,10 +27,12 @@ from migrator.jobs.states import JobEvent, JobKind, JobState
 from migrator.mail.folders import Role
 from migrator.planning.verification import Kind
 from migrator.ports import Absence
+from migrator.providers.advice import ENGLISH, LoginAdvice
 from web.texts import errors as error_texts
 from web.texts import failures as failure_texts
 from web.texts import forms as form_texts
 from web.texts import jobs as job_texts
+from web.texts import providers as provider_texts
 from web.texts import work as work_texts
 
 WEB = Path(web.__file__).parent
@@ -292,3 +294,16 @@ def test_no_sentence_in_the_code_is_shown_without_gettext() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "flash":
                 assert not isinstance(node.args[0], (ast.Constant, ast.JoinedStr)), f"{path}:{node.lineno}"
+
+
+@pytest.mark.parametrize("advice", list(LoginAdvice))
+def test_pages_say_what_commands_say_of_a_provider(app: Flask, advice: LoginAdvice) -> None:
+    with app.test_request_context(), force_locale("en"):
+        assert str(provider_texts.LOGIN[advice]) == ENGLISH[advice]
+
+
+def test_a_provider_whose_login_is_refused_has_its_own_sentence(app: Flask) -> None:
+    with app.test_request_context(), force_locale("de"):
+        assert "App-Passwort" in str(provider_texts.login_text("login_refused", "imap.gmail.com"))
+        assert provider_texts.login_text("login_refused", "mail.example.org") is None
+        assert provider_texts.login_text("server_busy", "imap.gmail.com") is None

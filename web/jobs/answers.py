@@ -17,6 +17,7 @@ from web.jobs.forms import EndForm, as_glob
 from web.jobs.present import why
 from web.texts.errors import error_text
 from web.texts.failures import rule_text
+from web.texts.providers import login_text
 
 FULL = 0.9
 """So much of a quota may be filled: new mail must still fit."""
@@ -63,7 +64,7 @@ def _refusal(form: EndForm, report: ProbeReport, at: datetime) -> Answer:
         meaning="failed",
         icon="failed",
         title=str(text.title) % {"host": form.host},
-        body=str(text.body),
+        body=str(login_text(error.instance_code, form.host) or text.body),
         facts=(_("Nothing was written, and nothing was changed on the old server."),),
         tech="\n".join(part for part in (error.instance_code, error.message, error.detail) if part),
         at=at,

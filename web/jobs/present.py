@@ -18,6 +18,7 @@ from web.jobs.folders import names_of
 from web.texts.errors import error_text, shown_host
 from web.texts.failures import DIFFERENCES, rule_text, target_reason, warning_line, warning_text
 from web.texts.jobs import BY_PEOPLE, ROLES, event_text
+from web.texts.providers import login_text
 from web.texts.work import COMPARED, is_countless, is_rehearsal, parts, promise, work
 
 _EVENTS: Final = (JobEvent.PAUSE, JobEvent.RESUME, JobEvent.RETRY, JobEvent.CANCEL)
@@ -125,7 +126,7 @@ def error_card(job: JobView) -> dict[str, Any]:
         "error": error,
         "meaning": "working" if waits else (text.meaning if text.meaning != "working" else "needs"),
         "title": str(text.title) % {"host": host},
-        "body": text.body,
+        "body": login_text(str(error.get("code", "")), host) or text.body,
         "next": _next(job),
         "safe": text.safe if job.kind in _AT_THE_OLD_SERVER and not is_rehearsal(job) else promise(job),
         "helps": text.helps if all_passwords(job) or "password" in text.helps else ("password",),

@@ -15,6 +15,7 @@ from migrator.errors import (
     ServerRefused,
     TargetFull,
 )
+from migrator.providers.profile import login_hint
 from migrator.sessions.imap.wire import Answer
 
 _BUSY = re.compile(
@@ -72,7 +73,9 @@ def turned_away(greeting: str, where: str) -> ConnectRefused | None:
 
 def login_error(text: str, host: str) -> PostwagenError:
     """Why a login failed: limits are no wrong passwords (field.md, complaint 10)."""
-    return passing(text) or LoginRefused(f"{host} does not accept this user and password.", detail=text)
+    return passing(text) or LoginRefused(
+        f"{host} does not accept this user and password.", hint=login_hint(host), detail=text
+    )
 
 
 def blames_mechanism(answer: Answer) -> bool:

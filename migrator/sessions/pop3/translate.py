@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 from migrator.errors import LoginRefused, PostwagenError, ServerBusy
+from migrator.providers.profile import login_hint
 
 _BUSY = re.compile(
     r"\[(IN-USE|LOGIN-DELAY|SYS/TEMP)|already (in use|locked|logged)|lock(ed)?\b.*(mail|maildrop|session)"
@@ -34,4 +35,6 @@ def busy(text: str) -> ServerBusy | None:
 
 def login_error(text: str, host: str) -> PostwagenError:
     """Why a login failed; a locked mailbox is no wrong password."""
-    return busy(text) or LoginRefused(f"{host} does not accept this user and password.", detail=text)
+    return busy(text) or LoginRefused(
+        f"{host} does not accept this user and password.", hint=login_hint(host), detail=text
+    )

@@ -18,9 +18,11 @@ from migrator.errors import (
 )
 from migrator.mail.folders import Namespace
 from migrator.ports import Meter
+from migrator.providers import profile
 from migrator.sessions import octets as octets_module
 from migrator.sessions.imap import session as session_module
 from migrator.sessions.imap.session import ImapSession
+from migrator.sessions.imap.translate import login_error
 from tests.unit.sessions.scripted import CUT, ScriptedServer, endpoint, talking_to
 
 Patch = pytest.MonkeyPatch
@@ -306,3 +308,18 @@ def test_logging_out_says_so_and_a_broken_line_is_left_alone(monkeypatch: Patch)
         session.close()
         session.close()
     assert server.verbs()[-1] == "LOGOUT"
+
+
+def test_a_provider_that_refuses_plain_as_a_wrong_password_is_told_by_login(monkeypatch: Patch) -> None:
+    monkeypatch.setitem(profile.CATALOGUE, "old.example", profile.ICLOUD)
+    sent = commands(monkeypatch, PLAIN, host="imap.old.example")
+    assert b'LOGIN "anna" "geheim"' in sent
+    assert not any(line.startswith(b"AUTHENTICATE") for line in sent)
+
+
+@pytest.mark.parametrize(
+    ("host", "says"), [("imap.gmx.net", "GMX"), ("secureimap.t-online.de", "separate e-mail password")]
+)
+def test_whoever_is_refused_by_a_known_provider_hears_where_to_click(host: str, says: str) -> None:
+    assert says in login_error("[AUTHENTICATIONFAILED] no", host).advice
+    assert "app password" in login_error("no", "mail.example.org").advice
