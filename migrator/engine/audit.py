@@ -16,7 +16,7 @@ from migrator.errors import Stopped
 from migrator.mail.flags import fitting
 from migrator.mail.folders import FolderPath, FolderRef
 from migrator.mail.messages import Row
-from migrator.planning.verification import Comparison, Discrepancy, Kind, Level, Record, compare
+from migrator.planning.verification import Comparison, Discrepancy, Kind, Level, Record, compare, moved
 from migrator.ports import Absence, Event, FolderPair, Letter, Mark, Opened, Page, Unread, Want
 
 if TYPE_CHECKING:
@@ -44,16 +44,18 @@ def audit(ends: Ends, options: Options, level: Level) -> Audit:
     for pair in mapping.pairs:
         groups[pair.target_path].append(pair)
     there = {info.name for info in ends.target.folders()}
+    comparisons: list[Comparison] = []
     for path, pairs in groups.items():
         if ends.stop.wanted():
             raise Stopped("Stopped between two folders.")
         ends.observer.note(Event("folder_started", {"folder": pairs[0].source.name}))
         folder = found_place(ends, pairs[0], there)
         name = folder.name if folder else ends.target.traits.namespace.to_name(path)
-        comparison = _compare(ends, pairs, folder, level)
-        found.discrepancies.extend(comparison.discrepancies)
+        comparisons.append(_compare(ends, pairs, folder, level))
         for pair in pairs:
-            _show(ends, pair, name, comparison)
+            _show(ends, pair, name, comparisons[-1])
+    moved(comparisons)
+    found.discrepancies = [item for comparison in comparisons for item in comparison.discrepancies]
     return found
 
 
@@ -108,17 +110,25 @@ def _records(
             answer.close()
             exact = prints.digest if level is Level.DIGESTS else prints.header
             soft = prints.soft if level is Level.DIGESTS else prints.message_id
-            yield _record(name, row, exact, soft, prints.size, folder)
+            header = prints.header if level is Level.DIGESTS else b""
+            yield _record(name, row, exact, soft, prints.size, folder, header=header)
         elif answer.absence is not Absence.GONE:
             alone = f"unread {name} {row.key}".encode()
             yield _record(name, row, alone, alone, row.size, folder, unread=answer.detail or answer.absence.value)
 
 
 def _record(
-    name: str, row: Row, exact: bytes, soft: bytes, size: int, folder: FolderRef | None, unread: str = ""
+    name: str,
+    row: Row,
+    exact: bytes,
+    soft: bytes,
+    size: int,
+    folder: FolderRef | None,
+    header: bytes = b"",
+    unread: str = "",
 ) -> Record:
     flags = frozenset(fitting(row.flags, folder).kept) if folder else row.flags
-    return Record(name, str(row.key), exact, soft or exact, flags, row.instant, size, unread)
+    return Record(name, str(row.key), exact, soft or exact, flags, row.instant, size, header, unread)
 
 
 def _show(ends: Ends, pair: FolderPair, target: str, comparison: Comparison) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -32,7 +33,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One message at one end. `print` is what is compared first, `soft` what survives known alterations."""
+    """One message at one end. `print` is what is compared first, `soft` what survives known alterations, `header`
+    what says which message it is, whatever became of its body."""
 
     folder: str
     key: str
@@ -41,6 +43,7 @@ class Record:
     flags: frozenset[str]
     instant: datetime | None
     size: int = 0
+    header: bytes = b""
     unread: str = ""
     """Why its octets are not known; such a message is like no other."""
 
@@ -63,8 +66,13 @@ class Comparison:
     differing: list[Record] = field(default_factory=list)
     """Source records with a difference that spoils the proof."""
     discrepancies: list[Discrepancy] = field(default_factory=list)
+    missing: list[Record] = field(default_factory=list)
+    """Of the source, without a match in this folder;"""
+    free: list[Record] = field(default_factory=list)
+    """and of the target."""
 
 
+_BY_TARGET, _DAMAGED = "altered by the target in CR, LF or NUL only", "damaged, other octets"
 _Pairs = list[tuple[Record, Record]]
 
 
@@ -86,11 +94,13 @@ def compare(
         pairs, left, free = _match(left, free, rung)
         for one, other in pairs:
             _judge(found, one, other, dates=dates, flags=flags)
-    pairs, left, free = _match(left, free, lambda item: item.soft)
-    for one, other in pairs:
-        found.differing.append(one)
-        detail = f"{one.size} octets became {other.size}"
-        found.discrepancies.append(Discrepancy(one.folder, one.key, Kind.ALTERED, detail))
+    for rung, what in ((lambda item: item.soft, _BY_TARGET), (lambda item: item.header or item.print, _DAMAGED)):
+        pairs, left, free = _match(left, free, rung)
+        for one, other in pairs:
+            found.differing.append(one)
+            detail = f"{what}: {one.size} octets became {other.size}"
+            found.discrepancies.append(Discrepancy(one.folder, one.key, Kind.ALTERED, detail))
+    found.missing, found.free = left, free
     for one in left:
         found.differing.append(one)
         found.discrepancies.append(Discrepancy(one.folder, one.key, Kind.MISSING, one.unread))
@@ -99,6 +109,26 @@ def compare(
         double = other.print in known or other.soft in known
         found.discrepancies.append(Discrepancy(other.folder, other.key, Kind.DUPLICATE if double else Kind.EXTRA))
     return found
+
+
+def moved(comparisons: Sequence[Comparison]) -> None:
+    """Say of what is missing in one folder and lies in another one that it does: nobody else's place is taken."""
+    elsewhere = [other for found in comparisons for other in found.free]
+    left = [one for found in comparisons for one in found.missing]
+    pairs, _, _ = _match(left, elsewhere, lambda item: item.print)
+    places = {(one.folder, one.key): (other.folder, other.key) for one, other in pairs}
+    known = {(other.folder, other.key) for _, other in pairs}
+    for found in comparisons:
+        found.discrepancies = [_with_place(item, places) for item in found.discrepancies if not _is_known(item, known)]
+
+
+def _with_place(item: Discrepancy, places: Mapping[tuple[str, str], tuple[str, str]]) -> Discrepancy:
+    place = places.get((item.folder, item.key)) if item.kind is Kind.MISSING else None
+    return replace(item, detail=f"lies in {place[0]} ({place[1]})") if place else item
+
+
+def _is_known(item: Discrepancy, known: AbstractSet[tuple[str, str]]) -> bool:
+    return item.kind in (Kind.EXTRA, Kind.DUPLICATE) and (item.folder, item.key) in known
 
 
 def _judge(found: Comparison, one: Record, other: Record, *, dates: bool, flags: bool) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.planning.verification import Comparison, Kind, Record, compare
+from migrator.planning.verification import Comparison, Kind, Record, compare, moved
 
 DAY = datetime(2001, 1, 1, tzinfo=UTC)
 
@@ -55,6 +55,22 @@ def test_flags_and_dates_that_differ_are_named_with_both_values_and_spoil_the_pr
 def test_a_message_that_was_altered_on_the_way_is_altered_and_not_missing() -> None:
     found = compare([record(1, "with NUL", soft="known")], [record(9, "without", soft="known")])
     assert kinds(found) == [("1/1", Kind.ALTERED)]
+
+
+def test_a_message_of_which_only_the_header_is_left_is_damaged_and_not_missing() -> None:
+    one, other = (replace(item, header=b"same") for item in (record(1, "whole"), record(9, "half")))
+    found = compare([one], [other])
+    assert [(item.kind, item.detail.partition(":")[0]) for item in found.discrepancies] == [
+        (Kind.ALTERED, "damaged, other octets")
+    ]
+
+
+def test_what_lies_in_another_folder_is_said_to_be_there_once() -> None:
+    here = compare([record(1, "a"), record(2, "a"), record(3, "b")], [])
+    there = compare([record(4, "c", folder="B")], [record(n, "a" if n == 7 else "c", folder="Z") for n in (7, 8)])
+    moved([here, there])
+    said = [(item.key, item.kind, item.detail) for found in (here, there) for item in found.discrepancies]
+    assert said == [("1/1", Kind.MISSING, "lies in Z (1/7)"), ("1/2", Kind.MISSING, ""), ("1/3", Kind.MISSING, "")]
 
 
 def test_what_cannot_be_read_at_the_source_says_so() -> None:
