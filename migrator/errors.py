@@ -11,6 +11,7 @@ Foreign errors are translated in one place per protocol (`sessions/*/translate.p
     ├── LoginRefused            user, password or mechanism                                  exit 4
     ├── ConnectionLost          an open session broke; again now helps
     ├── ServerBusy              throttled, too many connections; later helps
+    │   └── DailyLimit          so many octets a day are all                                 exit 5
     ├── ServerRefused           a command was refused that must not be
     ├── TargetFull              quota                                                        exit 6
     │   └── NoRoom              or the place for archives: a pass would not fit
@@ -193,6 +194,14 @@ class ServerBusy(PostwagenError):
     remedy = Remedy.LATER
     exit_code = 3
     hint = "The server asked us to wait. The same again later goes on where it stopped."
+
+
+class DailyLimit(ServerBusy):
+    """So many octets a day are all that a provider gives."""
+
+    code = "daily_limit"
+    exit_code = 5
+    hint = "The provider gives only so much a day. The same again later goes on where it stopped."
 
 
 class ServerRefused(PostwagenError):

@@ -27,7 +27,7 @@ from migrator.engine.results import Results
 from migrator.engine.settle import settle_folder, shelved
 from migrator.engine.unchanged import MOST_UNLOOKED
 from migrator.engine.weighing import Weighing
-from migrator.errors import ConnectionLost, Fenced, FolderRefused, PostwagenError, Stopped
+from migrator.errors import ConnectionLost, Fenced, FolderRefused, PostwagenError, ServerBusy, Stopped
 from migrator.mail.dates import internal_date
 from migrator.mail.flags import fitting
 from migrator.mail.folders import FolderRef
@@ -277,7 +277,7 @@ class FolderCarry:
         """All that can be read: what came before the source broke is not lost with it."""
         try:
             yield from self._loads()
-        except (FolderRefused, ConnectionLost) as error:
+        except (FolderRefused, ConnectionLost, ServerBusy) as error:
             if error.end == "target":
                 raise
             broken.append(error)

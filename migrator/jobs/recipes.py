@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from migrator.engine.ahead import ReadingAhead, with_forgiving_prints, with_prints
 from migrator.engine.audit import audit
+from migrator.engine.budgeted import BudgetedSource
 from migrator.engine.chosen import ChosenSource
 from migrator.engine.lanes import Joint
 from migrator.engine.rehearse import rehearse
@@ -23,7 +24,7 @@ from migrator.jobs.states import JobKind
 from migrator.memory import be_thrifty
 from migrator.planning.mapping import MappingRules, plan_mapping
 from migrator.planning.verification import Level
-from migrator.ports import Clock, Ledger, Meter, Observer, Page, Source, StopSignal, Target
+from migrator.ports import Budget, Clock, Ledger, Meter, Observer, Page, Source, StopSignal, Target
 from migrator.providers.profile import profile_of
 from migrator.sessions.connect import AddressRule
 from migrator.sessions.endpoint import Endpoint
@@ -64,6 +65,8 @@ class World:
     limits: archives.Limits = field(default_factory=archives.Limits)
     """Where archives are written."""
     meter: Meter = field(default_factory=Meter)
+    budget: Callable[[Endpoint], Budget | None] = lambda _end: None
+    """How much may be read of an account a day, where its provider gives only so much."""
     one_more: Callable[[], AbstractContextManager[None]] = nullcontext
     """Leave for one more connection to each server. Raises ServerBusy where one of them bears no more."""
 
@@ -180,7 +183,10 @@ def _source(work: Work, world: World, kept: ArchiveSource | None, *, at_once: bo
     reopening = Reopening[Source]("source", opened, **_around(world))
     if at_once:
         reopening.end()
-    retrying = RetryingSource(reopening)
+    retrying: Source = RetryingSource(reopening)
+    budget = world.budget(work.source)
+    if budget is not None:
+        retrying = BudgetedSource(retrying, budget)
     if work.kind is JobKind.ARCHIVE:
         return ReadingAhead(retrying, archives.preparing(), octets=archives.AHEAD_OCTETS)
     return ReadingAhead(retrying, with_forgiving_prints if work.kind is JobKind.VERIFY else with_prints)

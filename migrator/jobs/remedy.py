@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from migrator.errors import ConnectError, PostwagenError, Remedy
+from migrator.errors import ConnectError, DailyLimit, PostwagenError, Remedy
 from migrator.jobs.states import JobEvent
 
 PATIENCE = 8
@@ -33,6 +33,8 @@ def ending_of(error: PostwagenError, failures_before: int) -> Ending:
         return Ending(JobEvent.FAIL, error=error.as_dict())
     if error.remedy is Remedy.PERSON:
         return Ending(JobEvent.BLOCK, error=error.as_dict())
+    if isinstance(error, DailyLimit):  # as often as it takes
+        return Ending(JobEvent.WAIT, error=error.as_dict(), wait=error.later or LONGEST_WAIT)
     failures = failures_before + 1
     patience = PATIENCE // 2 if isinstance(error, ConnectError) else PATIENCE
     if failures >= patience:

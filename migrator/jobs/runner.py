@@ -18,6 +18,7 @@ from migrator.errors import DatabaseUnavailable, Defect, Fenced, PostwagenError,
 from migrator.jobs import archives, assignment, queries
 from migrator.jobs import lease as leases
 from migrator.jobs.archives import Limits
+from migrator.jobs.budget import budget_of
 from migrator.jobs.clock import RealClock
 from migrator.jobs.connections import Caps, one_more
 from migrator.jobs.holding import Holder
@@ -94,6 +95,7 @@ def _run_slice(
         limits = Limits(settings.archive_reserve_mb * 1_000_000, settings.archive_quota_gb * 1_000_000_000)
         world = World(
             ledger, holder, RealClock(), Chronicle(db, lease), may_reach, settings.quiet_seconds, limits,
+            budget=lambda end: budget_of(db, end),
             one_more=lambda: one_more(db, lease, caps, settings.lease_seconds),
         )  # fmt: skip
         ending = attempt(lambda: assignment.work(db, vault, job_id, settings.archive_dir), world, holder, db, lease)

@@ -48,7 +48,7 @@ from migrator.ports.ledger import (
     Tally,
 )
 from migrator.ports.removing import Listed, Removal, Remover
-from migrator.ports.world import Clock, Event, Meter, Observer, RoundTrips, StopSignal
+from migrator.ports.world import Budget, Clock, Event, Meter, Observer, RoundTrips, StopSignal
 
 __all__ = [
     "Absence",
@@ -56,6 +56,7 @@ __all__ = [
     "AppendResult",
     "AppendResults",
     "Batch",
+    "Budget",
     "Changes",
     "Clock",
     "Confirmation",

@@ -38,6 +38,16 @@ class Observer(Protocol):
     def note(self, event: Event) -> None: ...
 
 
+class Budget(Protocol):
+    """So many octets may be read of an account a day."""
+
+    def spend(self, octets: int) -> None:
+        """So much was read. Raises DailyLimit when that was the last of it; later something is left again."""
+
+    def close(self) -> None:
+        """Keep what was counted."""
+
+
 @dataclass(slots=True)
 class RoundTrips:
     """How many answers one connection has waited for, one after the other; those that came together count once."""

@@ -22,6 +22,8 @@ class Profile:
     """Folders at the top that are listed and hold no mail, in lower case (quirks.md, 9)."""
     login: LoginAdvice | None = None
     """Why it refuses right passwords, most likely."""
+    octets_a_day: int | None = None
+    """So much of one account is read in any 24 hours."""
     per_mailbox: int | None = None
     """So many connections to one mailbox are borne; others are refused, or locked out for a while."""
 
@@ -40,8 +42,11 @@ MICROSOFT = Profile(
 )  # fmt: skip
 """About 50 commands on their way broke connections; about 20 connections per user, those of the customer's own
 programs among them (quirks.md, 14; field.md, 5)."""
-GMAIL = Profile("Gmail", login=LoginAdvice.GOOGLE_APP_PASSWORD, per_mailbox=1)
-"""15 connections per account, and a budget of octets a day that further ones only use up sooner (quirks.md, 19)."""
+GMAIL = Profile(
+    "Gmail", login=LoginAdvice.GOOGLE_APP_PASSWORD, octets_a_day=2_000_000_000, per_mailbox=1
+)  # fmt: skip
+"""15 connections per account, which further ones only use up sooner, and 2,500 MB a day: a fifth is left to the
+customer's own programs (quirks.md, 19; field.md, 5)."""
 ICLOUD = Profile("iCloud", prefers_login=True, login=LoginAdvice.ICLOUD_APP_PASSWORD)
 """PLAIN was refused with `[AUTHENTICATIONFAILED]` where LOGIN was taken (field.md, 5)."""
 NETEASE = Profile("NetEase", introduces=True)

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from migrator.jobs import budget
+from migrator.providers import profile
 from tests.unruly.conftest import Copy, letter
 from tests.unruly.imap import Mail, OrderlyImap, Talk
 
@@ -115,3 +120,36 @@ def test_each_label_has_its_copy_where_that_is_wished(copy: Copy) -> None:
         assert told.code == 0
         assert carried(new)[b"Kunden"] == [b"0", b"1", b"2"]
         assert carried(new)[b"INBOX"] == [b"0", b"4"]
+
+
+def test_what_a_provider_gives_a_day_is_kept_to_and_the_rest_is_carried_later(
+    copy: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(profile.CATALOGUE, "0.1", profile.Profile("Gmail", octets_a_day=1_000, per_mailbox=1))
+    begun = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
+    monkeypatch.setattr(budget, "now", lambda: begun)
+    with OrderlyImap(*map(letter, range(30))) as old, OrderlyImap() as new:
+        told = copy(old, new)
+        assert (told.code, told.error, told.json["outcome"]) == (5, "daily_limit", "stopped")
+        read = sum(len(mail.octets) for mail in new.boxes[b"INBOX"].mails)
+        assert 1_000 <= read < 1_400
+        assert copy(old, new).error == "daily_limit"  # nothing more on this day
+        for days in range(1, 8):
+            monkeypatch.setattr(budget, "now", lambda days=days: begun + timedelta(days=days, hours=2))
+            told = copy(old, new)
+        assert told.code == 0
+        assert sorted(new.marks()) == sorted(old.marks())
+
+
+class GivesNoMore(OrderlyImap):
+    """Gmail, when its limit of a day is reached."""
+
+    def on_uid_fetch(self, talk: Talk, tag: bytes, command: bytes) -> Iterator[bytes]:
+        yield tag + b" NO [OVERQUOTA] Account exceeded command or bandwidth limits. (Failure)\r\n"
+
+
+def test_a_limit_that_the_server_tells_is_no_full_mailbox_and_no_missing_message(copy: Copy) -> None:
+    with GivesNoMore(letter(1)) as old, OrderlyImap() as new:
+        told = copy(old, new)
+        assert (told.code, told.error) == (5, "daily_limit")
+        assert told.json["failures"] == []

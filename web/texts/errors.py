@@ -155,6 +155,12 @@ TEXTS: Final[Mapping[str, ErrorText]] = {
         NOTHING_LOST,
         meaning="working",
     ),
+    "daily_limit": ErrorText(
+        _("What %(host)s gives a day is used up"),
+        _("The provider limits how much of an account may be fetched in 24 hours; your own programs need some of it."),
+        NOTHING_LOST,
+        meaning="working",
+    ),
     "server_refused": ErrorText(
         _("%(host)s refused a command"),
         _("That is probably a limit or a fault of this server. Its answer stands in the technical details."),

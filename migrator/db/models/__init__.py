@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from migrator.db.models.archives import Archive, ArchivePass
 from migrator.db.models.base import Base, BigId, Instant, conditions_for_postgresql
-from migrator.db.models.jobs import HostLease, Job, JobEventRow, JobFolder, JobSample, JobWarning, StatusLink, Worker
+from migrator.db.models.jobs import (
+    HostLease,
+    Job,
+    JobEventRow,
+    JobFolder,
+    JobSample,
+    JobWarning,
+    OctetsRead,
+    StatusLink,
+    Worker,
+)
 from migrator.db.models.ledger import Failure, Folder, LedgerEntry, Skipped
 from migrator.db.models.mailboxes import Endpoint, Mailbox
 from migrator.db.models.people import ApiToken, OneTimeLink, User
@@ -31,6 +41,7 @@ __all__ = [
     "JobWarning",
     "LedgerEntry",
     "Mailbox",
+    "OctetsRead",
     "OneTimeLink",
     "Skipped",
     "StatusLink",

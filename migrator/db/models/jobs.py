@@ -151,6 +151,19 @@ class HostLease(Base):
     until: Mapped[datetime]
 
 
+class OctetsRead(Base):
+    """How much of one account was read within one hour: some providers give only so much a day."""
+
+    __tablename__ = "octets_read"
+    __table_args__ = (UniqueConstraint("account", "hour"),)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    account: Mapped[str] = mapped_column(String(64))
+    """A digest of host and user: it need not be known whose it is."""
+    hour: Mapped[datetime]
+    """When it began."""
+    octets: Mapped[int] = mapped_column(BigInteger)
+
+
 class Worker(Base):
     """A worker process and when it last showed itself."""
 

@@ -19,6 +19,7 @@ from migrator.db.store import Database
 from migrator.errors import LedgerBusy, PostwagenError, UsageError
 from migrator.jobs import assignment, queries
 from migrator.jobs import lease as leases
+from migrator.jobs.budget import budget_of
 from migrator.jobs.clock import RealClock
 from migrator.jobs.lease import Lease
 from migrator.jobs.oneshot.operations import open_job
@@ -119,7 +120,9 @@ def run_once(
         lease = open_job(db, work.kind, work.source, work.target, work.options, _owner())
         begun(db, lease.job_id)
         ledger = SqlLedger(db, job_id=lease.job_id, mailbox_id=lease.mailbox_id, fence=lease.fence)
-        world = World(ledger, stop, RealClock(), observer, None, quiet_seconds)
+        world = World(
+            ledger, stop, RealClock(), observer, None, quiet_seconds, budget=lambda end: budget_of(db, end)
+        )  # fmt: skip
         result: Result = {}
         error: PostwagenError | None = None
         opening = time.monotonic()

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from migrator.errors import (
     ConnectRefused,
+    DailyLimit,
     FolderNotMade,
     FolderRefused,
     LoginRefused,
@@ -23,6 +24,7 @@ _BUSY = re.compile(
     r"|throttl|rate limit|try again later|server (is )?(busy|unavailable)|temporar(y|ily)|backoff time",
     re.IGNORECASE,
 )
+_DAILY = re.compile(r"exceeded command or bandwidth|bandwidth limit|(daily|download) (limit|quota)", re.IGNORECASE)
 _PASSING = re.compile(r"\[(LIMIT|SERVERBUG)\b", re.IGNORECASE)
 _FULL = re.compile(
     r"\[OVERQUOTA|quota (limit )?(will be )?exceed|over ?quota|quota.*full|mailbox (is )?full|mail ?box.*exceeded"
@@ -43,6 +45,8 @@ _MECHANISM = re.compile(
 _ASKS_WHO = re.compile(r"unsafe login", re.IGNORECASE)
 _NOT_CONNECTED = re.compile(r"authenticated but not connected", re.IGNORECASE)
 LONGEST_WAIT = timedelta(minutes=30)
+LIMIT_WAIT = timedelta(hours=1)
+"""How long is waited where nobody says when a limit ends."""
 
 
 def _wait(text: str) -> timedelta | None:
@@ -59,6 +63,8 @@ def busy(text: str) -> ServerBusy | None:
 
 def passing(text: str) -> ServerBusy | None:
     """The same where nothing of ours can be too large: at a login, and where messages are read."""
+    if _DAILY.search(text):
+        return DailyLimit("The server gives no more today.", detail=text, later=LIMIT_WAIT)
     if _PASSING.search(text):
         return ServerBusy("The server has a limit or a fault at the moment.", detail=text)
     return busy(text)

@@ -17,7 +17,8 @@ from migrator.jobs import lease as leases
 from migrator.jobs import runner
 from migrator.jobs.keeping import queries as kept
 from migrator.jobs.orders import ArchiveEnd
-from migrator.jobs.states import JobKind, JobState
+from migrator.jobs.remedy import ending_of
+from migrator.jobs.states import JobEvent, JobKind, JobState
 from migrator.settings import Settings
 from tests import making
 
@@ -208,3 +209,8 @@ def test_what_a_check_found_stands_beside_the_archive(
     assert found is not None
     assert found.check is not None
     assert (found.healthy, found.check["damaged_total"]) == (False, 2)
+
+
+def test_a_daily_limit_never_asks_a_person_however_often_it_is_met() -> None:
+    ending = ending_of(errors.DailyLimit("enough", later=timedelta(hours=5)), failures_before=100)
+    assert (ending.event, ending.wait, ending.failures_in_a_row) == (JobEvent.WAIT, timedelta(hours=5), 0)
