@@ -9,6 +9,7 @@ A message's answer names all of its labels but that of the folder that is open, 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 
 from migrator.mail.flags import labels_of
@@ -40,12 +41,18 @@ class Homes:
 
     def elsewhere(self, folder: str, row: Row) -> str:
         """The folder in which this message is carried, if that is another one than `folder`; else nothing."""
-        labels = labels_of(row.flags)
+        labels = _labels(row.flags)
         if not labels:
             return ""
         homes = [self._of_label.get(label.lower(), label) for label in labels]
         best = min((folder, *homes), key=lambda name: self._rank.get(name, len(self._rank)))
         return best if best in self._rank and best != folder else ""
+
+
+@functools.lru_cache(1024)
+def _labels(flags: frozenset[str]) -> tuple[str, ...]:
+    """Few sets of flags stand at many messages."""
+    return tuple(labels_of(flags))
 
 
 def _rank(info: FolderInfo) -> tuple[int, list[str]]:

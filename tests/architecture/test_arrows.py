@@ -29,7 +29,7 @@ ONLY_IN = {
     "flask": ("web/",),
     "alembic": ("migrator/db/",),
 }
-SQLALCHEMY = {"operations", "queries", "lease", "assignment", "making", "rows", "progress", "connections"}
+SQLALCHEMY = {"operations", "queries", "lease", "assignment", "budget", "making", "rows", "progress", "connections"}
 """Modules outside `db/` that may speak SQL."""
 
 
