@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from migrator.engine.prints import forgiving
-from migrator.engine.settle import candidates
 from migrator.mail.folders import FolderRef
-from migrator.mail.messages import MessageKey, Prints, Row
-from migrator.ports import Letter, PairLedger, Target
+from migrator.mail.messages import HEAD_OCTETS, MessageKey, Prints, Row, take_prints, unmarked
+from migrator.ports import Letter, PairLedger, Target, Want
 
 AHEAD = 100
 AHEAD_OCTETS = 16_000_000
@@ -20,8 +19,8 @@ AHEAD_OCTETS = 16_000_000
 class Adoption:
     """The target folder's messages that nobody owns, read only where size or instant fit, and each only once.
 
-    Only octets decide: equal digests; or equal ones in the forgiving form, if size or instant is the same too. One
-    message is given away once.
+    Only octets decide (without the line that mbsync adds to each message): equal digests; or equal ones in the
+    forgiving form, if size or instant is the same too. One message is given away once.
     """
 
     def __init__(self, target: Target, folder: FolderRef, ledger: PairLedger) -> None:
@@ -74,9 +73,11 @@ class Adoption:
             keys.update(dict.fromkeys(more))
             octets += sum(free[key].size for key in more)
         self._seen.update(keys)
-        for candidate in candidates(self._target, self._folder, [free[key] for key in keys]):
-            for name in _names(candidate.prints, candidate.instant):
-                self._read[name].append(candidate.key)
+        for answer in self._target.open(self._folder, [Want(self._folder.name, key, free[key].size) for key in keys]):
+            if isinstance(answer, Letter):
+                for name in _names_of(answer, free[answer.want.key].instant):
+                    self._read[name].append(answer.want.key)
+                answer.close()
 
     def _listed(self) -> dict[MessageKey, Row]:
         claims = self._ledger.claims(self._folder.validity, 1)
@@ -88,6 +89,15 @@ class Adoption:
                     self._unread_size[row.size].append(row.key)
                     self._unread_instant[row.instant].append(row.key)
         return free
+
+
+def _names_of(letter: Letter, instant: datetime | None) -> Iterator[tuple[object, ...]]:
+    """By what a message that lies there is found: as it is, and without what another tool has put into it."""
+    yield from _names(take_prints(letter.head, letter.chunks()), instant)
+    without = unmarked(letter.head, letter.chunks())
+    if without is not None:
+        octets = b"".join(without)
+        yield from _names(take_prints(octets[:HEAD_OCTETS], [octets]), instant)
 
 
 def _names(prints: Prints, instant: datetime | None) -> tuple[tuple[object, ...], ...]:

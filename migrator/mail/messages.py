@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -13,6 +13,7 @@ HEAD_OCTETS = 64 * 1024
 """How much of a message's beginning is kept at hand for reading its headers."""
 TAIL_OCTETS = 40
 """And of its end: enough for what a server may take for the announcement of a literal."""
+_MARK = re.compile(rb"\r\nX-TUID: [^\r\n]{12}(?=\r\n|\Z)")
 _INTERNAL = re.compile(rb"(?im)^Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA")
 
 
@@ -131,6 +132,19 @@ def _is_delicate(piece: bytes, without_cr: bytes, last: bytes) -> bool:
         return False
     seam = last + piece
     return b"\r\r" in seam or seam.count(b"\n", len(last)) != seam.count(b"\r\n")
+
+
+def unmarked(head: bytes, chunks: Iterable[bytes]) -> Iterator[bytes] | None:
+    """The message without the line that mbsync puts into the header of each one that it copies; None: it has none."""
+    found = _MARK.search(header_block(head))
+    return None if found is None else _cut(chunks, *found.span())
+
+
+def _cut(chunks: Iterable[bytes], start: int, end: int) -> Iterator[bytes]:
+    at = 0
+    for chunk in chunks:
+        yield chunk[: max(0, start - at)] + chunk[max(0, end - at) :]
+        at += len(chunk)
 
 
 def is_internal(head: bytes) -> bool:
