@@ -323,3 +323,9 @@ def test_two_folders_of_one_role_stay_two_where_that_is_wished() -> None:
         "Gesendet/2020": "Gesendet/2020",
     }
     assert found.warnings == (("folder_renamed", "Sent", "Sent (2)"),)
+
+
+def test_a_targets_folder_is_known_by_its_name_where_the_server_says_no_role() -> None:
+    old = [folder("Gesendet", role=Role.SENT), folder("Papierkorb"), folder("Spam")]
+    new = [folder("Sent Items"), folder("Trash", selectable=False), folder("Junk", shared=True)]
+    assert places(plan(old, new)) == {"Gesendet": "Sent Items", "Papierkorb": "Papierkorb", "Spam": "Spam"}
