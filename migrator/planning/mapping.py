@@ -184,10 +184,12 @@ def _target_roles(target: Sequence[FolderInfo]) -> dict[Role, FolderPath]:
 
 def _role(info: FolderInfo, rules: MappingRules, given: set[Role]) -> Role | None:
     """What the folder is for, here: not what it is for others, and once only if they are to be kept apart."""
+    if info.path == ("INBOX",):
+        return Role.INBOX  # in any case, whatever else its server says of it
     role = None if info.shared else info.role or role_by_name(info.path)
     if role is Role.ALL and is_of_gmail(info.path):
         role = Role.ARCHIVE  # what it holds and no other folder does was archived
-    if role is None or (rules.apart and role in given and role is not Role.INBOX):
+    if role is None or (rules.apart and role in given):
         return None
     given.add(role)
     return role
