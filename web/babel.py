@@ -11,6 +11,7 @@ from flask_babel import (  # type: ignore[import-untyped]  # published without t
     lazy_gettext,
     lazy_pgettext,
     ngettext,
+    pgettext,
 )
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "lazy_gettext",
     "lazy_pgettext",
     "ngettext",
+    "pgettext",
 ]

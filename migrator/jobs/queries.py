@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -28,6 +29,7 @@ from migrator.db.models import (
 from migrator.db.store import Database
 from migrator.jobs import progress, rows
 from migrator.jobs.keeping.rows import node_of_job
+from migrator.jobs.reporting import REPORTED, Report
 from migrator.jobs.states import JobState
 from migrator.jobs.views import (
     Counts,
@@ -44,6 +46,8 @@ from migrator.jobs.views import (
 
 FIRST: Final = 100
 """Failures and skips that a job's view shows; the others are paged."""
+AT_ONCE: Final = 1_000
+"""Rows that are read at a time where all of them are wanted."""
 NEWEST_EVENTS: Final = 50
 MOST_SAMPLES: Final = 120
 WORKER_SILENCE: Final = timedelta(seconds=20)
@@ -141,6 +145,55 @@ def failures(
     """One page of the messages that were not carried, in the order in which they failed, and the next cursor."""
     with db.reading() as session:
         return _failures(session, job_id, limit=limit, below=rows.from_cursor(cursor) if cursor else 0)
+
+
+def every_failure(db: Database, job_id: int) -> Iterator[FailureView]:
+    """All of them, read page by page."""
+    following: str | None = None
+    while True:
+        page, following = failures(db, job_id, limit=AT_ONCE, cursor=following)
+        yield from page
+        if following is None:
+            return
+
+
+def every_skip(db: Database, job_id: int) -> Iterator[SkipView]:
+    """All single messages that a rule left behind, read page by page."""
+    below = 0
+    while True:
+        with db.reading() as session:
+            found = session.execute(_skipped(job_id).where(Skipped.id > below).limit(AT_ONCE)).all()
+        yield from (_skip_view(row, folder) for row, folder in found)
+        if len(found) < AT_ONCE:
+            return
+        below = found[-1][0].id
+
+
+def skip_counts(db: Database, job_id: int) -> list[SkipView]:
+    """How many single messages which rule left behind, by folder."""
+    query = (
+        select(Folder.name, Skipped.rule, func.count())
+        .join(Folder, Folder.id == Skipped.folder_id)
+        .where(Skipped.job_id == job_id)
+        .group_by(Folder.name, Skipped.rule)
+        .order_by(Folder.name, Skipped.rule)
+    )
+    with db.reading() as session:
+        return [SkipView(folder=name, key="", rule=rule, count=count) for name, rule, count in session.execute(query)]
+
+
+def report(db: Database, job_id: int, now: datetime) -> Report | None:
+    """The report of a job; None where there is no such job, or one that goes through no folders."""
+    view = job(db, job_id, now)
+    if view is None or view.kind not in REPORTED:
+        return None
+    return Report(
+        job=view,
+        at=now,
+        skip_counts=skip_counts(db, job_id),
+        stored_failures=functools.partial(every_failure, db, job_id),
+        stored_skips=functools.partial(every_skip, db, job_id),
+    )
 
 
 def status_by_token(db: Database, token: str, now: datetime) -> StatusView | None:
@@ -279,14 +332,22 @@ def _skips(session: Session, job_id: int, folders: Sequence[JobFolder]) -> list[
         for folder in folders
         if folder.excluded
     ]
-    found = session.execute(
+    found = session.execute(_skipped(job_id).limit(FIRST))
+    return (whole + [_skip_view(row, folder) for row, folder in found])[:FIRST]
+
+
+def _skipped(job_id: int) -> Select[Skipped, str]:
+    """Single messages, in the order in which they were skipped."""
+    return (
         select(Skipped, Folder.name)
         .join(Folder, Folder.id == Skipped.folder_id)
         .where(Skipped.job_id == job_id)
         .order_by(Skipped.id)
-        .limit(FIRST)
     )
-    return (whole + [SkipView(folder=folder, key=rows.key(row), rule=row.rule) for row, folder in found])[:FIRST]
+
+
+def _skip_view(row: Skipped, folder: str) -> SkipView:
+    return SkipView(folder=folder, key=rows.key(row), rule=row.rule)
 
 
 def _warnings(session: Session, job_id: int) -> list[WarningView]:

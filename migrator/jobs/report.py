@@ -25,7 +25,7 @@ def report(
     What a run that was stopped or failed left undone is `open`, and not yet found.
     """
     would_copy: dict[str, int] = result.get("would_copy", {})
-    left = [*skips, *(SkipView(name, "", "dry_run", number) for name, number in would_copy.items() if number)]
+    left = [*skips, *rehearsed(result)]
     shown: dict[str, Any] = {
         "verb": job.kind.value,
         "outcome": outcome(job, result, error),
@@ -46,6 +46,21 @@ def report(
     if result.get("dry_run"):
         shown |= {"dry_run": True, "would_copy": sum(would_copy.values())}
     return shown
+
+
+def whole_folders(job: JobView) -> list[SkipView]:
+    """Folders that a rule left behind as a whole."""
+    return [
+        SkipView(folder=folder.source, key="", rule=folder.reason, count=folder.counts.skipped)
+        for folder in job.folders
+        if folder.state == "excluded"
+    ]
+
+
+def rehearsed(result: dict[str, Any]) -> list[SkipView]:
+    """What a rehearsal would have carried and therefore skipped, by folder."""
+    would_copy: dict[str, int] = result.get("would_copy", {})
+    return [SkipView(name, "", "dry_run", number) for name, number in would_copy.items() if number]
 
 
 def outcome(job: JobView, result: dict[str, Any], error: PostwagenError | None) -> str:

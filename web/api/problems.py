@@ -17,6 +17,7 @@ _CODES: Final[Mapping[int, tuple[str, str]]] = {
     401: ("unauthorized", "A bearer token is needed: Authorization: Bearer …"),
     404: ("not_found", "There is nothing at this address."),
     405: ("method_not_allowed", "This address does not know this method."),
+    406: ("not_acceptable", "There is nothing at this address in a form that was asked for."),
     413: ("too_large", "The body is larger than we accept."),
     415: ("unsupported_media_type", "The body must be application/json."),
     429: ("too_many_requests", "Too many requests; wait as long as Retry-After says."),

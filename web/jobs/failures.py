@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import itertools
 from collections.abc import Iterator
 from typing import Final
 
-from babel.numbers import get_decimal_symbol
 from flask import Response, render_template, request, stream_with_context
 
 from migrator.jobs import queries
 from migrator.jobs.views import FailureView
-from web import formats
-from web.babel import get_locale
+from web import spreadsheets
 from web.babel import gettext as _
 from web.jobs import bp, page
 from web.jobs.folders import names_of
@@ -24,8 +21,6 @@ from web.texts.failures import failure_text
 from web.texts.work import work
 
 PAGE: Final = 100
-CSV_PAGE: Final = 1_000
-_DANGEROUS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 @bp.get(f"/jobs/{JOB}/failures")
@@ -50,31 +45,12 @@ def failures_csv(job_id: int) -> Response:
     return Response(rows, mimetype="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
-def harmless(cell: str) -> str:
-    """A text that a spreadsheet program shows and never calculates, whatever a mail server made it begin with."""
-    return f"'{cell}" if cell.lstrip(" ").startswith(_DANGEROUS) else cell
-
-
 def _rows(job_id: int) -> Iterator[str]:
-    delimiter = ";" if get_decimal_symbol(get_locale()) == "," else ","
     heads = [_("Folder"), _("Message number"), "Message-ID", _("Reason"), _("Code"), _("Detail"), _("Size in bytes"),
              _("Time")]  # fmt: skip
-    yield "\ufeff" + _line(heads, delimiter)
-    following: str | None = None
-    while True:
-        found, following = queries.failures(services().db, job_id, limit=CSV_PAGE, cursor=following)
-        yield "".join(_line(_cells(failure), delimiter) for failure in found)
-        if following is None:
-            return
+    return spreadsheets.lines(itertools.chain([heads], map(_cells, queries.every_failure(services().db, job_id))))
 
 
 def _cells(failure: FailureView) -> list[str]:
-    at = formats.local(failure.at).isoformat(timespec="seconds") if failure.at else ""
     return [failure.folder, failure.key, failure.message_id, str(failure_text(failure.reason).short), failure.reason,
-            failure.detail, str(failure.size), at]  # fmt: skip
-
-
-def _line(cells: list[str], delimiter: str) -> str:
-    out = io.StringIO()
-    csv.writer(out, delimiter=delimiter).writerow(harmless(cell) for cell in cells)
-    return out.getvalue()
+            failure.detail, str(failure.size), spreadsheets.moment(failure.at)]  # fmt: skip

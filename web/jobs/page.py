@@ -8,6 +8,7 @@ from flask import abort, render_template, url_for
 from werkzeug.exceptions import NotFound
 
 from migrator.jobs import queries
+from migrator.jobs.reporting import REPORTED
 from migrator.jobs.states import JobState
 from migrator.jobs.views import JobView
 from web import formats
@@ -60,6 +61,7 @@ def pieces(job: JobView) -> dict[str, Piece]:
         "head": piece(
             "jobs/pieces/head.html", "head", job=job, text=text, actions=actions, waits=until_text(job),
             work=work(job), route=route(job), archive=present.archive_of(job),
+            reported=job.kind in REPORTED,
         ),
         "error": piece("jobs/pieces/error.html", "error", job=job, **card),
         "progress": piece(

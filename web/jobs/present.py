@@ -228,7 +228,7 @@ def connection_facts(job: JobView) -> list[tuple[str, str, str]]:
         (_("New"), f"{job.target.host}:{job.target.port}", _end_note(job.target)),
     ]
     rows = [row for row, end in zip(rows, (job.source, job.target), strict=True) if end.archive_id is None]
-    rows += _chosen(job)
+    rows += chosen(job)
     dropped = sum(folder.dropped_flags for folder in job.folders)
     if dropped:
         rows.append((_("Keywords"), _("%(count)s not taken over", count=formats.number(dropped)), ""))
@@ -252,7 +252,7 @@ def archive_of(job: JobView) -> int | None:
     return job.source.archive_id or job.target.archive_id
 
 
-def _chosen(job: JobView) -> list[tuple[str, str, str]]:
+def chosen(job: JobView) -> list[tuple[str, str, str]]:
     """What a job with an archive was told: point in time, folders, who wants things deleted."""
     options, rows = job.options, []
     if options.get("at"):

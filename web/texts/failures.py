@@ -177,6 +177,7 @@ RULES: Final[Mapping[str, LazyString]] = {
     "no_mail_folder": _("holds calendars, contacts or tasks, which are no mail"),
     "excluded": _("left behind by your choice"),
     "larger than": _("larger than this job's limit"),
+    "dry_run": _("would be carried: this was a rehearsal"),
 }
 
 

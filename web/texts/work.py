@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from migrator.jobs.states import JobKind, JobState
-from migrator.jobs.views import JobLine, JobView
+from migrator.jobs.views import FolderView, JobLine, JobView
 from web.babel import LazyString, lazy_pgettext, ngettext
 from web.babel import lazy_gettext as _
 from web.formats import number
@@ -77,24 +77,30 @@ _CARRIED: Final[Mapping[JobKind, LazyString]] = {
 }
 
 
-def parts(job: JobView) -> list[Part]:
-    """The sum: all parts together are what was found."""
-    counts = job.counts
+def parts(job: JobView, folder: FolderView | None = None) -> list[Part]:
+    """The sum, of the job or of one folder: all parts together are what was found. The same parts for every folder."""
+    counts = folder.counts if folder else job.counts
     rest: Part = ("rest", lazy_pgettext("sum", "open"), counts.open)
     if job.kind is JobKind.VERIFY:
         same: Part = ("done", lazy_pgettext("sum", "the same"), counts.already_there + counts.copied)
         differ: Part = ("failed", lazy_pgettext("sum", "different"), counts.failed)
-        return [same, *([("idle", _("skipped"), counts.skipped)] if counts.skipped else []), differ, rest]
+        return [same, *([("idle", _("skipped"), counts.skipped)] if job.counts.skipped else []), differ, rest]
     there: Part = ("done", _("already there"), counts.already_there)
     if is_rehearsal(job):
-        would = (job.result or {}).get("would_copy")
-        carry = sum(would.values()) if isinstance(would, dict) else 0
+        carry = _rehearsed(job, folder)
         return [("working", _("to be copied"), carry), there, ("idle", _("skipped"), counts.skipped - carry), rest]
     failed: Part = ("failed", lazy_pgettext("sum", "failed"), counts.failed)
     if job.kind is JobKind.ARCHIVE:
         there = ("done", _("in the archive already"), counts.already_there)
     carried: Part = ("working", _CARRIED.get(job.kind, _CARRIED[JobKind.COPY]), counts.copied)
     return [carried, there, ("idle", _("skipped"), counts.skipped), failed, rest]
+
+
+def _rehearsed(job: JobView, folder: FolderView | None) -> int:
+    would = (job.result or {}).get("would_copy")
+    if not isinstance(would, dict):
+        return 0
+    return int(would.get(folder.source, 0)) if folder else sum(would.values())
 
 
 def failed_text(job: JobLine, count: int) -> str:

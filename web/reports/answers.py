@@ -1,0 +1,35 @@
+"""The report as a file to keep, the same for pages and API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flask import Response, stream_with_context
+
+from migrator.jobs.reporting import Report
+from web.downloads import attached, streamed
+from web.services import services
+
+FORMS = {"json": "application/json", "csv": "text/csv", "pdf": "application/pdf"}
+"""Name and media type of every form."""
+
+
+def answer(report: Report, form: str) -> Response:
+    """The file. JSON and CSV are made while they are sent, so that no list is too long."""
+    name = f"{report.job.address}-report-{report.job.id}.{form}"
+    if form == "pdf":
+        from web.reports.pdf import pdf  # its library is large, and few ask for it
+
+        return attached([pdf(report, services().settings.hoster_name)], name, FORMS[form])
+    stream: Iterator[bytes] = stream_with_context(_stream(report, form))
+    return streamed(stream, name, FORMS[form])
+
+
+def _stream(report: Report, form: str) -> Iterator[bytes]:
+    if form == "json":
+        from web.reports.document import document
+
+        return document(report)
+    from web.reports.sheet import sheet
+
+    return sheet(report)
