@@ -12,6 +12,7 @@ from typing import Any
 
 from migrator.jobs.reporting import Item, Report
 from migrator.jobs.views import Counts, EndpointView, FolderView
+from web import formats
 from web.reports import words
 
 
@@ -91,7 +92,7 @@ def _folder_error(report: Report, item: Item) -> dict[str, Any]:
 def _failure(report: Report, item: Item) -> dict[str, Any]:
     shown = {name: getattr(item, name) for name in ("folder", "target", "key", "message_id", "size")}
     reason, explanation = words.said(report.job, item)
-    return {**shown, "reason": item.code, "text": f"{reason}. {explanation}", "detail": item.detail,
+    return {**shown, "reason": item.code, "text": f"{formats.capital(reason)}. {explanation}", "detail": item.detail,
             "at": _moment(item.at)}  # fmt: skip
 
 

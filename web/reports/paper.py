@@ -24,11 +24,13 @@ WIDTH, HEIGHT, MARGIN = 595.28, 841.89, 51.0
 _INNER: Final = WIDTH - 2 * MARGIN
 _FLOOR: Final = MARGIN + 18
 _INK, _GREY, _LINE, _ACCENT, _SHADE = "#171d22", "#4c5761", "#dce1e4", "#0a5c68", "#f3f5f6"
-_SIZE, _SMALL, _LEADING = 8.5, 7.5, 1.35
+_SIZE, _SMALL, _HEAD, _LEADING = 8.5, 7.5, 7.0, 1.35
 _PAD: Final = 3.5
+_NUMBER: Final = 42.0
+"""A number of seven digits is not wider."""
 _GAP: Final = 8.0
-MOST_LINES: Final = 8
-"""A cell longer than this is cut, and says so by an ellipsis."""
+MOST_LINES, MOST_SMALL = 24, 8
+"""A cell that is longer is cut, and says so by an ellipsis. The longest Message-ID that mail may have is not."""
 
 Cell = str | tuple[str, str]
 """A text, or one with another below it in small grey letters."""
@@ -36,10 +38,10 @@ Cell = str | tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table. `share`: of the page's width, in parts of all shares together."""
+    """A column of a table. `share`: of the width that is left, in parts of all shares; 0: as wide as its head."""
 
     title: str
-    share: float
+    share: float = 0
     right: bool = False
 
 
@@ -51,8 +53,11 @@ class Paper:
 
         self._glyphs = _fonts()
         self._out = io.BytesIO()
-        self._canvas: Any = Canvas(self._out, pagesize=(WIDTH, HEIGHT), pageCompression=1, lang=language)
+        self._canvas: Any = Canvas(
+            self._out, pagesize=(WIDTH, HEIGHT), pageCompression=1, lang=language, initialFontName=PLAIN
+        )
         self._canvas.setTitle(title)
+        self._canvas.setSubject(title)
         self._canvas.setAuthor(author)
         self._canvas.setCreator("Postwagen")
         self._foot = foot
@@ -76,7 +81,8 @@ class Paper:
         self._y -= 4
 
     def paragraph(self, text: str, *, strong: bool = False, quiet: bool = False) -> None:
-        """Some sentences."""
+        """Some sentences; a strong one stays with what follows."""
+        self._need(5 * _SIZE * _LEADING if strong else 0)
         self._text(text, _SIZE, _GREY if quiet else _INK, font=BOLD if strong else PLAIN)
         self._y -= 4
 
@@ -86,8 +92,7 @@ class Paper:
 
     def table(self, columns: Sequence[Column], rows: Iterable[Sequence[Cell]], *, heads: bool = True) -> None:
         """Rows between hairlines; the heads stand on every page anew."""
-        whole = sum(column.share for column in columns)
-        widths = [_INNER * column.share / whole for column in columns]
+        widths = self._widths(columns)
         draw = functools.partial(self._head, columns, widths) if heads else None
         if draw:
             self._need(44)
@@ -100,6 +105,7 @@ class Paper:
                 if draw:
                     draw()
             self._row(columns, widths, cells, high)
+        self._y -= 6
 
     def finish(self) -> bytes:
         """The file."""
@@ -114,10 +120,22 @@ class Paper:
 
     # ---- inside ----------------------------------------------------------------------------------------------------
 
+    def _widths(self, columns: Sequence[Column]) -> list[float]:
+        from reportlab.pdfbase.pdfmetrics import stringWidth
+
+        fixed = [
+            0.0
+            if column.share
+            else _GAP + max(_NUMBER, *(stringWidth(word, BOLD, _HEAD) for word in column.title.split()))
+            for column in columns
+        ]
+        left, whole = _INNER - sum(fixed), sum(column.share for column in columns) or 1
+        return [wide or left * column.share / whole for wide, column in zip(fixed, columns, strict=True)]
+
     def _head(self, columns: Sequence[Column], widths: Sequence[float]) -> None:
-        cells = [[(text, _SMALL, _GREY) for text in self._wrapped(column.title, BOLD, _SMALL, width - _GAP)]
+        cells = [[(text, _HEAD, _GREY) for text in self._wrapped(column.title, BOLD, _HEAD, width - _GAP)]
                  for column, width in zip(columns, widths, strict=True)]  # fmt: skip
-        high = max(map(len, cells)) * _SMALL * _LEADING + 2 * _PAD
+        high = max(map(len, cells)) * _HEAD * _LEADING + 2 * _PAD
         self._canvas.setFillColor(_SHADE)
         self._canvas.rect(MARGIN, self._y - high, _INNER, high, stroke=0, fill=1)
         self._row(columns, widths, cells, high, font=BOLD)
@@ -145,7 +163,7 @@ class Paper:
     def _lines(self, cell: Cell, width: float) -> list[tuple[str, float, str]]:
         main, small = cell if isinstance(cell, tuple) else (cell, "")
         lines = [(text, _SIZE, _INK) for text in self._wrapped(main, PLAIN, _SIZE, width)]
-        return lines + [(text, _SMALL, _GREY) for text in self._wrapped(small, PLAIN, _SMALL, width)]
+        return lines + [(text, _SMALL, _GREY) for text in self._wrapped(small, PLAIN, _SMALL, width, MOST_SMALL)]
 
     def _text(self, text: str, size: float, colour: str, *, font: str = PLAIN) -> None:
         for line in self._wrapped(text, font, size, _INNER, most=60):

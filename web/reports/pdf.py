@@ -45,20 +45,15 @@ def pdf(report: Report, hoster: str) -> bytes:
 
 
 def _numbers(paper: Paper, report: Report) -> None:
-    of = words.sum_of(report)
-    columns = [Column(str(word), 1, right=True) for _meaning, word, _number in of]
-    found = Column(formats.capital(_("found")), 1, right=True)
     paper.heading(_("The sum"))
-    numbers = [formats.number(number) for _meaning, _word, number in of]
-    paper.table([found, *columns], [[formats.number(words.found(of)), *numbers]])
-    paper.paragraph(words.equation(report), quiet=True)
+    paper.paragraph(words.equation(report), strong=True)
     rows = words.folders(report)
     if rows:
+        heads = [str(word) for _meaning, word, _number in words.sum_of(report)]
         paper.heading(_("The sum per folder"))
-        narrow = 66 / (len(of) + 1) / 2
-        heads = [Column(_("Folder at the source"), 22), Column(_("Folder at the target"), 22)]
         paper.table(
-            [*heads, *(Column(one.title, narrow, right=True) for one in (found, *columns))],
+            [Column(_("Folder at the source"), 1), Column(_("Folder at the target"), 1),
+             *(Column(formats.capital(head), right=True) for head in (_("found"), *heads))],
             ([source, target or "–", formats.number(words.found(some)), *(formats.number(part[2]) for part in some)]
              for source, target, some in rows),
         )  # fmt: skip
@@ -99,9 +94,13 @@ def _failures(paper: Paper, report: Report) -> None:
 def _listed(report: Report, items: Iterator[Item]) -> Iterator[list[Cell]]:
     for item in itertools.islice(items, MOST):
         one = words.line(report, item)
-        yield [(one.folder, f"→ {one.target}" if one.target not in ("", one.folder) else ""),
-               (one.message_id or "–", words.numbered(one)), formats.size(one.size) if one.size else "–",
+        yield [_named(one), (one.message_id or "–", words.numbered(one)), formats.size(one.size) if one.size else "–",
                (one.reason, one.detail)]  # fmt: skip
+
+
+def _named(one: words.Line) -> Cell:
+    """A folder, and what it is called at the target where that is different."""
+    return one.folder or one.target, f"→ {one.target}" if one.folder and one.target not in ("", one.folder) else ""
 
 
 def _differences(paper: Paper, report: Report) -> None:
@@ -112,7 +111,7 @@ def _differences(paper: Paper, report: Report) -> None:
     columns = [Column(_("Folder"), 30), Column(_("Message number"), 15), Column(_("Difference"), 20),
                Column(_("Detail"), 35)]  # fmt: skip
     lines = [words.line(report, item) for item in itertools.islice(report.differences(), MOST)]
-    paper.table(columns, ([one.folder or one.target, one.key or "–", one.reason, one.detail or "–"] for one in lines))
+    paper.table(columns, ([_named(one), one.key or "–", one.reason, one.detail or "–"] for one in lines))
     _left_out(paper, total)
 
 
@@ -122,8 +121,8 @@ def _skips(paper: Paper, report: Report) -> None:
         total = sum(one.count for one in lines)
         paper.heading(ngettext("%(count)s message skipped by a rule", "%(count)s messages skipped by a rule", total,
                                count=formats.number(total)))  # fmt: skip
-        columns = [Column(_("Folder"), 35), Column(_("Message number"), 20), Column(pgettext("report", "Rule"), 30),
-                   Column(_("Messages"), 15, right=True)]  # fmt: skip
+        columns = [Column(_("Folder"), 30), Column(_("Message number"), 16), Column(pgettext("report", "Rule"), 42),
+                   Column(_("Messages"), 12, right=True)]  # fmt: skip
         paper.table(columns, ([one.folder, one.key or "–", one.reason, formats.number(one.count)] for one in lines))
 
 
