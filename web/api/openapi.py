@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 
 from web.api import advice_schemas as advice
 from web.api import archive_schemas as archives
+from web.api import report_schemas as reports
 from web.api import schemas
 
 _PROBLEM: Final = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -16,6 +17,7 @@ _WORDS: Final = {
     "400": "The body is no JSON.",
     "401": "No token, or one that is unknown or revoked.",
     "404": "There is no such job or archive.",
+    "406": "None of the media types that the answer may have.",
     "409": "The job or archive is in a state that does not allow this; `state` says which state a job is in.",
     "413": "The body is larger than 1 MB.",
     "415": "The body is not application/json.",
@@ -32,7 +34,7 @@ _IN: Final = (
 )  # fmt: skip
 _OUT: Final = (
     schemas.Job, schemas.JobList, schemas.FailureList, schemas.Problem, archives.Archive, archives.ArchiveList,
-    advice.Checked,
+    advice.Checked, reports.Report,
 )  # fmt: skip
 
 
@@ -93,6 +95,7 @@ def _paths() -> dict[str, Any]:
                 parameters=[_limit(100), _cursor()],
             ),
         },
+        f"{job}/report": {"parameters": [number], "get": _report()},
     }  # fmt: skip
     for verb, summary, takes in (
         ("pause", "Stop for now", "NothingIn"),
@@ -103,6 +106,15 @@ def _paths() -> dict[str, Any]:
         operation = _operation(f"{verb}Job", summary, "Job", "200", ("404", "409", *_BODY), takes=takes, optional=True)
         paths[f"{job}/{verb}"] = {"parameters": [number], "post": operation}
     return paths
+
+
+def _report() -> dict[str, Any]:
+    form = {"name": "format", "in": "query", "description": "Instead of the Accept header.",
+            "schema": {"enum": ["json", "csv", "pdf"]}}  # fmt: skip
+    found = _operation("getReport", "What a job did, with every exception", "Report", "200", ("404", "406", "422"),
+                       parameters=[form])  # fmt: skip
+    found["responses"]["200"]["content"] |= {"text/csv": {"schema": {}}, "application/pdf": {"schema": {}}}
+    return found
 
 
 def _archive_paths() -> dict[str, Any]:

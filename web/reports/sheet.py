@@ -66,5 +66,5 @@ def _exceptions(report: Report) -> Iterator[list[str]]:
     for item in report.items():
         one = words.line(report, item)
         size = "" if one.size is None else str(one.size)
-        yield [one.word, one.folder, one.target, words.numbered(one), one.message_id, size, one.reason, one.explanation, one.code,
-               one.detail, moment(one.at), str(one.count)]  # fmt: skip
+        yield [one.word, one.folder, one.target, words.numbered(one), one.message_id, size, one.reason,
+               one.explanation, one.code, one.detail, moment(one.at), str(one.count)]  # fmt: skip

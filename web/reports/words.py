@@ -223,7 +223,7 @@ def about() -> str:
     """How messages are named, and what the report leaves out on purpose."""
     return _(
         "Messages are named by their Message-ID and their number at the old server (UIDVALIDITY/UID, or the name that "
-        "the server or archive gives); what is only on the new server has the number that it has there. Subjects and senders are not in this report. “Found” is always the sum of all "
-        "that stands beside it. Signs that cannot be shown are replaced by � or □; the report as JSON has them as "
-        "they are."
+        "the server or archive gives); what is only on the new server has the number that it has there. Subjects and "
+        "senders are not in this report. “Found” is always the sum of all that stands beside it. Signs that cannot be "
+        "shown are replaced by � or □; the report as JSON has them as they are."
     )
