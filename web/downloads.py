@@ -5,17 +5,19 @@ A download that breaks off ends without its end (the connection is cut), so that
 
 from __future__ import annotations
 
+import contextvars
 import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 import structlog
 from flask import Response
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T", str, bytes)
 
 _LONGEST: Final = 100
 _UNSAFE: Final = re.compile(r"[^\w.@+-]+", re.ASCII)
@@ -39,6 +41,27 @@ def _rest(first: bytes, stream: Iterator[bytes]) -> Iterator[bytes]:
     except Exception as error:
         log.error("download_broke_off", error=repr(error))  # noqa: TRY400 - the server writes the traceback
         raise
+
+
+def spoken(stream: Iterator[T]) -> Iterator[T]:
+    """The stream, made in the language of this request, also when the request's handler has long returned.
+
+    Not by `stream_with_context`: that leaves its context behind where a stream is begun early or is never read to its
+    end.
+    """
+    return _within(contextvars.copy_context(), stream)
+
+
+def _within(here: contextvars.Context, stream: Iterator[T]) -> Iterator[T]:
+    try:
+        while True:
+            try:
+                part = here.run(next, stream)
+            except StopIteration:
+                return
+            yield part
+    finally:
+        here.run(getattr(stream, "close", lambda: None))
 
 
 def streamed(stream: Iterator[bytes], name: str, mimetype: str) -> Response:

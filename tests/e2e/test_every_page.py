@@ -48,6 +48,7 @@ def addresses(exhibition: Exhibition) -> dict[str, str]:
     pages = {"set-up": f"/setup/{shown.setup}", "list": "/jobs", "nothing found": "/jobs?q=nobody", "form": "/jobs/new"}
     pages |= {"like": f"/jobs/new?like={shown.jobs['succeeded']}", "link gone": "/status/never-was-one"}
     pages |= {"failures": f"/jobs/{shown.jobs['running']}/failures", "not found": "/nothing"}
+    pages |= {f"report {name}": f"/jobs/{shown.jobs[name]}/report" for name in ("running", "incomplete", "verified")}
     pages |= {"no failures": f"/jobs/{shown.jobs['queued']}/failures", "set-up gone": "/setup/never-was-one"}
     pages |= {f"job {name}": f"/jobs/{number}" for name, number in shown.jobs.items()}
     kept = f"/archives/{shown.archives['kept']}"
@@ -193,6 +194,19 @@ def test_the_proof_of_destruction_prints_on_a4(exhibition: Exhibition, open_cont
     page.emulate_media(media="print")
     expect(page.locator("#proof")).to_contain_text("Art. 17 DSGVO")
     expect(page.locator(".top .search, .top nav, .btn, .crumbs").locator("visible=true")).to_have_count(0)
+    page.evaluate(MEASURE)
+    assert page.evaluate("measure.overflow()") == []
+
+
+def test_a_report_prints_on_a4_with_tables_that_stay_tables(exhibition: Exhibition, open_context: OpenContext) -> None:
+    page = log_in(open_context(exhibition.url, locale="de-DE", viewport={"width": 660, "height": 900}))
+    page.goto(f"/jobs/{exhibition.shown.jobs['running']}")
+    page.get_by_role("link", name="Bericht ansehen").click()
+    expect(page.get_by_role("link", name="Bericht als PDF")).to_be_visible()
+    page.emulate_media(media="print")
+    expect(page.locator(".top .search, .top nav, .btn, .crumbs").locator("visible=true")).to_have_count(0)
+    expect(page.get_by_role("columnheader", name="Ordner am Ziel")).to_be_visible()
+    expect(page.get_by_role("row", name="Gesendete Objekte Gesendet 9.292 8.957 320 12 3 0")).to_be_visible()
     page.evaluate(MEASURE)
     assert page.evaluate("measure.overflow()") == []
 

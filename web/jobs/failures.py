@@ -6,12 +6,13 @@ import itertools
 from collections.abc import Iterator
 from typing import Final
 
-from flask import Response, render_template, request, stream_with_context
+from flask import Response, render_template, request
 
 from migrator.jobs import queries
 from migrator.jobs.views import FailureView
 from web import spreadsheets
 from web.babel import gettext as _
+from web.downloads import spoken
 from web.jobs import bp, page
 from web.jobs.folders import names_of
 from web.jobs.pages import JOB
@@ -40,7 +41,7 @@ def failures(job_id: int) -> str:
 def failures_csv(job_id: int) -> Response:
     """All of them, for a spreadsheet program of the reader's country."""
     page.wanted(job_id)
-    rows = stream_with_context(_rows(job_id))
+    rows = spoken(_rows(job_id))
     name = f"postwagen-{job_id}-failures.csv"
     return Response(rows, mimetype="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"'})
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flask import Response, stream_with_context
+from flask import Response
 
 from migrator.jobs.reporting import Report
-from web.downloads import attached, streamed
+from web.downloads import attached, spoken, streamed
 from web.services import services
 
 FORMS = {"json": "application/json", "csv": "text/csv", "pdf": "application/pdf"}
@@ -21,8 +21,7 @@ def answer(report: Report, form: str) -> Response:
         from web.reports.pdf import pdf  # its library is large, and few ask for it
 
         return attached([pdf(report, services().settings.hoster_name)], name, FORMS[form])
-    stream: Iterator[bytes] = stream_with_context(_stream(report, form))
-    return streamed(stream, name, FORMS[form])
+    return streamed(spoken(_stream(report, form)), name, FORMS[form])
 
 
 def _stream(report: Report, form: str) -> Iterator[bytes]:

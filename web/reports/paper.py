@@ -29,7 +29,7 @@ _PAD: Final = 3.5
 _NUMBER: Final = 42.0
 """A number of seven digits is not wider."""
 _GAP: Final = 8.0
-MOST_LINES, MOST_SMALL = 24, 8
+MOST_LINES, MOST_SMALL = 48, 8
 """A cell that is longer is cut, and says so by an ellipsis. The longest Message-ID that mail may have is not."""
 
 Cell = str | tuple[str, str]
