@@ -77,6 +77,11 @@ class Report:
         result = self.job.result or {}
         return int(result.get("discrepancies_total", len(result.get("discrepancies", ()))))
 
+    @property
+    def differences_kept(self) -> int:
+        """So many of them are named."""
+        return len((self.job.result or {}).get("discrepancies", ()))
+
     def items(self) -> Iterator[Item]:
         """Every exception: folders that failed, messages that failed, differences, what was skipped."""
         return itertools.chain(self.folder_errors(), self.failures(), self.differences(), self.skips())

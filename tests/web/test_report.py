@@ -142,6 +142,17 @@ def test_a_comparison_names_every_difference_in_every_form(viewer: Browser, show
     assert found["discrepancies_total"] == 3
 
 
+def test_a_comparison_that_found_more_than_it_names_says_so(
+    viewer: Browser, shown: Gallery, database: Database
+) -> None:
+    with database.writing() as session:
+        job = session.get_one(Job, shown.jobs["verified"])
+        job.result = {**(job.result or {}), "discrepancies_total": 1_234}
+    for form in ("", ".csv", ".pdf"):
+        text = text_of(form, viewer.get(f"/jobs/{shown.jobs['verified']}/report{form}").data)
+        assert "the first 3 of its differences by name; it found 1,234." in re.sub(r"\s+", " ", text)
+
+
 def test_what_is_proven_is_said(viewer: Browser, shown: Gallery) -> None:
     for form in ("", ".csv", ".pdf"):
         text = text_of(form, viewer.get(f"/jobs/{shown.jobs['proven']}/report{form}").data)

@@ -43,7 +43,7 @@ def report(job_id: int) -> str:
         failed=failed_text(job, failed),
         failures_left=words.left_out(failed, MOST),
         differences=[words.line(found, item) for item in itertools.islice(found.differences(), MOST)],
-        differences_left=words.left_out(found.differences_total, MOST),
+        differences_left=f"{words.left_out(found.differences_kept, MOST)} {words.unnamed(found)}".strip(),
         skips=skips,
         skipped=sum(one.count for one in skips),
     )

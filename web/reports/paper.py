@@ -23,7 +23,16 @@ NO_GLYPH: Final = "□"
 WIDTH, HEIGHT, MARGIN = 595.28, 841.89, 51.0
 _INNER: Final = WIDTH - 2 * MARGIN
 _FLOOR: Final = MARGIN + 18
-_INK, _GREY, _LINE, _ACCENT, _SHADE = "#171d22", "#4c5761", "#dce1e4", "#0a5c68", "#f3f5f6"
+
+Colour = tuple[float, float, float]
+"""Red, green, blue from 0 to 1; those of web/static/tokens.css."""
+
+
+def _colour(octets: int) -> Colour:
+    return (octets >> 16) / 255, (octets >> 8 & 255) / 255, (octets & 255) / 255
+
+
+_INK, _GREY, _LINE, _ACCENT, _SHADE = map(_colour, (0x171D22, 0x4C5761, 0xDCE1E4, 0x0A5C68, 0xF3F5F6))
 _SIZE, _SMALL, _HEAD, _LEADING = 8.5, 7.5, 7.0, 1.35
 _PAD: Final = 3.5
 _NUMBER: Final = 42.0
@@ -141,7 +150,7 @@ class Paper:
         self._row(columns, widths, cells, high, font=BOLD)
 
     def _row(
-        self, columns: Sequence[Column], widths: Sequence[float], cells: Sequence[list[tuple[str, float, str]]],
+        self, columns: Sequence[Column], widths: Sequence[float], cells: Sequence[list[tuple[str, float, Colour]]],
         high: float, font: str = PLAIN,
     ) -> None:  # fmt: skip
         x = MARGIN
@@ -160,12 +169,12 @@ class Paper:
         self._canvas.setLineWidth(0.5)
         self._canvas.line(MARGIN, self._y, WIDTH - MARGIN, self._y)
 
-    def _lines(self, cell: Cell, width: float) -> list[tuple[str, float, str]]:
+    def _lines(self, cell: Cell, width: float) -> list[tuple[str, float, Colour]]:
         main, small = cell if isinstance(cell, tuple) else (cell, "")
         lines = [(text, _SIZE, _INK) for text in self._wrapped(main, PLAIN, _SIZE, width)]
         return lines + [(text, _SMALL, _GREY) for text in self._wrapped(small, PLAIN, _SMALL, width, MOST_SMALL)]
 
-    def _text(self, text: str, size: float, colour: str, *, font: str = PLAIN) -> None:
+    def _text(self, text: str, size: float, colour: Colour, *, font: str = PLAIN) -> None:
         for line in self._wrapped(text, font, size, _INNER, most=60):
             self._need(size * _LEADING)
             self._canvas.setFont(font, size)

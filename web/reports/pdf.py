@@ -85,7 +85,7 @@ def _failures(paper: Paper, report: Report) -> None:
     for reason, text in groups:
         paper.paragraph(reason, strong=True)
         paper.paragraph(text)
-    columns = [Column(_("Folder"), 24), Column(_("Message"), 40), Column(_("Size"), 11, right=True),
+    columns = [Column(_("Folder"), 24), Column(_("Message"), 40), Column(_("Message size"), 11, right=True),
                Column(_("Reason"), 25)]  # fmt: skip
     paper.table(columns, _listed(report, report.failures()))
     _left_out(paper, total)
@@ -112,7 +112,9 @@ def _differences(paper: Paper, report: Report) -> None:
                Column(_("Detail"), 35)]  # fmt: skip
     lines = [words.line(report, item) for item in itertools.islice(report.differences(), MOST)]
     paper.table(columns, ([_named(one), one.key or "–", one.reason, one.detail or "–"] for one in lines))
-    _left_out(paper, total)
+    _left_out(paper, report.differences_kept)
+    if unnamed := words.unnamed(report):
+        paper.paragraph(unnamed, strong=True)
 
 
 def _skips(paper: Paper, report: Report) -> None:

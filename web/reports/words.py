@@ -210,12 +210,23 @@ def numbered(one: Line) -> str:
 
 
 def left_out(total: int, most: int) -> str:
-    """That a list is not complete, and where the complete one is; empty where it is complete."""
+    """That a list is not complete, and where a longer one is; empty where it is complete."""
     if total <= most:
         return ""
     return _(
         "The first %(most)s of %(total)s are listed here. The complete list is in this report’s table (CSV) and JSON.",
         most=formats.number(most), total=formats.number(total),
+    )  # fmt: skip
+
+
+def unnamed(report: Report) -> str:
+    """That a comparison found more differences than any form of the report names; empty where all are named."""
+    kept, total = report.differences_kept, report.differences_total
+    if total <= kept:
+        return ""
+    return _(
+        "A comparison keeps the first %(kept)s of its differences by name; it found %(total)s.",
+        kept=formats.number(kept), total=formats.number(total),
     )  # fmt: skip
 
 
