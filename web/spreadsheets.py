@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final
@@ -21,10 +22,15 @@ from web.babel import get_locale
 _AT_ONCE: Final = 500
 _DANGEROUS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
+_MISTAKEN: Final = re.compile(r"\s*(?:\d[\d\s.,:/-]*[.,:/-][\d\s.,:/-]*|\d+[eE]\d+|0\d+)\s*")
+"""What becomes a date, a time or another number when it is opened: 1/17, a folder 03-2024, a name 12E5 or 007."""
+
 
 def harmless(cell: str) -> str:
-    """A text that a spreadsheet program shows and never calculates, whatever a mail server made it begin with."""
-    return f"'{cell}" if cell.lstrip(" ").startswith(_DANGEROUS) else cell
+    """A text that a spreadsheet program shows and never calculates, whatever a mail server made it begin with, and
+    never takes for a date."""
+    dangerous = cell.lstrip(" ").startswith(_DANGEROUS) or _MISTAKEN.fullmatch(cell)
+    return f"'{cell}" if dangerous else cell
 
 
 def lines(rows: Iterable[Iterable[str]]) -> Iterator[str]:

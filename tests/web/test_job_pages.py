@@ -387,6 +387,15 @@ def test_dangerous_cells_become_text(cell: str) -> None:
     assert harmless("Re: 1=1") == "Re: 1=1"
 
 
+@pytest.mark.parametrize("cell", ["1/17", "03-2024", "1.2.2026", "12:30", "12E5", "007"])
+def test_names_that_look_like_dates_stay_names(cell: str) -> None:
+    from web.spreadsheets import harmless
+
+    assert harmless(cell) == f"'{cell}"
+    for other in ("0", "17", "84200000", "Archiv 2024", "2026-11-22T13:30:00+01:00", ""):
+        assert harmless(other) == other
+
+
 def test_a_german_spreadsheet_program_gets_semicolons(viewer: Browser, shown: Gallery) -> None:
     viewer.headers = {"Accept-Language": "de-DE"}
     text = viewer.get(f"/jobs/{shown.jobs['incomplete']}/failures.csv").data.decode("utf-8-sig")
