@@ -21,7 +21,7 @@ from web.babel import get_locale
 
 _AT_ONCE: Final = 500
 _DANGEROUS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-
+_LONGEST_DATE: Final = 40
 _MISTAKEN: Final = re.compile(r"\s*(?:\d[\d\s.,:/-]*[.,:/-][\d\s.,:/-]*|\d+[eE]\d+|0\d+)\s*")
 """What becomes a date, a time or another number when it is opened: 1/17, a folder 03-2024, a name 12E5 or 007."""
 
@@ -29,8 +29,8 @@ _MISTAKEN: Final = re.compile(r"\s*(?:\d[\d\s.,:/-]*[.,:/-][\d\s.,:/-]*|\d+[eE]\
 def harmless(cell: str) -> str:
     """A text that a spreadsheet program shows and never calculates, whatever a mail server made it begin with, and
     never takes for a date."""
-    dangerous = cell.lstrip(" ").startswith(_DANGEROUS) or _MISTAKEN.fullmatch(cell)
-    return f"'{cell}" if dangerous else cell
+    mistaken = len(cell) < _LONGEST_DATE and _MISTAKEN.fullmatch(cell)
+    return f"'{cell}" if mistaken or cell.lstrip(" ").startswith(_DANGEROUS) else cell
 
 
 def lines(rows: Iterable[Iterable[str]]) -> Iterator[str]:
