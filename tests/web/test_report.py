@@ -28,7 +28,6 @@ from tests.web.reported import FAILURES, FOLDERS, HOSTILE, Numbers, report_on
 from tests.web.script import JOBS, Script
 from tests.web.test_hostile import shape
 from web.api import openapi
-from web.reports import pdf as pdf_report
 
 pytestmark = pytest.mark.slow
 
@@ -397,9 +396,3 @@ def test_every_report_is_as_the_description_says(app: Flask, keeper: Browser, st
     Draft202012Validator({"$ref": "#/components/schemas/Report", "components": components}).validate(answer.json)
     for form in ("", ".csv", ".pdf"):
         assert keeper.get(f"/jobs/{stored.jobs[name]}/report{form}").status_code == 200
-
-
-def test_page_and_paper_list_equally_many() -> None:
-    from web.jobs import report
-
-    assert report.MOST == pdf_report.MOST

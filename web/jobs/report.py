@@ -17,9 +17,6 @@ from web.services import services
 from web.texts.jobs import STATES
 from web.texts.work import failed_text, promise
 
-MOST = 500
-"""So many exceptions of each kind stand on the page; the files to keep have all of them."""
-
 
 @bp.get(f"/jobs/{JOB}/report")
 def report(job_id: int) -> str:
@@ -39,11 +36,11 @@ def report(job_id: int) -> str:
         folders=words.folders(found),
         reasons=words.reasons(found),
         folder_errors=[words.line(found, item) for item in found.folder_errors()],
-        failures=[words.line(found, item) for item in itertools.islice(found.failures(), MOST)],
+        failures=[words.line(found, item) for item in itertools.islice(found.failures(), words.MOST)],
         failed=failed_text(job, failed),
-        failures_left=words.left_out(failed, MOST),
-        differences=[words.line(found, item) for item in itertools.islice(found.differences(), MOST)],
-        differences_left=f"{words.left_out(found.differences_kept, MOST)} {words.unnamed(found)}".strip(),
+        failures_left=words.left_out(failed),
+        differences=[words.line(found, item) for item in itertools.islice(found.differences(), words.MOST)],
+        differences_left=f"{words.left_out(found.differences_kept)} {words.unnamed(found)}".strip(),
         skips=skips,
         skipped=sum(one.count for one in skips),
     )

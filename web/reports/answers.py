@@ -8,6 +8,9 @@ from flask import Response
 
 from migrator.jobs.reporting import Report
 from web.downloads import attached, spoken, streamed
+from web.reports.document import document
+from web.reports.pdf import pdf
+from web.reports.sheet import sheet
 from web.services import services
 
 FORMS = {"json": "application/json", "csv": "text/csv", "pdf": "application/pdf"}
@@ -18,17 +21,6 @@ def answer(report: Report, form: str) -> Response:
     """The file. JSON and CSV are made while they are sent, so that no list is too long."""
     name = f"{report.job.address}-report-{report.job.id}.{form}"
     if form == "pdf":
-        from web.reports.pdf import pdf  # its library is large, and few ask for it
-
         return attached([pdf(report, services().settings.hoster_name)], name, FORMS[form])
-    return streamed(spoken(_stream(report, form)), name, FORMS[form])
-
-
-def _stream(report: Report, form: str) -> Iterator[bytes]:
-    if form == "json":
-        from web.reports.document import document
-
-        return document(report)
-    from web.reports.sheet import sheet
-
-    return sheet(report)
+    stream: Iterator[bytes] = document(report) if form == "json" else sheet(report)
+    return streamed(spoken(stream), name, FORMS[form])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import Final
 
 from migrator.jobs.reporting import Item, Report
 from web import formats
@@ -14,9 +13,6 @@ from web.reports import words
 from web.reports.paper import Cell, Column, Paper
 from web.texts.jobs import STATES
 from web.texts.work import failed_text, promise
-
-MOST: Final = 500
-"""So many exceptions of each kind are listed on paper and page; the table and JSON hold all of them."""
 
 
 def pdf(report: Report, hoster: str) -> bytes:
@@ -92,7 +88,7 @@ def _failures(paper: Paper, report: Report) -> None:
 
 
 def _listed(report: Report, items: Iterator[Item]) -> Iterator[list[Cell]]:
-    for item in itertools.islice(items, MOST):
+    for item in itertools.islice(items, words.MOST):
         one = words.line(report, item)
         yield [_named(one), (one.message_id or "–", words.numbered(one)), formats.size(one.size) if one.size else "–",
                (one.reason, one.detail)]  # fmt: skip
@@ -110,7 +106,7 @@ def _differences(paper: Paper, report: Report) -> None:
     paper.heading(ngettext("%(count)s difference", "%(count)s differences", total, count=formats.number(total)))
     columns = [Column(_("Folder"), 30), Column(_("Message number"), 15), Column(_("Difference"), 20),
                Column(_("Detail"), 35)]  # fmt: skip
-    lines = [words.line(report, item) for item in itertools.islice(report.differences(), MOST)]
+    lines = [words.line(report, item) for item in itertools.islice(report.differences(), words.MOST)]
     paper.table(columns, ([_named(one), one.key or "–", one.reason, one.detail or "–"] for one in lines))
     _left_out(paper, report.differences_kept)
     if unnamed := words.unnamed(report):
@@ -129,6 +125,6 @@ def _skips(paper: Paper, report: Report) -> None:
 
 
 def _left_out(paper: Paper, total: int) -> None:
-    text = words.left_out(total, MOST)
+    text = words.left_out(total)
     if text:
         paper.paragraph(text, strong=True)

@@ -20,6 +20,8 @@ from web.texts.failures import DIFFERENCES, failure_text, rule_text, warning_lin
 from web.texts.work import Part, parts, route, work
 
 NO_SIGN: Final = "\N{REPLACEMENT CHARACTER}"
+MOST: Final = 500
+"""So many exceptions of each kind are listed on paper and page; the table and JSON hold all of them."""
 FEW: Final = 100
 """Single messages that were skipped are listed one by one up to so many."""
 _JOINERS: Final = "\u200c\u200d"
@@ -209,13 +211,13 @@ def numbered(one: Line) -> str:
     return _("No. %(key)s", key=one.key) if one.key else ""
 
 
-def left_out(total: int, most: int) -> str:
+def left_out(total: int) -> str:
     """That a list is not complete, and where a longer one is; empty where it is complete."""
-    if total <= most:
+    if total <= MOST:
         return ""
     return _(
         "The first %(most)s of %(total)s are listed here. The complete list is in this report’s table (CSV) and JSON.",
-        most=formats.number(most), total=formats.number(total),
+        most=formats.number(MOST), total=formats.number(total),
     )  # fmt: skip
 
 
