@@ -19,7 +19,7 @@ from migrator.db.pairs import SqlPairLedger
 from migrator.db.store import Database
 from migrator.errors import Fenced
 from migrator.mail.folders import FolderInfo
-from migrator.ports import FolderPair, Stand
+from migrator.ports import Carried, FolderPair, Stand
 
 SAMPLE_SECONDS = 2.0
 _JOBS = cast("Table", Job.__table__)
@@ -128,16 +128,24 @@ class SqlLedger:
         with self._db.reading() as session:
             return frozenset(session.scalars(query))
 
-    def carried_from(self) -> dict[str, int]:
-        """The source folders of which entries are known, and how many."""
+    def carried_from(self) -> dict[str, Carried]:
+        """The source folders of which entries are known: how many, and where most of them were put."""
+        old, new = aliased(Folder), aliased(Folder)
         query = (
-            select(Folder.name, func.count())
-            .join(LedgerEntry, LedgerEntry.origin_folder_id == Folder.id)
-            .where(Folder.mailbox_id == self.mailbox_id, Folder.side == "old")
-            .group_by(Folder.name)
+            select(old.name, new.name, func.count())
+            .select_from(LedgerEntry)
+            .join(old, old.id == LedgerEntry.origin_folder_id)
+            .join(new, new.id == LedgerEntry.target_folder_id)
+            .where(old.mailbox_id == self.mailbox_id, old.side == "old")
+            .group_by(old.name, new.name)
+            .order_by(func.count())
         )
+        found: dict[str, Carried] = {}
         with self._db.reading() as session:
-            return {row[0]: row[1] for row in session.execute(query)}
+            for source, target, count in session.execute(query):
+                before = found[source].messages if source in found else 0
+                found[source] = Carried(before + count, target)
+        return found
 
     def in_doubt(self) -> Sequence[tuple[str, str]]:
         """Where entries of this mailbox are in doubt."""

@@ -6,7 +6,7 @@ The same run again is a delta, because the ledger makes every run incremental.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
@@ -29,6 +29,7 @@ from migrator.planning.lanes import side_by_side
 from migrator.planning.mapping import MappingPlan, MappingRules, plan_mapping
 from migrator.planning.roles import comparable
 from migrator.ports import (
+    Carried,
     Clock,
     Event,
     FolderPair,
@@ -109,11 +110,12 @@ class Outcome:
 
 def plan(ends: Ends, options: Options) -> MappingPlan:
     """The folders and where they go; shown in the ledger before anything is written at the target."""
-    return _planned(ends, options, ends.target.folders())
+    return _planned(ends, options, ends.target.folders(), ends.ledger.carried_from())
 
 
-def _planned(ends: Ends, options: Options, there: Sequence[FolderInfo]) -> MappingPlan:
-    mapping = plan_mapping(ends.source.folders(), there, ends.target.traits.namespace, options.rules)
+def _planned(ends: Ends, options: Options, there: Sequence[FolderInfo], carried: Mapping[str, Carried]) -> MappingPlan:
+    before = {name: one.target for name, one in carried.items()}
+    mapping = plan_mapping(ends.source.folders(), there, ends.target.traits.namespace, options.rules, before)
     to_name = ends.target.traits.namespace.to_name
     pairs = [(pair, to_name(pair.target_path)) for pair in mapping.pairs]
     ends.ledger.plan(pairs, mapping.left_out)
@@ -130,7 +132,8 @@ def homes_of(mapping: MappingPlan, options: Options) -> Homes:
 def run(ends: Ends, options: Options) -> Outcome:
     """Carry everything. Raises Stopped, Fenced and whatever hits the whole mailbox; folders fail one by one."""
     outcome, there = Outcome(), ends.target.folders()
-    mapping = _planned(ends, options, there)
+    carried = ends.ledger.carried_from()
+    mapping = _planned(ends, options, there, carried)
     outcome.left_out = mapping.left_out
     homes = homes_of(mapping, options)
     ends = replace(ends, homes=homes)
@@ -139,7 +142,7 @@ def run(ends: Ends, options: Options) -> Outcome:
         forget_newer(ends.target, ends.ledger, mapping.pairs)
     quiet = Quiet(ends.clock, ends.stop, options.quiet_seconds)
     _settle_astray(ends, mapping, quiet)
-    namespace, known = ends.target.traits.namespace, ends.ledger.carried_from()
+    namespace, known = ends.target.traits.namespace, {name: one.messages for name, one in carried.items()}
     pairs = changed(ends, mapping.pairs, there)
     outcome.carried_folders = len(mapping.pairs) - len(pairs)
     rounds: list[_Round] = []

@@ -7,13 +7,14 @@ merged and said so; any other that would meet another one has a number behind it
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 from migrator.errors import UsageError
 from migrator.mail.folders import FolderInfo, FolderPath, Namespace, Role
-from migrator.planning.naming import Places, alike, fitting_path
+from migrator.planning.naming import Places, alike, fitting_path, is_variant
 from migrator.planning.roles import comparable, is_chats, is_of_gmail, role_by_name
 from migrator.ports import FolderPair
 
@@ -44,10 +45,20 @@ class MappingPlan:
     """(code, folder, detail) for the report."""
 
 
+NOTHING_KNOWN: Mapping[str, str] = MappingProxyType({})
+
+
 def plan_mapping(
-    source: Sequence[FolderInfo], target: Sequence[FolderInfo], namespace: Namespace, rules: MappingRules
+    source: Sequence[FolderInfo],
+    target: Sequence[FolderInfo],
+    namespace: Namespace,
+    rules: MappingRules,
+    known: Mapping[str, str] = NOTHING_KNOWN,
 ) -> MappingPlan:
-    """Decide for every source folder. Raises UsageError for a rule by hand that names no source folder."""
+    """Decide for every source folder. Raises UsageError for a rule by hand that names no source folder.
+
+    `known`: where a folder's mail was put before, by source name: for want of its name it stays where it is.
+    """
     _check_rules(source, rules)
     kept, left_out = _filtered(source, rules)
     if rules.verbatim:
@@ -69,7 +80,8 @@ def plan_mapping(
             adapted.add(info.path)
         if info.selectable:
             wanted.append(_Wanted(info, fitted, role, reason, renamed=info.path in adapted))
-    pairs, merged = _placed(wanted, namespace)
+    before = {name: namespace.to_path(place) for name, place in known.items()}
+    pairs, merged = _placed(wanted, namespace, before)
     renamed = [pair for pair in pairs if pair.reason == "renamed"]
     warnings = [("folder_renamed", pair.source.name, namespace.to_name(pair.target_path)) for pair in renamed]
     return MappingPlan(tuple(pairs), tuple(left_out), (*warnings, *merged))
@@ -85,13 +97,17 @@ class _Wanted(NamedTuple):
     renamed: bool
 
 
-def _placed(wanted: Sequence[_Wanted], namespace: Namespace) -> tuple[list[FolderPair], list[tuple[str, str, str]]]:
-    """All of them, no two in one folder unless they may be merged. Who keeps its name has the first choice."""
+def _placed(
+    wanted: Sequence[_Wanted], namespace: Namespace, before: Mapping[str, FolderPath]
+) -> tuple[list[FolderPair], list[tuple[str, str, str]]]:
+    """All of them, no two in one folder unless they may be merged. Who was put somewhere has the first choice, then who
+    keeps its name."""
     pairs: dict[str, FolderPair] = {}
     merged: list[tuple[str, str, str]] = []
     taken: dict[str, FolderPair] = {}
     late: list[_Wanted] = []
-    for one in sorted(wanted, key=lambda one: one.renamed):
+    wanted = [_as_before(one, before) for one in wanted]
+    for one in sorted(wanted, key=lambda one: (one.info.name not in before, one.renamed)):
         pair = FolderPair(one.info, one.path, one.role, "renamed" if one.renamed else one.reason)
         name = namespace.to_name(_comparable_path(one.path))
         other = taken.setdefault(name, pair)
@@ -103,13 +119,26 @@ def _placed(wanted: Sequence[_Wanted], namespace: Namespace) -> tuple[list[Folde
         pairs[one.info.name] = pair
     free = Places(namespace, [one.path for one in wanted])
     moved: dict[FolderPath, FolderPath] = {}
+    of_role: dict[tuple[Role, FolderPath], FolderPath] = {}
     for one in late:
         levels = range(len(one.info.path) - 1, 0, -1)
         above = next((moved[one.info.path[:at]] for at in levels if one.info.path[:at] in moved), ())
         path = above + one.path[len(above) :]
-        moved[one.info.path] = path = free.free(path)
+        together = (one.role, path) if one.role is not None else None  # all of one use stay together
+        place = of_role.get(together) if together else None
+        path = place or free.free(path)
+        if together:
+            of_role[together] = path
+        moved[one.info.path] = path
         pairs[one.info.name] = FolderPair(one.info, path, one.role, "renamed")
     return _with_others([pairs[one.info.name] for one in wanted], free), merged
+
+
+def _as_before(one: _Wanted, before: Mapping[str, FolderPath]) -> _Wanted:
+    place = before.get(one.info.name)
+    if place is None or one.reason == "rule" or not is_variant(place, one.path):
+        return one
+    return one._replace(path=place, renamed=True)
 
 
 def _with_others(pairs: Sequence[FolderPair], free: Places) -> list[FolderPair]:

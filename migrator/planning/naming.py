@@ -17,6 +17,7 @@ from migrator.planning.roles import comparable
 
 LEVEL_CHARACTERS, LEVELS = 60, 3
 """Servers that say no limit have been seen with about these (field.md, 5; quirks.md, 38)."""
+_NUMBER = re.compile(r" \(\d{1,4}\)\Z")
 JOINT = " - "
 """Between levels that become one."""
 
@@ -31,6 +32,15 @@ def fitting_path(path: FolderPath, namespace: Namespace) -> FolderPath:
 def numbered(path: FolderPath, number: int) -> FolderPath:
     """`Kunden (2)`."""
     return (*path[:-1], f"{path[-1]} ({number})")
+
+
+def is_variant(place: FolderPath, path: FolderPath) -> bool:
+    """Whether a folder that is to go to `path` may have been put there, for want of that name."""
+    return place != path and _unnumbered(place) in map(_unnumbered, (path, *_simpler(path)))
+
+
+def _unnumbered(path: FolderPath) -> FolderPath:
+    return tuple(_NUMBER.sub("", level) for level in path)
 
 
 class Places:

@@ -32,6 +32,7 @@ from migrator.ports.ends import (
 from migrator.ports.history import Historian, Missing, Sight
 from migrator.ports.ledger import (
     Amendment,
+    Carried,
     Confirmation,
     Entry,
     FolderPair,
@@ -57,6 +58,7 @@ __all__ = [
     "AppendResults",
     "Batch",
     "Budget",
+    "Carried",
     "Changes",
     "Clock",
     "Confirmation",

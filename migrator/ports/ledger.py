@@ -224,6 +224,13 @@ class PairLedger(Protocol):
         """ONE commit, or Fenced. Returns the ids of the entries intended, in order."""
 
 
+class Carried(NamedTuple):
+    """How many messages of a source folder the ledger knows, and the target folder in which most of them were put."""
+
+    messages: int
+    target: str
+
+
 class Ledger(Protocol):
     """All of one mailbox's ledger, written under one job's fence."""
 
@@ -243,8 +250,8 @@ class Ledger(Protocol):
     def pair(self, pair: FolderPair, target: str) -> PairLedger:
         """The ledger of one pair; `target` is the full name of the target folder."""
 
-    def carried_from(self) -> Mapping[str, int]:
-        """How many messages the ledger knows, by name of the source folder; other folders have no name here."""
+    def carried_from(self) -> Mapping[str, Carried]:
+        """What the ledger knows, by name of the source folder; other folders have no name here."""
 
     def in_doubt(self) -> Sequence[tuple[str, str]]:
         """(source folder, target folder) of all entries of this mailbox that are in doubt, each once."""

@@ -329,3 +329,25 @@ def test_a_targets_folder_is_known_by_its_name_where_the_server_says_no_role() -
     old = [folder("Gesendet", role=Role.SENT), folder("Papierkorb"), folder("Spam")]
     new = [folder("Sent Items"), folder("Trash", selectable=False), folder("Junk", shared=True)]
     assert places(plan(old, new)) == {"Gesendet": "Sent Items", "Papierkorb": "Papierkorb", "Spam": "Spam"}
+
+
+def test_a_folder_stays_where_it_was_put_for_want_of_its_name() -> None:
+    old = [folder(name) for name in ("A.B", "A_B", "A_B (2)", "A_B (3)")]
+    known = {"A.B": "INBOX.A_B (2)", "A_B": "INBOX.A_B"}
+    found = plan_mapping(old, [folder("INBOX", COURIER)], COURIER, MappingRules(), known)
+    assert places(found, COURIER) == {
+        "A.B": "INBOX.A_B (2)",
+        "A_B": "INBOX.A_B",
+        "A_B (2)": "INBOX.A_B (2) (2)",
+        "A_B (3)": "INBOX.A_B (3)",
+    }
+    by_hand = MappingRules(by_hand=(("A.B", "INBOX.Neu"),))
+    assert places(plan_mapping(old, [], COURIER, by_hand, known), COURIER)["A.B"] == "INBOX.Neu"
+    elsewhere = plan_mapping([folder("C")], [], COURIER, MappingRules(), {"C": "INBOX.Somewhere"})
+    assert places(elsewhere, COURIER) == {"C": "INBOX.C"}, "today's rules count"
+
+
+def test_folders_of_one_use_that_have_no_name_of_their_own_stay_together() -> None:
+    old = [folder("A.B", role=Role.TRASH), folder("A_B"), folder("Papierkorb")]
+    found = plan(old, [], COURIER)
+    assert places(found, COURIER) == {"A_B": "INBOX.A_B", "A.B": "INBOX.A_B (2)", "Papierkorb": "INBOX.A_B (2)"}
