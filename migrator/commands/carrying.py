@@ -226,7 +226,7 @@ def _carry(kind: JobKind, source: str, target: str, as_json: bool, quiet: bool, 
     work = Work(kind, old, new, chosen_options(given))
     for end in (old, new):
         end.credential()  # asked for now: later a Ctrl-C means "stop in good order", and bars cover the prompt
-    state = _state(given["state"]) or default_state(settings.data_dir, work)
+    state = _state(given["state"]) or default_state(settings.data_dir, work.source, work.target)
     finished = _run(work, state, settings, quiet)
     if finished.error is not None:
         complain(finished.error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,11 @@ from migrator.commands.passwords import supplier
 from migrator.commands.proving import MANIFEST, check_archive, check_manifest
 from migrator.errors import UsageError
 from migrator.jobs.advising import AdviceReport, probe_both
+from migrator.jobs.fitting import finding_json, fitting
+from migrator.jobs.oneshot.command import carried
 from migrator.jobs.probe import PreviewRow, ProbeReport, preview, probe_end
 from migrator.planning.advice import advice_text
+from migrator.planning.limits import Finding, Severity, finding_text
 from migrator.planning.mapping import MappingRules
 from migrator.sessions.endpoint import Endpoint, parse_url
 
@@ -73,44 +76,56 @@ def check(
     ends = {"source": parse_url(source, supplier("source", source_password_file, passwords.source))}
     if target:
         ends["target"] = parse_url(target, supplier("target", target_password_file, passwords.target))
-    both = probe_both(ends["source"], None, None if fetches_by_pop3 is None else fetches_by_pop3 == "yes")
-    reports = {"source": both.given}
-    if "target" in ends:
-        reports["target"] = probe_end(ends["target"], "target", None)
+    new = probe_end(ends["target"], "target", None) if "target" in ends else None
+    answer = None if fetches_by_pop3 is None else fetches_by_pop3 == "yes"
+    both = probe_both(ends["source"], None, answer, above=_smallest_limit(new))
+    reports = {"source": both.given} | ({"target": new} if new is not None else {})
     rows: list[PreviewRow] = []
     if len(reports) == 2 and all(report.ok for report in reports.values()):
         rows = preview(reports["source"], reports["target"], MappingRules())
-    notes = [*((note.value, advice_text(note)) for note in both.advice.notes), *_room(reports)]
+    found = _findings(ends, reports, settings)
     if as_json:
-        shown = _json(ends, reports, rows) | {"advice": _advice_json(both, notes)}
+        shown = _json(ends, reports, rows) | {"advice": _advice_json(both)}
+        shown["findings"] = [finding_json(one) for one in found]
         click.echo(json.dumps(shown, ensure_ascii=False))
     else:
-        _show(ends, reports, rows, [advice_text(both.advice.track), *(text for _, text in notes)])
+        _show(ends, reports, rows, [advice_text(both.advice.track), *map(advice_text, both.advice.notes)])
+        _show_findings(found)
     errors = [report.error for report in reports.values() if report.error]
     for error in errors:
         complain(error)
     return errors[0].exit_code if errors else 0
 
 
-def _room(reports: dict[str, ProbeReport]) -> Iterator[tuple[str, str]]:
-    """Code and sentence, where the new mailbox is too small."""
+def _smallest_limit(target: ProbeReport | None) -> int | None:
+    """From which size on messages do not fit everywhere; None: the new end names no limit."""
+    if target is None:
+        return None
+    return min(
+        (*target.max_octets_in.values(), *([target.max_octets] if target.max_octets is not None else [])), default=None
+    )
+
+
+def _findings(
+    ends: dict[str, Endpoint], reports: dict[str, ProbeReport], settings: all_settings.Settings
+) -> tuple[Finding, ...]:
+    """What will not fit, as far as both ends let themselves be asked."""
     source, target = reports["source"], reports.get("target")
-    if target and target.ok and target.quota and source.ok and source.octets is not None:
-        used, limit = target.quota
-        if limit and used + source.octets > 0.9 * limit:
-            text = (
-                f"The new mailbox is too small: {source.octets / 1e6:.0f} MB come to {used / 1e6:.0f} of "
-                f"{limit / 1e6:.0f} MB. Raise the quota first, so that new mail does not bounce."
-            )
-            yield "target_too_small", text
+    if not source.ok:
+        return ()
+    if target is None or not target.ok:
+        return fitting(source, None, MappingRules(), hosts=(ends["source"].host, ""))
+    before = carried(settings.data_dir, ends["source"], ends["target"])
+    hosts = ends["source"].host, ends["target"].host
+    return fitting(source, target, MappingRules(), hosts=hosts, carried=before)
 
 
-def _advice_json(both: AdviceReport, notes: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def _advice_json(both: AdviceReport) -> dict[str, Any]:
     """`imap` and `pop3`: what each check of the old end saw, or null where it was not tried."""
     shown: dict[str, Any] = {
         "track": both.advice.track.value,
         "text": advice_text(both.advice.track),
-        "notes": [{"code": code, "text": text} for code, text in notes],
+        "notes": [{"code": note.value, "text": advice_text(note)} for note in both.advice.notes],
         "imap": None,
         "pop3": None,
     }
@@ -139,6 +154,7 @@ def _json(ends: dict[str, Endpoint], reports: dict[str, ProbeReport], rows: list
             "messages": report.messages,
             "octets": report.octets,
             "quota": {"used": report.quota[0], "limit": report.quota[1]} if report.quota else None,
+            "max_octets": report.max_octets,
             "capabilities": list(report.notes),
             "error": report.error.as_dict() if report.error else None,
         }
@@ -174,3 +190,16 @@ def _show(
         console.print(table)
     for line in advice:
         console.print(f"Advice: {line}", markup=False)
+
+
+def _show_findings(found: Sequence[Finding]) -> None:
+    """A line for each: what was found, and what to do; messages that are too large below it."""
+    console = Console(highlight=False, soft_wrap=True)
+    for one in found:
+        word = "Will not fit" if one.severity is Severity.WILL_NOT_FIT else "Look"
+        console.print(f"{word}: {' '.join(finding_text(one))}", markup=False)
+        for large in one.large:
+            console.print(f"  {large.folder} {large.key}: {large.size / 1e6:.1f} MB", markup=False)
+        if one.folders:
+            more = f" and {one.number - len(one.folders)} more" if one.number > len(one.folders) else ""
+            console.print(f"  {', '.join(one.folders)}{more}", markup=False)

@@ -10,7 +10,7 @@ from typing import Final
 
 from migrator.errors import ConnectError, ConnectTimeout
 from migrator.jobs.orders import NewEndpoint
-from migrator.jobs.probe import ProbeReport, end_of, probe_end, rule_of
+from migrator.jobs.probe import LARGE, ProbeReport, end_of, probe_end, rule_of
 from migrator.jobs.siblings import OTHER, siblings
 from migrator.mail.folders import INBOX
 from migrator.planning.advice import NOT_TRIED, Advice, Door
@@ -46,12 +46,17 @@ def advise(endpoint: NewEndpoint, *, settings: Settings, fetches_by_pop3: bool |
     return probe_both(end_of(endpoint), rule_of(settings), fetches_by_pop3)
 
 
-def probe_both(end: Endpoint, may_reach: AddressRule | None, fetches_by_pop3: bool | None = None) -> AdviceReport:
-    """Try the end as given and, beside it, its other protocol: one login each at most, for providers lock accounts."""
+def probe_both(
+    end: Endpoint, may_reach: AddressRule | None, fetches_by_pop3: bool | None = None, *, above: int | None = LARGE
+) -> AdviceReport:
+    """Try the end as given and, beside it, its other protocol: one login each at most, for providers lock accounts.
+
+    `above`: the end as given is also asked for messages larger than so many octets.
+    """
     password = end.credential()  # asked for now, not in a thread
     end = replace(end, credential=lambda: password)
     sibling = _Sibling(end, may_reach)
-    given = probe_end(end, "source", may_reach)
+    given = probe_end(end, "source", may_reach, above=above)
     reports, ends = {end.protocol: given}, {end.protocol: end}
     found = sibling.result()
     if found is not None:

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
 from migrator.errors import PostwagenError, Stopped, UsageError
 from migrator.jobs.orders import NewEndpoint
-from migrator.mail.folders import INBOX, FolderInfo, Namespace, Role
+from migrator.mail.folders import INBOX, FolderInfo, FolderPath, Namespace, Role
+from migrator.planning.limits import Large, Largest
 from migrator.planning.mapping import MappingRules, plan_mapping
 from migrator.sessions.connect import AddressRule
 from migrator.sessions.endpoint import Endpoint, fingerprint_digits
 from migrator.sessions.guard import allowed
 from migrator.settings import Settings
 
+if TYPE_CHECKING:
+    from migrator.sessions.imap.session import ImapSession
+
 READ_SECONDS = 20.0
+LIMITS_SECONDS: Final = 5.0
+"""So long an end may be asked for the limits of its folders, or for its largest messages: a form waits for it."""
+LARGE: Final = 10_000_000
+"""Messages above that are asked for where nobody knows yet what the other end takes: no server that takes less is known
+(quirks.md, 7)."""
+_MOST_LARGE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +43,14 @@ class ProbeReport:
     folder_list: Sequence[FolderInfo] = ()
     namespace: Namespace = field(default_factory=Namespace)
     quota: tuple[int, int] | None = None
+    counted: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Further resources with a limit (RFC 9208): MESSAGE, MAILBOX, as (used, limit)."""
+    max_octets: int | None = None
+    """The largest message that it takes (APPENDLIMIT)."""
+    max_octets_in: Mapping[FolderPath, int] = field(default_factory=dict)
+    """The same where it says that folder by folder."""
+    largest: Largest | None = None
+    """None: it was not asked."""
     seconds: float = 0.0
 
 
@@ -76,27 +95,36 @@ def end_of(endpoint: NewEndpoint) -> Endpoint:
 
 
 def probe_end(
-    end: Endpoint, role: str, may_reach: AddressRule | None, wants_stop: Callable[[], bool] = lambda: False
+    end: Endpoint,
+    role: str,
+    may_reach: AddressRule | None,
+    wants_stop: Callable[[], bool] = lambda: False,
+    *,
+    above: int | None = None,
 ) -> ProbeReport:
-    """Probe an end; every error of ours stands in the report."""
+    """Probe an end; every error of ours stands in the report. `above`: ask for messages larger than so many octets."""
     began = time.monotonic()
     try:
-        report = _ask(end, may_reach, wants_stop)
+        report = _ask(end, may_reach, wants_stop, above)
     except PostwagenError as error:
         error.end = role
         return ProbeReport(ok=False, error=error, seconds=time.monotonic() - began)
     return replace(report, seconds=time.monotonic() - began)
 
 
-def _ask(end: Endpoint, may_reach: AddressRule | None, wants_stop: Callable[[], bool]) -> ProbeReport:
+def _ask(
+    end: Endpoint, may_reach: AddressRule | None, wants_stop: Callable[[], bool], above: int | None
+) -> ProbeReport:
     if end.protocol == "imap":
-        return _ask_imap(end, may_reach, wants_stop)
+        return _ask_imap(end, may_reach, wants_stop, above)
     if end.protocol == "pop3":
-        return _ask_pop3(end, may_reach, wants_stop)
+        return _ask_pop3(end, may_reach, wants_stop, above)
     raise UsageError(f"{end.protocol} cannot be checked.", hint="Use imaps://, imap://, pop3s:// or pop3://.")
 
 
-def _ask_pop3(end: Endpoint, may_reach: AddressRule | None, wants_stop: Callable[[], bool]) -> ProbeReport:
+def _ask_pop3(
+    end: Endpoint, may_reach: AddressRule | None, wants_stop: Callable[[], bool], above: int | None
+) -> ProbeReport:
     """LIST, and nothing else: a source would read every message that has no UIDL."""
     from migrator.sessions.pop3.remover import Pop3Remover
     from migrator.sessions.pop3.session import Pop3Session
@@ -116,6 +144,7 @@ def _ask_pop3(end: Endpoint, may_reach: AddressRule | None, wants_stop: Callable
             notes=[*notes, *(["EXPIRE 0"] if session.expires_at_once else [])],
             folder_list=[FolderInfo("INBOX", INBOX, Role.INBOX, subscribed=True, messages=len(rows), octets=octets)],
             namespace=Namespace(delimiter=""),
+            largest=_largest(above, (Large("INBOX", row.uidl or str(row.number), row.size or 0) for row in rows)),
         )
     except Stopped:
         return _uncounted(session.tls)
@@ -128,14 +157,26 @@ def _uncounted(tls: str) -> ProbeReport:
     return ProbeReport(ok=True, error=None, tls=tls, folder_list=[FolderInfo("INBOX", INBOX, Role.INBOX)])
 
 
-def _ask_imap(end: Endpoint, may_reach: AddressRule | None, wants_stop: Callable[[], bool]) -> ProbeReport:
-    from migrator.sessions.imap.folders import list_folders, quota
+def _largest(above: int | None, found: Iterable[Large], unknown: frozenset[str] = frozenset()) -> Largest | None:
+    """Of these, the largest by name; the others are counted."""
+    if above is None:
+        return None
+    large = sorted((one for one in found if one.size > above), key=lambda one: (-one.size, one.folder, one.key))
+    return Largest(above, tuple(large[:_MOST_LARGE]), max(0, len(large) - _MOST_LARGE), unknown)
+
+
+def _ask_imap(
+    end: Endpoint, may_reach: AddressRule | None, wants_stop: Callable[[], bool], above: int | None
+) -> ProbeReport:
+    from migrator.sessions.imap.folders import list_folders
+    from migrator.sessions.imap.limits import append_limit, append_limits, quotas
     from migrator.sessions.imap.session import ImapSession
 
     session = ImapSession(end, wants_stop=wants_stop, may_reach=may_reach, read_seconds=READ_SECONDS)
     try:
         folders = list_folders(session, numbers=True)
         sizes = [info.octets for info in folders if info.selectable]
+        resources = quotas(session)
         return ProbeReport(
             ok=True,
             error=None,
@@ -146,12 +187,27 @@ def _ask_imap(end: Endpoint, may_reach: AddressRule | None, wants_stop: Callable
             notes=sorted(session.capabilities & NOTEWORTHY),
             folder_list=folders,
             namespace=session.namespace,
-            quota=quota(session),
+            quota=resources.pop("STORAGE", None),
+            counted=resources,
+            max_octets=append_limit(session.capabilities),
+            max_octets_in=append_limits(session, folders, LIMITS_SECONDS),
+            largest=None if above is None else _largest_by_imap(session, folders, above),
         )
     except Stopped:
         return _uncounted(session.tls)
     finally:
         session.close()
+
+
+def _largest_by_imap(session: ImapSession, folders: Sequence[FolderInfo], above: int) -> Largest | None:
+    from migrator.sessions.imap.limits import larger
+
+    found: list[Large] = []
+    unknown = set()
+    for info, sizes, all_of_them in larger(session, folders, above, LIMITS_SECONDS):
+        found += [Large(info.name, str(key), size) for key, size in sizes]
+        unknown |= set() if all_of_them else {info.name}
+    return _largest(above, found, frozenset(unknown))
 
 
 NOTEWORTHY = frozenset({

@@ -21,6 +21,7 @@ from migrator.db.models import (
     JobFolder,
     JobSample,
     JobWarning,
+    LedgerEntry,
     Mailbox,
     Skipped,
     StatusLink,
@@ -43,6 +44,7 @@ from migrator.jobs.views import (
     StatusView,
     WarningView,
 )
+from migrator.ports import Stand
 
 FIRST: Final = 100
 """Failures and skips that a job's view shows; the others are paged."""
@@ -360,3 +362,15 @@ def _events(session: Session, job_id: int) -> list[EventView]:
         select(JobEventRow).where(JobEventRow.job_id == job_id).order_by(JobEventRow.id.desc()).limit(NEWEST_EVENTS)
     )
     return [rows.event_view(row) for row in found]
+
+
+def carried(db: Database, source: str, target: str) -> int:
+    """Octets that jobs have brought from one account to the other, each by its identity."""
+    query = (
+        select(func.coalesce(func.sum(LedgerEntry.size), 0))
+        .join(Folder, LedgerEntry.origin_folder_id == Folder.id)
+        .join(Mailbox, Folder.mailbox_id == Mailbox.id)
+        .where(Mailbox.route == f"{source} -> {target}", LedgerEntry.stand == Stand.CONFIRMED.value)
+    )
+    with db.reading() as session:
+        return int(session.execute(query).scalar_one())

@@ -114,7 +114,7 @@ class Place:
     max_octets: int | None = None
     """APPENDLIMIT for all folders."""
     max_octets_in: Mapping[FolderPath, int] = field(default_factory=dict)
-    """APPENDLIMIT folder by folder, where that is how it is said; one that is to be made is taken to be as the inbox."""
+    """APPENDLIMIT folder by folder, where it is said so; one that is to be made is taken to be as the inbox."""
     provider: str = ""
     most_folders: int | None = None
     levels: int | None = None

@@ -28,6 +28,7 @@ from migrator.jobs.report import whole
 from migrator.jobs.states import JobEvent
 from migrator.jobs.views import JobView
 from migrator.ports import Observer
+from migrator.sessions.endpoint import Endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +60,24 @@ class Interruptible:
         return not self.asked.is_set()
 
 
-def default_state(directory: Path, work: Work) -> Path:
+def default_state(directory: Path, source: Endpoint, target: Endpoint) -> Path:
     """The ledger file of this pair of accounts."""
-    name = hashlib.sha256(f"{work.source.identity} -> {work.target.identity}".encode()).hexdigest()[:20]
+    name = hashlib.sha256(f"{source.identity} -> {target.identity}".encode()).hexdigest()[:20]
     return directory / "ledgers" / f"{name}.sqlite3"
+
+
+def carried(directory: Path, source: Endpoint, target: Endpoint) -> int:
+    """Octets that earlier runs on that ledger have carried; 0 where there is none that can be read."""
+    state = default_state(directory, source, target)
+    if not state.is_file():
+        return 0
+    db = Database(f"sqlite:///{state.absolute()}")
+    try:
+        return queries.carried(db, source.identity, target.identity)
+    except PostwagenError:
+        return 0
+    finally:
+        db.dispose()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from migrator.errors import ServerRefused
 from migrator.mail.folders import FolderInfo, Role
-from migrator.sessions.imap.replies import Listed, listed, listed_names, number_of, status_numbers, tokens
+from migrator.sessions.imap.replies import Listed, listed, listed_names, status_numbers
 from migrator.sessions.imap.session import ImapSession
 from migrator.sessions.imap.wire import Part
 
@@ -113,18 +113,3 @@ def _state(found: dict[str, int]) -> str:
     """
     numbers = [found.get(name.decode(), 0) for name in (b"MESSAGES", *_STATE)]
     return "/".join(map(str, numbers)) if min(numbers[1:]) > 0 and numbers[-1] > 1 else ""
-
-
-def quota(session: ImapSession) -> tuple[int, int] | None:
-    """The inbox's storage quota as (used, limit) in octets (RFC 9208), where there is one."""
-    if "QUOTA" not in session.capabilities:
-        return None
-    _, responses = session.command(b'GETQUOTAROOT "INBOX"')
-    for parts in responses:
-        read = tokens(parts)
-        if len(read) > 3 and isinstance(read[1], bytes) and read[1].upper() == b"QUOTA" and isinstance(read[3], list):
-            numbers = [item for item in read[3] if isinstance(item, bytes)]
-            for name, used, limit in zip(numbers[::3], numbers[1::3], numbers[2::3], strict=False):
-                if name.upper() == b"STORAGE":
-                    return number_of(used) * 1024, number_of(limit) * 1024
-    return None

@@ -14,6 +14,7 @@ from migrator.sessions.imap import translate
 from migrator.sessions.imap.appending import Appender
 from migrator.sessions.imap.folders import list_folders
 from migrator.sessions.imap.foreseen import Foreseen
+from migrator.sessions.imap.limits import append_limit
 from migrator.sessions.imap.listing import rows
 from migrator.sessions.imap.preparing import creation, prepared
 from migrator.sessions.imap.reading import read_letters
@@ -37,7 +38,7 @@ class ImapTarget:
         self.traits = Traits(
             namespace=session.namespace,
             reports_keys="UIDPLUS" in session.capabilities or "IMAP4REV2" in session.capabilities,
-            max_octets=_append_limit(session.capabilities),
+            max_octets=append_limit(session.capabilities),
             nearest=session.wire.nearest,
             limits=session.tls,
         )
@@ -187,11 +188,3 @@ class ImapTarget:
     def close(self) -> None:
         """Log out."""
         self._connection.close()
-
-
-def _append_limit(capabilities: frozenset[str]) -> int | None:
-    """APPENDLIMIT (RFC 7889), where the server says one for all folders."""
-    for word in capabilities:
-        if word.startswith("APPENDLIMIT=") and word[12:].isdigit():
-            return int(word[12:])
-    return None
