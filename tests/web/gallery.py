@@ -39,6 +39,7 @@ from migrator.jobs.probe import ProbeReport
 from migrator.jobs.states import JobKind, JobState
 from migrator.mail.folders import FolderInfo, Namespace, Role
 from migrator.planning.advice import NOT_TRIED, advise
+from migrator.planning.limits import Large, Largest
 from migrator.settings import Settings, load
 
 STAFF = "jana.petersen@nordhafen.example"
@@ -306,6 +307,14 @@ class Maker:
                                         fields=fields))  # fmt: skip
 
 
+LARGEST = Largest(
+    10 * MB,
+    (Large("Lieferanten", "7/5101", 84 * MB), Large("Kunden/Öttinger Bau GmbH", "9/1804", 61 * MB),
+     Large("INBOX", "1/13990", 58 * MB), Large("Lieferanten", "7/88", 22 * MB)),
+)  # fmt: skip
+"""The old server's largest messages."""
+
+
 # ---- fakes for the new-job form ------------------------------------------------------------------------------------
 
 
@@ -319,11 +328,11 @@ def fake_probe(endpoint: NewEndpoint, *, role: str, settings: Settings) -> Probe
         names = [("INBOX", Role.INBOX), ("Gesendet", Role.SENT), ("Entwürfe", Role.DRAFTS), ("Papierkorb", Role.TRASH)]
         infos = [FolderInfo(name, (name,), used, messages=0, octets=0) for name, used in names]
         return ProbeReport(ok=True, error=None, folders=4, messages=0, octets=0, tls="TLS 1.3", folder_list=infos,
-                           namespace=Namespace(), quota=(0, 10_000 * MB), seconds=0.4)  # fmt: skip
+                           namespace=Namespace(), quota=(0, 10_000 * MB), max_octets=50 * MB, seconds=0.4)  # fmt: skip
     infos = [FolderInfo(name, tuple(name.split("/")), Role(used) if used else None, messages=count, octets=octets)
              for name, _, _, used, count, octets, _ in FOLDERS]  # fmt: skip
     return ProbeReport(ok=True, error=None, folders=13, messages=43_118, octets=12_277 * MB, tls="TLS 1.3",
-                       notes=["UIDPLUS", "SPECIAL-USE"], folder_list=infos, seconds=0.8)  # fmt: skip
+                       notes=["UIDPLUS", "SPECIAL-USE"], folder_list=infos, largest=LARGEST, seconds=0.8)  # fmt: skip
 
 
 def fake_advise(endpoint: NewEndpoint, *, settings: Settings, fetches_by_pop3: bool | None = None) -> AdviceReport:

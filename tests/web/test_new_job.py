@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 
-from migrator.db.models import Endpoint, Job
+from migrator.db.models import Endpoint, Folder, Job, LedgerEntry
 from migrator.db.store import Database
 from migrator.db.vault import Vault
 from migrator.jobs import operations
@@ -57,6 +57,23 @@ def as_form(found: dict[str, dict[str, str]]) -> dict[str, str]:
         sent |= {f"{at}.source": source, f"{at}.shown": row["target"], f"{at}.target": row["target"]}
         sent |= {f"{at}.take": "1"} if row["take"] else {}
     return sent
+
+
+def both_checked(browser: Browser) -> dict[str, str]:
+    """The form after both tests."""
+    return checked(browser, "target", checked(browser, "source", FORM))
+
+
+def carry(database: Database, job: Job, octets: int) -> None:
+    """One message of that size was carried by this job."""
+    with database.writing() as session:
+        old, new = (Folder(mailbox_id=job.mailbox_id, side=side, name="INBOX") for side in ("old", "new"))
+        session.add_all([old, new])
+        session.flush()
+        session.add(LedgerEntry(
+            origin_folder_id=old.id, origin_validity=1, origin_uid=1, target_folder_id=new.id, stand="confirmed",
+            digest=b"", soft=b"", header=b"", message_id=b"", size=octets, floor=1, job_id=job.id,
+        ))  # fmt: skip
 
 
 def only_job(database: Database) -> Job:
@@ -189,7 +206,46 @@ def test_a_bad_test_says_what_is_wrong_and_folds_the_servers_words(staff: Browse
 def test_a_mailbox_that_is_too_small_is_said_before_anything_is_written(staff: Browser) -> None:
     form = checked(staff, "source", FORM)
     page = html.unescape(staff.post("/jobs/new/check/target", form, htmx=True).text)
-    assert "The new mailbox is too small: 12.3\N{NO-BREAK SPACE}GB are to come." in page
+    assert "The new mailbox is too small: 12.3\N{NO-BREAK SPACE}GB are to come" in page
+    assert "Raise the new mailbox’s quota to at least 13.6\N{NO-BREAK SPACE}GB first." in page
+    assert "Not everything will fit: see below." in page.partition('id="limits"')[0]
+
+
+def test_messages_that_are_too_large_are_named_with_their_folder(staff: Browser) -> None:
+    page = html.unescape(staff.post("/jobs/new/preview", both_checked(staff)).text)
+    found = page.partition('id="limits"')[2].partition("</section>")[0]
+    assert "3 messages are larger than the new server accepts: 50\N{NO-BREAK SPACE}MB at most." in found
+    assert re.findall(r'<li>([^<]+) <span class="muted">([^<]+)</span>', found) == [
+        ("Lieferanten", "84\N{NO-BREAK SPACE}MB"),
+        ("Kunden/Öttinger Bau GmbH", "61\N{NO-BREAK SPACE}MB"),
+        ("Inbox", "58\N{NO-BREAK SPACE}MB"),
+    ]
+
+
+def test_what_stays_behind_need_not_fit(staff: Browser) -> None:
+    form = both_checked(staff)
+    page = html.unescape(staff.post("/jobs/new/preview", form, htmx=True).text)
+    assert 'id="limits" hx-swap-oob="true"' in page
+    assert "The new mailbox is too small" in page
+    kept = as_form(rows(page))
+    for source in ("INBOX", "Gesendete Objekte"):
+        del kept[f"row.{rows(page)[source]['number']}.take"]
+    fewer = staff.post("/jobs/new/preview", {**form, **kept}, htmx=True).text
+    assert "The new mailbox is too small" not in fewer
+    assert "2 messages are larger than the new server accepts" in fewer
+
+
+def test_nothing_is_said_of_limits_before_both_ends_are_known(staff: Browser) -> None:
+    page = staff.post("/jobs/new/preview", checked(staff, "source", FORM)).text
+    assert re.search(r'id="limits"[^>]* hidden>', page)
+
+
+def test_what_an_earlier_job_has_carried_does_not_come_again(staff: Browser, database: Database) -> None:
+    staff.post("/jobs/new", FORM)
+    carry(database, only_job(database), octets=5_000 * 10**6)
+    page = staff.post("/jobs/new/preview", both_checked(staff), htmx=True).text
+    assert "The new mailbox is too small" not in page
+    assert "3 messages are larger" in page
 
 
 def test_what_can_be_seen_without_a_server_is_said_without_asking_it(staff: Browser) -> None:

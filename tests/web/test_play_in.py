@@ -131,7 +131,7 @@ def test_the_new_server_is_tested_before_anything_is_written(keeper: Browser, st
     path = f"/archives/{stored.archives['kept']}/play-in/test"
     fragment = html.unescape(keeper.post(path, FORM, htmx=True).text)
     assert "Logged in" in fragment
-    assert "The new mailbox is too small: 12.3\N{NO-BREAK SPACE}GB are to come." in fragment
+    assert "The new mailbox is too small: 12.3\N{NO-BREAK SPACE}GB are to come" in fragment
     assert f'formaction="{path}"' in fragment
     assert 'id="preview"' not in fragment
     whole = keeper.post(path, {**FORM, "folder": "Kunden"}).text

@@ -25,6 +25,7 @@ from migrator.engine import run  # noqa: F401  # so that every class of errors i
 from migrator.jobs import operations  # noqa: F401
 from migrator.jobs.states import JobEvent, JobKind, JobState
 from migrator.mail.folders import Role
+from migrator.planning.limits import Code, Finding, Severity
 from migrator.planning.verification import Kind
 from migrator.ports import Absence
 from migrator.providers.advice import ENGLISH, LoginAdvice
@@ -32,6 +33,7 @@ from web.texts import errors as error_texts
 from web.texts import failures as failure_texts
 from web.texts import forms as form_texts
 from web.texts import jobs as job_texts
+from web.texts import limits as limit_texts
 from web.texts import providers as provider_texts
 from web.texts import work as work_texts
 
@@ -211,6 +213,20 @@ def catalogue() -> Catalog:
 
 def texts(message: Message) -> list[str]:
     return list(message.string) if isinstance(message.string, (list, tuple)) else [str(message.string)]
+
+
+@pytest.mark.parametrize("code", Code)
+def test_every_limit_has_its_sentences(app: Flask, code: Code) -> None:
+    found = [Finding(code, severity, "INBOX", number, 10, least, 10**9, provider)
+             for severity in Severity for number in (1, 2) for least in (True, False) for provider in ("", "GMX")
+             ]  # fmt: skip
+    for language in LANGUAGES:
+        with app.test_request_context(), force_locale(language):
+            for one in found:
+                detail, remedy = limit_texts.detail(one, "Posteingang"), limit_texts.remedy(one)
+                assert detail.endswith(".")
+                assert remedy.endswith(".")
+                assert "%" not in detail + remedy
 
 
 def test_nothing_is_untranslated_or_fuzzy(catalogue: Catalog) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 from flask import Response, flash, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from migrator.jobs import queries
+from migrator.jobs.fitting import fitting_archive
 from migrator.jobs.keeping.views import ArchiveView
-from migrator.jobs.operations import Invalid
+from migrator.jobs.operations import Invalid, NewEndpoint
 from migrator.jobs.orders import ArchiveEnd, NewJob
 from migrator.jobs.orders import check as check_order
 from migrator.jobs.probe import ProbeReport
@@ -18,7 +20,7 @@ from migrator.jobs.states import JobKind
 from web import formats
 from web.archives import ARCHIVE, actions, bp, present
 from web.babel import gettext as _
-from web.jobs import forms
+from web.jobs import fits, forms
 from web.jobs.answers import Answer, answer_of
 from web.jobs.forms import EndForm, as_glob
 from web.limits import CHECKS_PER_ADDRESS, limiter
@@ -109,7 +111,9 @@ def test(archive_id: int) -> Response:
         problems = {path: text for path, text in actions.problems_of(error).items() if path.startswith("target.")}
     if not problems and not isinstance(new.target, ArchiveEnd) and new.target is not None:
         report = here.probe(new.target, role="target", settings=here.settings)
-        answers["target"] = answer_of("target", typed.target, report, _to_come(archive, report), formats.now())
+        answers["target"] = answer_of(
+            "target", typed.target, report, _misfits(archive, typed, new.target, report), formats.now()
+        )
     if is_fragment():
         return make_response(render_template("archives/tested.html", **_context(archive, typed, problems, answers)))
     return make_response(_page(archive, typed, problems, answers))
@@ -141,11 +145,14 @@ def _new(archive: ArchiveView, typed: PlayForm) -> NewJob:
     )
 
 
-def _to_come(archive: ArchiveView, report: ProbeReport) -> ProbeReport | None:
-    """How much is to come, for a mailbox that is still empty; else nobody knows what is there already."""
-    if archive.latest is None or report.messages:
-        return None
-    return ProbeReport(ok=True, error=None, octets=archive.latest.octets)
+def _misfits(archive: ArchiveView, typed: PlayForm, target: NewEndpoint, report: ProbeReport) -> tuple[str, ...]:
+    """What will not fit of a point in time; of a single folder nobody knows how large it is."""
+    points = {"": archive.latest} | {present.moment(point): point for point in archive.points}
+    point = points.get(typed.at)
+    if point is None or not report.ok or typed.folder:
+        return ()
+    carried = 0 if typed.restore else queries.carried(services().db, archive.account, target.identity)
+    return fits.sentences(fitting_archive(point.octets, report, target.host, carried))
 
 
 def _context(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,9 +19,6 @@ from web.jobs.present import why
 from web.texts.errors import error_text
 from web.texts.failures import rule_text
 from web.texts.providers import login_text
-
-FULL = 0.9
-"""So much of a quota may be filled: new mail must still fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +37,16 @@ class Answer:
     password_wrong: bool = False
 
 
-def answer_of(end: str, form: EndForm, report: ProbeReport, other: ProbeReport | None, at: datetime) -> Answer:
-    """A clear answer: what was found, or what is wrong and what helps."""
+def answer_of(end: str, form: EndForm, report: ProbeReport, misfits: Sequence[str], at: datetime) -> Answer:
+    """A clear answer: what was found, or what is wrong and what helps. `misfits`: what will not fit."""
     if report.error is not None or not report.ok:
         return _refusal(form, report, at)
-    short = _too_small(report, other) if end == "target" else ""
     return Answer(
-        meaning="needs" if short else "done",
-        icon="needs" if short else "done",
+        meaning="needs" if misfits else "done",
+        icon="needs" if misfits else "done",
         title=_("Logged in, everything can be read") if end == "source" else _("Logged in"),
         body=_found(report),
-        facts=tuple(fact for fact in (short, *_facts(end, report)) if fact),
+        facts=(*misfits, *_facts(end, report)),
         tech=" ".join(report.notes),
         at=at,
         seconds=report.seconds,
@@ -93,18 +90,6 @@ def _facts(end: str, report: ProbeReport) -> list[str]:
         used, limit = (formats.size(octets) for octets in report.quota)
         facts.append(_("Space: %(used)s of %(limit)s used", used=used, limit=limit))
     return facts
-
-
-def _too_small(report: ProbeReport, other: ProbeReport | None) -> str:
-    if not report.quota or other is None or other.octets is None:
-        return ""
-    used, limit = report.quota
-    if not limit or used + other.octets <= FULL * limit:
-        return ""
-    return _(
-        "The new mailbox is too small: %(size)s are to come. Raise its quota first, so that new mail still fits.",
-        size=formats.size(other.octets),
-    )
 
 
 # ---- preview -------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ So the preview needs neither a second login nor a memory on the server, and work
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, Final
 
 from flask import current_app
@@ -15,6 +15,7 @@ from itsdangerous import BadData, URLSafeSerializer
 from migrator.errors import UsageError
 from migrator.jobs.probe import PreviewRow, ProbeReport, preview
 from migrator.mail.folders import FolderInfo, Namespace, Role
+from migrator.planning.limits import Large, Largest
 from web.jobs.forms import EndForm, JobForm
 
 _MOST_FOLDERS: Final = 3_000
@@ -40,17 +41,22 @@ def sign(form: EndForm, report: ProbeReport) -> str:
         for info in report.folder_list[:_MOST_FOLDERS]
     ]
     space = report.namespace
-    return str(_signer().dumps([form.who, folders, [space.prefix, space.delimiter], report.messages, report.octets]))
+    limits = [report.quota, report.counted, report.max_octets, list(report.max_octets_in.items())]
+    found = report.largest
+    largest = [found.above, [astuple(one) for one in found.named], found.more, sorted(found.unknown)] if found else None
+    seen = [form.who, folders, [space.prefix, space.delimiter], report.messages, report.octets, limits, largest]
+    return str(_signer().dumps(seen))
 
 
 def read(form: EndForm, text: str) -> ProbeReport | None:
     """The result of the last check, if it was made for this account."""
     try:
-        who, folders, space, messages, octets = _signer().loads(text)
+        who, folders, space, messages, octets, limits, largest = _signer().loads(text)
     except BadData:
         return None
     if who != form.who:
         return None
+    quota, counted, max_octets, max_octets_in = limits
     return ProbeReport(
         ok=True,
         error=None,
@@ -58,6 +64,11 @@ def read(form: EndForm, text: str) -> ProbeReport | None:
         octets=octets,
         folder_list=[_info(*values) for values in folders],
         namespace=Namespace(*space),
+        quota=_pair(quota) if quota else None,
+        counted={name: _pair(numbers) for name, numbers in counted.items()},
+        max_octets=max_octets,
+        max_octets_in={tuple(path): number for path, number in max_octets_in},
+        largest=_largest(*largest) if largest is not None else None,
     )
 
 
@@ -75,6 +86,15 @@ def look_ahead(form: JobForm, reports: Mapping[str, ProbeReport | None]) -> Prev
     return Preview(rows, target is None, source.messages, source.octets)
 
 
+def _pair(numbers: list[int]) -> tuple[int, int]:
+    used, limit = numbers
+    return used, limit
+
+
+def _largest(above: int, named: list[list[Any]], more: int, unknown: list[str]) -> Largest:
+    return Largest(above, tuple(Large(*one) for one in named), more, frozenset(unknown))
+
+
 def _info(name: str, path: list[str], role: str | None, selectable: bool, shared: bool, *numbers: Any) -> FolderInfo:
     return FolderInfo(
         name=name,
@@ -88,4 +108,4 @@ def _info(name: str, path: list[str], role: str | None, selectable: bool, shared
 
 
 def _signer() -> URLSafeSerializer:
-    return URLSafeSerializer(current_app.secret_key or "", salt="folders of a check")
+    return URLSafeSerializer(current_app.secret_key or "", salt="folders and limits of a check")

@@ -15,7 +15,7 @@ from migrator.jobs.states import JobKind
 from migrator.planning.leaving import OFFERED_DAYS
 from web import formats
 from web.babel import gettext as _
-from web.jobs import advised, bp, checked, forms, keeping, page, present
+from web.jobs import advised, bp, checked, fits, forms, keeping, page, present
 from web.jobs.answers import Answer, answer_of, preview_lines
 from web.limits import CHECKS_PER_ADDRESS, limiter
 from web.security import current_user, is_fragment
@@ -50,6 +50,7 @@ class Draft:
             "kept": {**kept, **{end: answer.kept for end, answer in self.answers.items()}},
             "preview": preview,
             "lines": preview_lines(preview) if preview else [],
+            "limits": fits.look(self.form, self.reports),
             "sizes": forms.SIZES,
             "connections": forms.CONNECTIONS,
             "advised": advised.read(self.form.source, self.doors, request.form.get("source.pop3", "")),
@@ -103,8 +104,8 @@ def check(end: str) -> Response:
         return _answered(draft, end)
     report = _ask(end, wanted, draft)
     draft.reports[end] = report if report.ok else None
-    other = draft.reports["target" if end == "source" else "source"]
-    draft.answers[end] = answer_of(end, typed, report, other, formats.now())
+    misfits = fits.in_short(fits.look(draft.form, draft.reports)) if end == "target" else ()
+    draft.answers[end] = answer_of(end, typed, report, misfits, formats.now())
     return _answered(draft, end)
 
 
@@ -113,7 +114,7 @@ def preview() -> Response:
     """The folders once more, after somebody changed a target or a tick; no server is asked."""
     if not is_fragment():
         return make_response(_page(_draft()))
-    return make_response(render_template("jobs/new/preview.html", oob=False, **_draft().shown()))
+    return make_response(render_template("jobs/new/previewed.html", **_draft().shown()))
 
 
 @bp.post("/jobs/new/advice")
