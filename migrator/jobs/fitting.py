@@ -59,7 +59,7 @@ def place_of(target: ProbeReport, host: str) -> Place:
 
 
 def finding_json(found: Finding) -> dict[str, Any]:
-    """As `check --json` shows it."""
+    """As `check --json` and the API show it."""
     detail, remedy = finding_text(found)
     return {
         "code": found.code.value,
@@ -70,6 +70,7 @@ def finding_json(found: Finding) -> dict[str, Any]:
         "number": found.number,
         "at_least": found.at_least,
         "limit": found.limit,
+        "wanted": found.wanted or None,
         "messages": [{"folder": one.folder, "key": one.key, "size": one.size} for one in found.large],
         "folders": list(found.folders),
     }

@@ -24,6 +24,7 @@ from migrator.jobs.probe import ProbeReport
 from migrator.planning.advice import Advice, Note, Track
 from migrator.settings import Settings
 from tests.making import NOW
+from tests.web import gallery
 from tests.web.script import JOBS, SOURCE, TARGET, Script
 from web.api import openapi
 from web.services import Services
@@ -243,3 +244,33 @@ def test_nobody_is_asked_for_a_server_that_may_not_be_reached(app: Flask, script
     asked = look(app, AdviceReport(ProbeReport(ok=True, error=None), Advice(Track.UNKNOWN)))
     answer = script.post("/api/v1/check", {"source": {**SOURCE, "host": "127.0.0.1"}})
     assert (answer.status_code, answer.json["errors"][0]["code"], asked) == (422, "forbidden", [])
+
+
+def test_with_a_new_server_what_will_not_fit_there_is_found(app: Flask, script: Script) -> None:
+    seen = gallery.fake_advise(
+        NewEndpoint("imap", SOURCE["host"], 993, "tls", "u", "x"), settings=app.extensions["postwagen"].settings
+    )
+    end = advising.end_of(NewEndpoint("imap", SOURCE["host"], 993, "tls", "u", "x"))
+    look(app, dataclasses.replace(seen, ends={"imap": end, "pop3": end}))
+    new = {**SOURCE, "host": "mail.nordhafen.example"}
+    answer = script.post("/api/v1/check", {"source": SOURCE, "target": new})
+    assert answer.status_code == 200, answer.text
+    fits("Checked", answer.json)
+    assert (answer.json["target"]["ok"], answer.json["target"]["host"]) == (True, new["host"])
+    found = {one["code"]: one for one in answer.json["findings"]}
+    assert list(found) == ["quota_too_small", "messages_too_big"]
+    assert (found["quota_too_small"]["number"], found["quota_too_small"]["limit"]) == (12_277_000_000, 10_000_000_000)
+    assert found["quota_too_small"]["wanted"] > 13_600_000_000
+    assert [one["key"] for one in found["messages_too_big"]["messages"]] == ["7/5101", "9/1804", "1/13990"]
+    without = script.post("/api/v1/check", {"source": SOURCE})
+    assert (without.json["target"], without.json["findings"]) == (None, [])
+
+
+def test_a_new_server_that_does_not_open_is_shown_and_nothing_is_found(app: Flask, script: Script) -> None:
+    seen = ProbeReport(ok=True, error=None)
+    look(app, AdviceReport(seen, Advice(Track.UNKNOWN)))
+    new = {**SOURCE, "host": "mail.nordhafen.example", "password": "falsch"}
+    answer = script.post("/api/v1/check", {"source": SOURCE, "target": new})
+    assert (answer.json["target"]["error"]["code"], answer.json["findings"]) == ("login_refused", [])
+    same = script.post("/api/v1/check", {"source": SOURCE, "target": SOURCE})
+    assert (same.status_code, same.json["errors"][0]["code"]) == (422, "same_account")

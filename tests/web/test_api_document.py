@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 import migrator
 import web
 from migrator.jobs.states import JobEvent, JobState, after
+from migrator.planning.limits import Code
 from web.api import archive_schemas, openapi, problems, reading, schemas
 
 DOCUMENT = Path(web.__file__).parent.parent / "docs" / "api.md"
@@ -53,6 +54,10 @@ def test_every_address_is_named_with_the_status_that_it_answers() -> None:
 @pytest.mark.parametrize(("title", "model"), [("Field", "Endpoint"), ("Option", "Options"), ("Keep", "KeepIn")])
 def test_every_field_and_option_is_explained(title: str, model: str) -> None:
     assert named(title) == set(API["components"]["schemas"][model]["properties"])
+
+
+def test_every_finding_is_explained() -> None:
+    assert named("Finding") == set(Code)
 
 
 def test_every_parameter_is_explained() -> None:

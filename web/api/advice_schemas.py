@@ -1,4 +1,4 @@
-"""The API's values of a check: what the old server's doors show, and which way the mailbox goes."""
+"""The API's values of a check: what the old server's doors show, which way the mailbox goes, what will not fit."""
 
 from __future__ import annotations
 
@@ -7,15 +7,22 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from migrator.jobs.advising import AdviceReport
+from migrator.jobs.fitting import finding_json, fitting
+from migrator.jobs.orders import NewEndpoint
 from migrator.jobs.probe import ProbeReport
 from migrator.planning.advice import Note, Track, advice_text
+from migrator.planning.limits import Code, Severity
+from migrator.planning.mapping import MappingRules
 from web.api.schemas import Endpoint, ErrorOut, Strict
 
 
 class CheckIn(Strict):
-    """An old server to look at. Nothing is stored, and nothing is changed there."""
+    """An old server to look at, and the new one. Nothing is stored, and nothing is changed there."""
 
     source: Endpoint
+    target: Annotated[
+        Endpoint | None, Field(description="The new server: what will not fit there is found as well.")
+    ] = None
     fetches_by_pop3: Annotated[
         bool | None, Field(description="Whether a program of the customer's still fetches by POP3; null: not asked.")
     ] = None
@@ -41,36 +48,74 @@ class NoteOut(BaseModel):
     text: str
 
 
+class LargeOut(BaseModel):
+    """A message of the old server, with its size in octets."""
+
+    folder: str
+    key: str
+    size: int
+
+
+class FindingOut(BaseModel):
+    """Something that will not fit at the new server, or that should be looked at before a job is ordered.
+
+    What `number` and `limit` count stands at each code. `wanted`: octets of a quota with which all fits, or null.
+    `folder`: a source folder, or empty: all of them. `messages`, `folders`: up to twenty of those meant.
+    """
+
+    code: Code
+    severity: Severity
+    folder: str
+    detail: str
+    remedy: str
+    number: int
+    at_least: bool
+    limit: int
+    wanted: int | None
+    messages: list[LargeOut]
+    folders: list[str]
+
+
 class Checked(BaseModel):
-    """Which way the mailbox goes. `imap`, `pop3`: null where that protocol was not tried."""
+    """Which way the mailbox goes, and what will not fit. `imap`, `pop3`, `target`: null where that was not tried."""
 
     track: Track
     text: str
     notes: list[NoteOut]
     imap: Door | None
     pop3: Door | None
+    target: Door | None
+    findings: list[FindingOut]
 
 
-def checked(report: AdviceReport) -> Checked:
-    """As JSON has it."""
+def checked(
+    report: AdviceReport, source: NewEndpoint, target: NewEndpoint | None, new: ProbeReport | None, carried: int
+) -> Checked:
+    """As JSON has it. `new`: what the target has shown, where one was given; `carried`: octets that are there."""
+    hosts = source.host, target.host if target is not None else ""
+    there = new if new is not None and new.ok else None
+    found = fitting(report.given, there, MappingRules(), hosts=hosts, carried=carried) if report.given.ok else ()
     return Checked(
         track=report.advice.track,
         text=advice_text(report.advice.track),
         notes=[NoteOut(code=note, text=advice_text(note)) for note in report.advice.notes],
-        imap=_door(report, "imap"),
-        pop3=_door(report, "pop3"),
+        imap=_of(report, "imap"),
+        pop3=_of(report, "pop3"),
+        target=_door(new, target.host, target.port) if target is not None and new is not None else None,
+        findings=[FindingOut(**finding_json(one)) for one in found],
     )
 
 
-def _door(report: AdviceReport, protocol: str) -> Door | None:
-    seen: ProbeReport | None = report.reports.get(protocol)
-    if seen is None:
-        return None
-    end = report.ends[protocol]
+def _of(report: AdviceReport, protocol: str) -> Door | None:
+    seen = report.reports.get(protocol)
+    return None if seen is None else _door(seen, report.ends[protocol].host, report.ends[protocol].port)
+
+
+def _door(seen: ProbeReport, host: str, port: int) -> Door:
     return Door(
         ok=seen.ok,
-        host=end.host,
-        port=end.port,
+        host=host,
+        port=port,
         messages=seen.messages,
         folders=seen.folders,
         octets=seen.octets,

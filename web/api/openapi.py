@@ -76,8 +76,8 @@ def _paths() -> dict[str, Any]:
         },
         "/api/v1/check": {
             "post": _operation(
-                "check", "Both doors of an old server, and which way its mailbox goes", "Checked", "200", _BODY,
-                takes="CheckIn",
+                "check", "Both doors of an old server, which way its mailbox goes, what will not fit", "Checked", "200",
+                _BODY, takes="CheckIn",
             ),
         },
         "/api/v1/jobs": {

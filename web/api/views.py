@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from migrator.db.store import Database
 from migrator.jobs import operations, orders, queries
-from migrator.jobs.states import JobState
+from migrator.jobs.states import JobKind, JobState
 from migrator.jobs.views import JobView
 from web import formats
 from web.api import advice_schemas, bp, openapi, problems, reading, schemas
@@ -48,15 +48,21 @@ def create() -> Response:
 @bp.post("/check")
 @limiter.limit(CHECKS_PER_ADDRESS)
 def check() -> Response:
-    """Both doors of an old server, and which way its mailbox goes."""
+    """Both doors of an old server, which way its mailbox goes, and what of it will not fit at the new one."""
     wanted = reading.body(advice_schemas.CheckIn)
     here, source = services(), wanted.source.ordered()
+    target = wanted.target.ordered() if wanted.target is not None else None
     try:
-        orders.check_source(source, here.settings.allowed_networks)
+        if target is None:
+            orders.check_source(source, here.settings.allowed_networks)
+        else:
+            orders.check(orders.NewJob(JobKind.COPY, source, target, {}, ""), here.settings.allowed_networks)
     except operations.Invalid as error:
         return problems.invalid([problems.field_error(*problem) for problem in error.problems])
+    new = here.probe(target, role="target", settings=here.settings) if target is not None else None
     found = here.advise(source, settings=here.settings, fetches_by_pop3=wanted.fetches_by_pop3)
-    return _json(advice_schemas.checked(found))
+    before = queries.carried(here.db, source.identity, target.identity) if target is not None else 0
+    return _json(advice_schemas.checked(found, source, target, new, before))
 
 
 @bp.get("/jobs")
