@@ -164,6 +164,36 @@ def archive_and_play_in(page: Page, archive: int) -> None:
     expect(page.get_by_text("The transfer is closed. The archive is destroyed on").first).to_be_visible()
 
 
+@pytest.mark.parametrize("locale", ["de-DE", "en-GB"])
+def test_what_will_not_fit_is_readable_at_any_width_and_gone_with_the_folders_that_cause_it(
+    exhibition: Exhibition, open_context: OpenContext, locale: str
+) -> None:
+    page = log_in(open_context(exhibition.url, locale=locale, reduced_motion="reduce"))
+    page.goto("/jobs/new")
+    for end in ("source", "target"):
+        page.locator(f"#{end}-user").fill("a@example.org")
+        page.locator(f"#{end}-host").fill(f"{end}.example")
+        page.locator(f"#{end}-password").fill("right")
+        page.locator(f"#{end}-answer .btn").click()
+        expect(page.locator(f"#{end}-answer .reply").first).to_be_visible()
+    expect(page.locator("#limits .said > li")).to_have_count(2)
+    page.evaluate(MEASURE)
+    page.evaluate(UNFOLD)
+    faults: list[str] = []
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        faults += [f"{width}: {fault}" for fault in page.evaluate("measure.overflow()")]
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        page.evaluate(MEASURE)
+        faults += [f"{scheme}: {fault}" for fault in page.evaluate("measure.contrast()")["faint"]]
+    assert faults == []
+    for left, folder in ((12, "INBOX"), (11, "Gesendete Objekte")):
+        page.locator(f"#preview tr:has(input[name$='.source'][value='{folder}']) input[type=checkbox]").click()
+        expect(page.locator("#preview td .input")).to_have_count(left)
+    expect(page.locator("#limits .said > li")).to_have_count(1)
+
+
 def test_the_form_for_a_pass_is_live(exhibition: Exhibition, open_context: OpenContext) -> None:
     """The answer about POP3 changes the notes in place; what is typed stays; what is wrong stands at its field."""
     page = log_in(open_context(exhibition.url, locale="de-DE", viewport={"width": 1280, "height": 900}))

@@ -27,7 +27,8 @@ REMEDIES: Final[Mapping[Code, LazyString]] = {
         "the report."
     ),
     Code.FOLDERS_TOO_DEEP: _(
-        "Choose other places in the preview, or begin: they are created with fewer levels, and the report says so."
+        "Choose other places in the preview, or begin: such folders are created with fewer levels, and the report "
+        "names them."
     ),
     Code.COUNT_LOOKS_CAPPED: _(
         "Look in the old provider’s webmail whether there are more, and have its limit for IMAP lifted first."
