@@ -23,7 +23,7 @@ from migrator.jobs.fitting import finding_json, fitting
 from migrator.jobs.oneshot.command import carried
 from migrator.jobs.probe import PreviewRow, ProbeReport, preview, probe_end
 from migrator.planning.advice import advice_text
-from migrator.planning.limits import Finding, Severity, finding_text
+from migrator.planning.limits import Finding, Severity, finding_text, size_text
 from migrator.planning.mapping import MappingRules
 from migrator.sessions.endpoint import Endpoint, parse_url
 
@@ -194,12 +194,12 @@ def _show(
 
 def _show_findings(found: Sequence[Finding]) -> None:
     """A line for each: what was found, and what to do; messages that are too large below it."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False)
     for one in found:
         word = "Will not fit" if one.severity is Severity.WILL_NOT_FIT else "Look"
         console.print(f"{word}: {' '.join(finding_text(one))}", markup=False)
         for large in one.large:
-            console.print(f"  {large.folder} {large.key}: {large.size / 1e6:.1f} MB", markup=False)
+            console.print(f"  {large.folder} {large.key}: {size_text(large.size)}", markup=False)
         if one.folders:
             more = f" and {one.number - len(one.folders)} more" if one.number > len(one.folders) else ""
             console.print(f"  {', '.join(one.folders)}{more}", markup=False)

@@ -121,8 +121,8 @@ class Place:
 
     @property
     def is_empty(self) -> bool:
-        """Whether it holds no message at all."""
-        return not any(info.messages for info in self.folders)
+        """Whether it is known to hold no message at all."""
+        return all(info.messages == 0 for info in self.folders if info.selectable)
 
     def takes(self, path: FolderPath) -> int | None:
         """The largest message that this folder takes; None: as far as is known, any."""
@@ -276,27 +276,28 @@ _REMEDIES: Final[dict[Code, str]] = {
 
 def finding_text(found: Finding) -> tuple[str, str]:
     """What was found, and what to do: a sentence each, in English."""
-    return _detail(found), _REMEDIES[found.code].format(wanted=_size(found.wanted))
+    return _detail(found), _REMEDIES[found.code].format(wanted=size_text(found.wanted))
 
 
 def _detail(found: Finding) -> str:
     number, limit, least = found.number, found.limit, "At least " if found.at_least else ""
+    octets, free = size_text(number), size_text(limit)
     match found.code:
         case Code.QUOTA_TOO_SMALL:
             unsure = "" if found.severity is Severity.WILL_NOT_FIT else "; some of it may be there already"
-            return f"{_size(number)} are to come, and only {_size(limit)} are free in the new mailbox{unsure}."
+            return f"{octets} are to come, and only {free} are free in the new mailbox{unsure}."
         case Code.QUOTA_TIGHT:
-            return f"{_size(number)} are to come and {_size(limit)} are free: the new mailbox would be nearly full."
+            return f"{octets} are to come and {free} are free: the new mailbox would be nearly full."
         case Code.SIZE_NOT_KNOWN:
-            return f"The old server does not say how much is to come; {_size(limit)} are free in the new mailbox."
+            return f"The old server does not say how much is to come; {free} are free in the new mailbox."
         case Code.TOO_MANY_MESSAGES:
             return f"{number} messages are to come, and the new mailbox takes only {limit} more."
         case Code.MESSAGES_TOO_BIG:
             some = "1 message is" if number == 1 else f"{number} messages are"
-            return f"{least}{some} larger than the {_size(limit)} that the new server takes."
+            return f"{least}{some} larger than the {size_text(limit)} that the new server takes."
         case Code.LARGEST_NOT_KNOWN:
             return (
-                f"The new server takes messages of up to {_size(limit)}, and in {_folders(number)} the old server "
+                f"The new server takes messages of up to {size_text(limit)}, and in {_folders(number)} the old server "
                 "does not say how large the largest are."
             )
         case Code.TOO_MANY_FOLDERS:
@@ -315,9 +316,9 @@ def _folders(number: int) -> str:
     return "1 folder" if number == 1 else f"{number} folders"
 
 
-def _size(octets: int) -> str:
+def size_text(octets: int) -> str:
     """In steps of a thousand, as providers count."""
-    value, units = octets / 1e6, ("MB", "GB", "TB")
+    value, units = octets / 1e3, ("kB", "MB", "GB", "TB")
     for unit in units:
         if value < 999.5 or unit == units[-1]:
             break

@@ -108,7 +108,9 @@ class RefusesLimits(LimitsFolders):
 
 def test_a_server_that_announces_limits_and_tells_none_has_none(check: Check) -> None:
     with Searches(SMALL, LARGE) as old, RefusesLimits() as new:
+        new.box(b"Another")
         assert check(old, new) == {}
+        assert sum(b"(APPENDLIMIT)" in command for command in new.heard) == 1
 
 
 class RefusesSearch(Searches):
@@ -118,6 +120,12 @@ class RefusesSearch(Searches):
 
     def on_uid_search(self, talk: Talk, tag: bytes, command: bytes) -> Iterator[bytes]:
         yield tag + b" " + self.answer + b"\r\n"
+
+
+class CannotSearch(RefusesSearch):
+    """One folder's index is broken; so are the others'."""
+
+    answer = b"NO [SERVERBUG] Internal error occurred"
 
 
 class BreaksAtSearch(Searches):
@@ -135,7 +143,7 @@ class NeverAnswersSearch(Searches):
         raise Hangup
 
 
-@pytest.mark.parametrize("habit", [RefusesSearch, BreaksAtSearch, NeverAnswersSearch])
+@pytest.mark.parametrize("habit", [RefusesSearch, CannotSearch, BreaksAtSearch, NeverAnswersSearch])
 def test_a_search_that_fails_is_not_known_and_never_an_error(
     check: Check, monkeypatch: pytest.MonkeyPatch, habit: type[Searches]
 ) -> None:
@@ -145,6 +153,7 @@ def test_a_search_that_fails_is_not_known_and_never_an_error(
         began = time.monotonic()
         found = check(old, new)
         assert time.monotonic() - began < 2.9
+        assert sum(b"SEARCH" in command for command in old.heard) == (2 if habit is CannotSearch else 1)
         assert list(found) == ["largest_not_known"]
         assert (found["largest_not_known"]["number"], found["largest_not_known"]["severity"]) == (2, "look")
 

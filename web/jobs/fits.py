@@ -74,6 +74,6 @@ def _shown(found: Finding, names: Names) -> Shown:
     )
 
 
-def in_short(found: list[Shown]) -> tuple[str, ...]:
+def in_short(found: Iterable[Shown]) -> tuple[str, ...]:
     """For the answer at the new server, where the list stands elsewhere."""
     return (_("Not everything will fit: see below."),) if any(one.meaning == "failed" for one in found) else ()

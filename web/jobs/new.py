@@ -36,6 +36,8 @@ class Draft:
     problems: Problems = field(default_factory=dict)
     doors: str = ""
     """What both doors of the old server have shown, signed."""
+    limits: list[fits.Shown] | None = None
+    """What will not fit, where somebody has looked already."""
 
     def shown(self) -> dict[str, Any]:
         """What the templates need."""
@@ -50,7 +52,7 @@ class Draft:
             "kept": {**kept, **{end: answer.kept for end, answer in self.answers.items()}},
             "preview": preview,
             "lines": preview_lines(preview) if preview else [],
-            "limits": fits.look(self.form, self.reports),
+            "limits": fits.look(self.form, self.reports) if self.limits is None else self.limits,
             "sizes": forms.SIZES,
             "connections": forms.CONNECTIONS,
             "advised": advised.read(self.form.source, self.doors, request.form.get("source.pop3", "")),
@@ -104,7 +106,8 @@ def check(end: str) -> Response:
         return _answered(draft, end)
     report = _ask(end, wanted, draft)
     draft.reports[end] = report if report.ok else None
-    misfits = fits.in_short(fits.look(draft.form, draft.reports)) if end == "target" else ()
+    draft.limits = fits.look(draft.form, draft.reports)
+    misfits = fits.in_short(draft.limits) if end == "target" else ()
     draft.answers[end] = answer_of(end, typed, report, misfits, formats.now())
     return _answered(draft, end)
 

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Final
 
-from migrator.errors import FolderRefused, PostwagenError
+from migrator.errors import FolderRefused, PostwagenError, ServerRefused
 from migrator.mail.folders import FolderInfo, FolderPath
 from migrator.mail.messages import MessageKey
-from migrator.sessions.imap.replies import fetched, set_argument, tokens
+from migrator.sessions.imap.replies import fetched, set_argument, status_numbers, tokens
 from migrator.sessions.imap.session import ImapSession
 
 AT_ONCE: Final = 500
@@ -69,9 +69,14 @@ def append_limits(session: ImapSession, folders: Sequence[FolderInfo], seconds: 
         for info in folders:
             if time.monotonic() >= until:
                 break
-            said = session.status(info.name, b"APPENDLIMIT") if info.selectable else {}
-            if "APPENDLIMIT" in said:
-                found[info.path] = said["APPENDLIMIT"]
+            if not info.selectable:
+                continue
+            answer, responses = session.command(b"STATUS " + session.argument(info.name) + b" (APPENDLIMIT)")
+            if answer.status == "BAD":
+                break
+            said = [numbers for parts in responses if (numbers := status_numbers(parts))]
+            if said and "APPENDLIMIT" in said[0][1]:
+                found[info.path] = said[0][1]["APPENDLIMIT"]
     return found
 
 
@@ -105,9 +110,12 @@ def larger(
 
 
 def _larger(session: ImapSession, info: FolderInfo, above: int) -> tuple[Sizes, bool]:
-    """SEARCH names them, and FETCH says whether they are large indeed."""
+    """SEARCH names them, and FETCH says whether they are large indeed. Raises ServerRefused: there is no use in asking
+    on, and some servers count how often they had to say BAD."""
     validity = session.open_folder(info.name, writable=False).validity
     answer, responses = session.command(b"UID SEARCH LARGER %d" % above)
+    if answer.status == "BAD":
+        raise ServerRefused("The server does not search by size.", detail=answer.text)
     if answer.status != "OK":
         return [], False
     uids = sorted({int(word) for parts in responses for word in _searched(tokens(parts))})

@@ -86,6 +86,13 @@ def test_what_others_may_have_brought_there_makes_it_uncertain() -> None:
     assert certain.severity is Severity.WILL_NOT_FIT
 
 
+def test_a_mailbox_whose_messages_nobody_counts_may_hold_some() -> None:
+    there = (folder("INBOX", None), FolderInfo("Box", ("Box",), selectable=False))
+    assert only(Burden(6 * GB), Place(there, storage=Quota(5 * GB, 8 * GB))).severity is Severity.LOOK
+    nothing = (folder("INBOX", 0), FolderInfo("Box", ("Box",), selectable=False))
+    assert only(Burden(6 * GB), Place(nothing, storage=Quota(5 * GB, 8 * GB))).severity is Severity.WILL_NOT_FIT
+
+
 def test_a_size_that_is_only_about_right_is_never_certain() -> None:
     found = only(Burden(6 * GB, exact=False), Place(EMPTY, storage=Quota(0, 4 * GB)))
     assert (found.code, found.severity) == (Code.QUOTA_TOO_SMALL, Severity.LOOK)
