@@ -101,9 +101,8 @@ def _smallest_limit(target: ProbeReport | None) -> int | None:
     """From which size on messages do not fit everywhere; None: the new end names no limit."""
     if target is None:
         return None
-    return min(
-        (*target.max_octets_in.values(), *([target.max_octets] if target.max_octets is not None else [])), default=None
-    )
+    said = (target.max_octets, *target.max_octets_in.values())
+    return min((limit for limit in said if limit is not None), default=None)
 
 
 def _findings(

@@ -92,7 +92,7 @@ class Burden:
 
     octets: int | None
     exact: bool = True
-    """Whether `octets` is the size of just these folders."""
+    """Whether `octets` is the size of just these folders, each message counted once."""
     messages: int = 0
     carried: int = 0
     """Octets that earlier jobs have brought to the new server."""
@@ -165,7 +165,7 @@ def _at_the_new(burden: Burden, place: Place) -> Iterator[Finding]:
     if place.messages is not None and burden.messages > place.messages.free:
         yield Finding(
             Code.TOO_MANY_MESSAGES,
-            Severity.WILL_NOT_FIT if place.is_empty else Severity.LOOK,
+            Severity.WILL_NOT_FIT if burden.exact and place.is_empty else Severity.LOOK,
             number=burden.messages,
             limit=place.messages.free,
         )
@@ -284,8 +284,8 @@ def _detail(found: Finding) -> str:
     octets, free = size_text(number), size_text(limit)
     match found.code:
         case Code.QUOTA_TOO_SMALL:
-            unsure = "" if found.severity is Severity.WILL_NOT_FIT else "; some of it may be there already"
-            return f"{octets} are to come, and only {free} are free in the new mailbox{unsure}."
+            most = "" if found.severity is Severity.WILL_NOT_FIT else "Up to "
+            return f"{most}{octets} are to come, and only {free} are free in the new mailbox."
         case Code.QUOTA_TIGHT:
             return f"{octets} are to come and {free} are free: the new mailbox would be nearly full."
         case Code.SIZE_NOT_KNOWN:

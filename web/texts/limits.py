@@ -51,10 +51,7 @@ def _too_small(found: Finding, _folder: str) -> str:
     if found.severity is Severity.WILL_NOT_FIT:
         return gettext("The new mailbox is too small: %(size)s are to come, %(free)s are free.", size=octets, free=free)
     return gettext(
-        "The new mailbox may be too small: up to %(size)s are to come, %(free)s are free. Part of it may be there "
-        "already.",
-        size=octets,
-        free=free,
+        "The new mailbox may be too small: up to %(size)s are to come, %(free)s are free.", size=octets, free=free
     )
 
 
