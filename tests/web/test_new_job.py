@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import re
 from collections.abc import Callable
@@ -13,8 +14,13 @@ from migrator.db.models import Endpoint, Folder, Job, LedgerEntry
 from migrator.db.store import Database
 from migrator.db.vault import Vault
 from migrator.jobs import operations
+from migrator.jobs.probe import ProbeReport
+from migrator.mail.folders import FolderInfo, Namespace, Role
+from migrator.planning.limits import Large, Largest
 from tests import making
 from tests.web.conftest import Browser
+from web.jobs import checked as checked_in_form
+from web.jobs import forms
 
 pytestmark = pytest.mark.slow
 
@@ -329,8 +335,6 @@ def test_what_was_found_is_signed_and_bound_to_its_account(staff: Browser, app: 
 
 
 def test_many_folders_fit_into_the_form(app: Flask) -> None:
-    from migrator.jobs.probe import ProbeReport
-    from migrator.mail.folders import FolderInfo
     from web.jobs import checked as keeping
     from web.jobs.forms import EndForm
 
@@ -366,3 +370,24 @@ def test_a_new_job_can_be_like_another_one_without_its_passwords(staff: Browser,
 @pytest.mark.parametrize("like", ["999", "x", "-1", "9" * 30, "²"])
 def test_like_nothing_is_an_empty_form_or_not_found(staff: Browser, like: str) -> None:
     assert staff.get("/jobs/new", query_string={"like": like}).status_code in (200, 404)
+
+
+def test_what_a_check_found_out_comes_back_out_of_the_form(app: Flask) -> None:
+    infos = [
+        FolderInfo("INBOX", ("INBOX",), Role.INBOX, messages=3, octets=90),
+        FolderInfo("Kalender", ("Kalender",), holds_mail=False),
+        FolderInfo("Team/A", ("Team", "A"), selectable=False, shared=True),
+    ]
+    largest = Largest(10, (Large("INBOX", "1/2", 60), Large("INBOX", "1/1", 20)), 4, frozenset({"Kalender"}))
+    report = ProbeReport(
+        ok=True, error=None, messages=3, octets=90, folder_list=infos, namespace=Namespace("INBOX.", "."),
+        quota=(5, 100), counted={"MESSAGE": (3, 9)}, max_octets=50, max_octets_in={("Team", "A"): 7}, largest=largest,
+    )  # fmt: skip
+    form = forms.EndForm(user="u", host="imap.old.example")
+    with app.test_request_context():
+        text = checked_in_form.sign(form, report)
+        assert checked_in_form.read(form, text) == report
+        assert checked_in_form.read(forms.EndForm(user="u", host="imap.other.example"), text) is None
+        assert checked_in_form.read(form, text[:-1]) is None
+        bare = ProbeReport(ok=True, error=None)
+        assert checked_in_form.read(form, checked_in_form.sign(form, bare)) == dataclasses.replace(bare, folder_list=[])

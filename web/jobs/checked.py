@@ -37,7 +37,7 @@ def sign(form: EndForm, report: ProbeReport) -> str:
     if not report.ok:
         return ""
     folders = [
-        [info.name, info.path, info.role, info.selectable, info.shared, info.messages, info.octets]
+        [info.name, info.path, info.role, info.selectable, info.holds_mail, info.shared, info.messages, info.octets]
         for info in report.folder_list[:_MOST_FOLDERS]
     ]
     space = report.namespace
@@ -95,15 +95,17 @@ def _largest(above: int, named: list[list[Any]], more: int, unknown: list[str]) 
     return Largest(above, tuple(Large(*one) for one in named), more, frozenset(unknown))
 
 
-def _info(name: str, path: list[str], role: str | None, selectable: bool, shared: bool, *numbers: Any) -> FolderInfo:
+def _info(name: str, path: list[str], role: str | None, *rest: Any) -> FolderInfo:
+    selectable, holds_mail, shared, messages, octets = rest
     return FolderInfo(
         name=name,
         path=tuple(path),
         role=Role(role) if role else None,
         selectable=selectable,
+        holds_mail=holds_mail,
         shared=shared,
-        messages=numbers[0],
-        octets=numbers[1],
+        messages=messages,
+        octets=octets,
     )
 
 
