@@ -189,8 +189,14 @@ def _octets(burden: Burden, quota: Quota, place: Place) -> Iterator[Finding]:
         Severity.WILL_NOT_FIT if certain else Severity.LOOK,
         number=coming,
         limit=quota.free,
-        wanted=math.ceil((quota.used + coming) / FULL),
+        wanted=_rounded_up(math.ceil((quota.used + coming) / FULL)),
     )
+
+
+def _rounded_up(octets: int) -> int:
+    """With two digits: what people read and type in is never less."""
+    step = int("1".ljust(len(str(octets)) - 1, "0"))
+    return -(-octets // step) * step
 
 
 def _too_big(burden: Burden, place: Place) -> Iterator[Finding]:

@@ -213,7 +213,7 @@ def test_a_mailbox_that_is_too_small_is_said_before_anything_is_written(staff: B
     form = checked(staff, "source", FORM)
     page = html.unescape(staff.post("/jobs/new/check/target", form, htmx=True).text)
     assert "The new mailbox is too small: 12.3\N{NO-BREAK SPACE}GB are to come" in page
-    assert "Raise the new mailbox’s quota to at least 13.6\N{NO-BREAK SPACE}GB first." in page
+    assert "Raise the new mailbox’s quota to at least 14.0\N{NO-BREAK SPACE}GB first." in page
     assert "Not everything will fit: see below." in page.partition('id="limits"')[0]
 
 

@@ -61,6 +61,16 @@ def test_the_quota_that_is_asked_for_leaves_a_tenth_free() -> None:
     found = only(Burden(9 * GB), Place(EMPTY, storage=Quota(0, 4 * GB)))
     assert found.wanted == 10 * GB
     assert findings(Burden(9 * GB), Place(EMPTY, storage=Quota(0, found.wanted))) == ()
+    assert only(Burden(12_277 * MB), Place(EMPTY, storage=Quota(0, 4 * GB))).wanted == 14 * GB
+
+
+@given(coming=st.integers(1_000, 2**50), used=st.integers(0, 2**40))
+def test_with_the_quota_that_is_asked_for_as_people_read_it_all_fits(coming: int, used: int) -> None:
+    found = only(Burden(coming), Place(EMPTY, storage=Quota(used, 1)))
+    number, unit = finding_text(found)[1].split()[-3:-1]
+    typed = float(number) * {"kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}[unit]
+    assert typed == pytest.approx(found.wanted)
+    assert findings(Burden(coming), Place(EMPTY, storage=Quota(used, found.wanted))) == ()
 
 
 def test_filling_above_ninety_percent_is_tight() -> None:
