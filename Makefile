@@ -62,5 +62,5 @@ translations: dev ## collect texts, update the .po files, compile them
 	@$(BIN)/python -m tools.translations
 
 clean: ## remove .venv and everything else that make made
-	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov test-results
+	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov test-results .test-servers
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

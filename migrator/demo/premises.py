@@ -66,7 +66,7 @@ def take_premises(directory: Path, name: str) -> Premises:
     directory = directory.absolute()
     owner = _owner()
     short = len(os.fsencode(directory / name)) <= _LONGEST_DIRECTORY
-    if short and (owner.ids is None or _reachable_by_all(directory)):
+    if short and (owner.ids is None or reachable_by_all(directory)):
         home = directory / name
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         premises = Premises(owner, home, throw_away=False)
@@ -95,6 +95,11 @@ def free_ports(count: int) -> list[int]:
     raise OSError("no free loopback port")
 
 
+def reachable_by_all(directory: Path) -> bool:
+    """Whether nobody could come into that directory."""
+    return all(part.stat().st_mode & stat.S_IXOTH for part in (directory, *directory.parents) if part.exists())
+
+
 def _owner() -> Owner:
     if os.geteuid() == 0:
         entry = pwd.getpwnam("nobody")
@@ -110,7 +115,3 @@ def _name(look_up: Callable[[int], tuple[object, ...]], number: int) -> str:
         return str(look_up(number)[0])
     except KeyError:
         return str(number)
-
-
-def _reachable_by_all(directory: Path) -> bool:
-    return all(part.stat().st_mode & stat.S_IXOTH for part in (directory, *directory.parents) if part.exists())

@@ -20,16 +20,9 @@ from migrator.db.store import Database
 from migrator.demo import servers
 from migrator.demo.servers import DovecotServer, LocalServer, ServerUnavailableError
 from tests.servers import running
+from tests.servers.accounts import Account
 from tests.servers.running import Postgres, Redis
 from tools.test_servers import find
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Account:
-    """Someone who can log in."""
-
-    user: str
-    password: str = dataclasses.field(repr=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,7 +48,8 @@ def fresh_account(server: DovecotServer, user: str | None = None) -> Account:
     return account
 
 
-def _missing(error: ServerUnavailableError) -> NoReturn:
+def missing(error: ServerUnavailableError) -> NoReturn:
+    """Skip the test, or fail it where servers are required."""
     if os.environ.get("POSTWAGEN_TEST_SERVERS") == "required":
         pytest.fail(str(error), pytrace=False)
     pytest.skip(str(error))
@@ -68,7 +62,7 @@ def _missing(error: ServerUnavailableError) -> NoReturn:
 def mbsync() -> None:
     """isync is here, beside which we are measured."""
     if find("mbsync") is None:
-        _missing(ServerUnavailableError("mbsync is not installed (Debian: apt-get install isync)"))
+        missing(ServerUnavailableError("mbsync is not installed (Debian: apt-get install isync)"))
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +78,7 @@ def old_dovecot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DovecotSer
             pop3=True,
         )
     except ServerUnavailableError as error:
-        _missing(error)
+        missing(error)
     with server:
         yield server
 
@@ -95,7 +89,7 @@ def new_dovecot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DovecotSer
     try:
         server = servers.start_dovecot(tmp_path_factory.mktemp("new"), {})
     except ServerUnavailableError as error:
-        _missing(error)
+        missing(error)
     with server:
         yield server
 
@@ -117,7 +111,7 @@ def dovecot(tmp_path: Path) -> Iterator[StartDovecot]:
             try:
                 server = begin(tmp_path / secrets.token_hex(2), {}, **options)
             except ServerUnavailableError as error:
-                _missing(error)
+                missing(error)
             return stack.enter_context(server)
 
         yield start
@@ -145,7 +139,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     try:
         cluster = running.start_postgres(tmp_path_factory.mktemp("postgres"))
     except ServerUnavailableError as error:
-        _missing(error)
+        missing(error)
     with cluster:
         yield cluster
 
@@ -183,7 +177,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
     try:
         server = running.start_redis(tmp_path_factory.mktemp("redis"))
     except ServerUnavailableError as error:
-        _missing(error)
+        missing(error)
     with server:
         yield server
 
@@ -200,5 +194,5 @@ def chromium_path() -> str:
     """For Playwright: `chromium.launch(executable_path=chromium_path)`."""
     path = running.chromium_path()
     if path is None:
-        _missing(ServerUnavailableError("Chromium is not installed (Debian: apt-get install chromium)"))
+        missing(ServerUnavailableError("Chromium is not installed (Debian: apt-get install chromium)"))
     return path

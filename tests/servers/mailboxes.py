@@ -17,7 +17,7 @@ from imapclient.imap_utf7 import decode as decode_name
 from imapclient.imap_utf7 import encode as encode_name
 
 from tests.corpus import as_dovecot_keeps
-from tests.servers.fixtures import Account
+from tests.servers.accounts import Account
 
 _LITERAL: Final = re.compile(rb"\{(\d+)\}\r\n\Z")
 _LIST: Final = re.compile(rb'\* LIST \(([^)]*)\) (?:"[^"]*"|NIL) (.*)\r\n\Z', re.DOTALL)

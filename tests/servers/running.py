@@ -144,7 +144,7 @@ def start_postgres(directory: Path, **other: str) -> Postgres:
             remove=premises.home,
         )
     )
-    _await("PostgreSQL", child, lambda: _connect(port).close())
+    await_ready("PostgreSQL", child, lambda: _connect(port).close())
     return Postgres(port, child)
 
 
@@ -189,7 +189,7 @@ def start_redis(directory: Path) -> Redis:
             remove=premises.home,
         )
     )
-    _await("redis", child, lambda: _ask_redis(port, b"PING\r\n"))
+    await_ready("redis", child, lambda: _ask_redis(port, b"PING\r\n"))
     return Redis(port, child)
 
 
@@ -208,7 +208,7 @@ def chromium_path() -> str | None:
     return next((path for name in names if (path := program_path(name))), None)
 
 
-def _await(name: str, child: Child, attempt: Callable[[], object]) -> None:
+def await_ready(name: str, child: Child, attempt: Callable[[], object]) -> None:
     """Return once `attempt` raises nothing; else stop the child and raise ServerUnavailableError."""
     deadline = time.monotonic() + _READY_WITHIN
     while time.monotonic() < deadline and not child.ended(within=0.01):
@@ -218,3 +218,10 @@ def _await(name: str, child: Child, attempt: Callable[[], object]) -> None:
                 return
     child.stop()
     raise ServerUnavailableError(f"{name} did not come up: {child.log()[-2000:].strip() or 'it said nothing'}")
+
+
+def greeting(port: int, expected: bytes) -> None:
+    """Raises OSError unless the server there greets with that."""
+    with socket.create_connection((LOOPBACK, port), 5) as connection, connection.makefile("rb") as answers:
+        if not answers.readline(4096).startswith(expected):
+            raise OSError("no greeting")

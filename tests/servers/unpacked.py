@@ -1,0 +1,29 @@
+"""Programs of servers that are unpacked and not installed: where they are, and what must be said to start them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from migrator.demo.premises import Premises, reachable_by_all
+from migrator.demo.servers import ServerUnavailableError
+from tools.test_servers import unpacked
+
+
+def programs(name: str, premises: Premises, settings: Mapping[str, str]) -> tuple[Path, tuple[str, ...]]:
+    """The server's own `/` and the beginning of each argument list: `env` with its libraries and `settings`.
+
+    A library that lies in the premises takes the place of the unpacked one. What the owner could not reach where it was
+    unpacked is copied. Raises ServerUnavailableError.
+    """
+    shelf = unpacked(name)
+    if shelf is None:
+        raise ServerUnavailableError(f"{name} is not unpacked (python tools/test_servers.py does that)")
+    root = shelf
+    if premises.owner.ids and not reachable_by_all(shelf):
+        root = premises.home / "programs"
+        shutil.copytree(shelf, root, symlinks=True)
+    libraries = [premises.home, *sorted({path.parent for path in root.rglob("*.so*")})]
+    environment = {"LD_LIBRARY_PATH": ":".join(map(str, libraries)), **settings}
+    return root, ("env", *(f"{key}={value}" for key, value in environment.items()))
