@@ -60,9 +60,10 @@ class Prints:
     """A message's octets in short: exact, forgiving, and of its header.
 
     `digest` is SHA-256 of the octets. `soft` is SHA-256 of the octets as targets are known to alter them (CR and LF
-    left out, NUL as 0x80: quirks.md, 42), or the digest once more where there is nothing to alter. `header` is SHA-256
-    of the header block in the same forgiving form. `message_id` is SHA-256 of the Message-ID, or empty. `delicate`:
-    holds octets that targets are known to alter (NUL, CR CR, a lone CR at the end, a LF without CR).
+    left out, NUL as 0x80: quirks.md, 42; in the header, what is not ASCII as X: Cyrus), or the digest once more where
+    there is nothing to alter. `header` is SHA-256 of the header block in the same forgiving form. `message_id` is
+    SHA-256 of the Message-ID, or empty. `delicate`: holds octets that targets are known to alter (NUL, CR CR, a lone CR
+    at the end, a LF without CR, in the header what is not ASCII).
     """
 
     digest: bytes
@@ -76,6 +77,7 @@ class Prints:
 PIECE_OCTETS = 128 * 1024
 """Of larger pieces each octet costs twice as much: the system is asked for memory for whatever is made of them."""
 _ENDS = (b"\r\n\r\n", b"\n\n", b"\r\r")
+_MUNGED = bytes(range(128)) + b"X" * 128
 
 
 def readable(octets: bytes) -> str:
@@ -111,13 +113,25 @@ def _softened(without_cr: bytes) -> bytes:
     return without_cr.replace(b"\n", b"").replace(b"\x00", b"\x80")
 
 
+def _munged(header: bytes) -> bytes:
+    """A header's octets as Cyrus alters them."""
+    return header if header.isascii() else header.translate(_MUNGED)
+
+
+def _bare_header(head: bytes) -> bytes:
+    """The header, CR left out before its end is looked for: so it is as long when a target has altered CRs."""
+    bare = _without_cr(head)
+    end = bare.find(b"\n\n")
+    return bare if end < 0 else bare[:end]
+
+
 def _is_paired(piece: bytes, without_cr: bytes) -> bool:
     """The usual case: CR and LF all stand in pairs."""
     return without_cr.replace(b"\n", b"\r\n") == piece
 
 
 def _header_print(header: bytes) -> bytes:
-    return hashlib.sha256(_softened(_without_cr(header))).digest()
+    return hashlib.sha256(_munged(_softened(_without_cr(header)))).digest()
 
 
 def _name_print(message_id: bytes) -> bytes:
@@ -168,6 +182,9 @@ def plain_prints(head: bytes, chunks: Iterable[bytes]) -> Prints | None:
 
     None: it has something, or no end of a line at its end; `take_prints` must be asked.
     """
+    header = header_block(head)
+    if not header.isascii():
+        return None
     exact, size, last = hashlib.sha256(), 0, b""
     for chunk in chunks:
         exact.update(chunk)
@@ -177,7 +194,6 @@ def plain_prints(head: bytes, chunks: Iterable[bytes]) -> Prints | None:
             if not _is_plain(piece, last):
                 return None
             last = piece[-1:]
-    header = header_block(head)
     return _strict(exact.digest(), header, _header_print(header), size) if last == b"\n" else None
 
 
@@ -204,13 +220,17 @@ def tail_of(chunks: Iterable[bytes]) -> bytes:
 def take_prints(head: bytes, chunks: Iterable[bytes]) -> Prints:
     """Read a message once and take all its prints. `head` is its beginning; `chunks` is all of it."""
     exact, soft = hashlib.sha256(), hashlib.sha256()
-    size, delicate, last = 0, False, b""
+    bare_header = _bare_header(head)
+    size, delicate, last, munging = 0, not bare_header.isascii(), b"", len(bare_header)
     for chunk in chunks:
         exact.update(chunk)
         size += len(chunk)
         for at in range(0, len(chunk), PIECE_OCTETS):
             piece = chunk[at : at + PIECE_OCTETS]
             bare = _without_cr(piece)
+            if munging:  # so many octets of the header are still to come
+                soft.update(_munged(_softened(bare[:munging])))
+                bare, munging = bare[munging:], max(0, munging - len(bare))
             soft.update(_softened(bare))
             delicate = delicate or _is_delicate(piece, bare, last)
             last = piece[-1:]

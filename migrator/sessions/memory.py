@@ -47,6 +47,7 @@ from migrator.sessions.memory_server import (
     MemoryFolder,
     MemoryMessage,
     MemoryServer,
+    altered_as_cyrus_does,
     altered_as_dovecot_does,
 )
 
@@ -59,6 +60,7 @@ __all__ = [
     "MemoryServer",
     "MemorySource",
     "MemoryTarget",
+    "altered_as_cyrus_does",
     "altered_as_dovecot_does",
 ]
 

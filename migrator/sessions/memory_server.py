@@ -78,6 +78,12 @@ def altered_as_dovecot_does(octets: bytes) -> bytes:
     return re.sub(rb"\r\r\n", b"\r\n", octets.replace(b"\0", b"\x80")).removesuffix(b"\r")
 
 
+def altered_as_cyrus_does(octets: bytes) -> bytes:
+    """In the header, every octet that is not ASCII becomes X (munge8bit; found with 3.6)."""
+    header, end, body = octets.partition(b"\r\n\r\n")
+    return bytes(octet if octet < 128 else ord("X") for octet in header) + end + body
+
+
 @dataclass(slots=True)
 class Behaviour:
     """What a server does that a plain one does not; everything may be changed while it runs."""

@@ -11,7 +11,7 @@ from migrator.errors import ConnectionLost, FolderRecreated, ServerBusy, Stopped
 from migrator.mail.folders import Namespace, Role
 from migrator.planning.mapping import MappingRules
 from migrator.ports import Absence
-from migrator.sessions.memory import Behaviour, Break, FakeStop
+from migrator.sessions.memory import Behaviour, Break, FakeStop, altered_as_cyrus_does
 from tests.engine.world import Witness, World, assert_at_rest, assert_same, assert_sums, days, lying, mail
 
 INBOX = {"INBOX": ("INBOX",)}
@@ -553,6 +553,16 @@ def test_what_the_target_alters_is_noted_and_said(world: World) -> None:
     world.new.behaviour = Behaviour(alters=lambda octets: octets.replace(b"\0", b"\x80"))
     world.run()
     assert ("altered_by_target", "INBOX") in world.warnings()
+    assert_at_rest(world)
+
+
+def test_a_header_that_the_target_alters_without_changing_its_length_is_noted_and_said(world: World) -> None:
+    world.old.put("INBOX", "Subject: Grüße\r\n\r\nGrüße\r\n".encode(), instant=days(0))
+    world.old.make("Sent")
+    world.old.put("Sent", "Subject: a\r\n\r\nGrüße\r\n".encode(), instant=days(0))
+    world.new.behaviour.alters = altered_as_cyrus_does
+    world.run()
+    assert world.warnings() == {("altered_by_target", "INBOX")}
     assert_at_rest(world)
 
 

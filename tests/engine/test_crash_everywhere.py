@@ -18,7 +18,7 @@ from migrator.db.store import Database
 from migrator.errors import ConnectionLost, Fenced, Stopped
 from migrator.mail.folders import Role
 from migrator.planning import batches
-from migrator.sessions.memory import FakeStop, altered_as_dovecot_does
+from migrator.sessions.memory import FakeStop, altered_as_cyrus_does, altered_as_dovecot_does
 from tests.engine.world import (
     Died,
     Witness,
@@ -90,6 +90,13 @@ def octets_are_altered(world: World) -> None:
 def octets_are_altered_without_uidplus(world: World) -> None:
     octets_are_altered(world)
     world.new.behaviour.reports_keys = False
+
+
+def headers_are_altered(world: World) -> None:
+    fill(world)
+    for subject in ("Grüße", "Größe", "Grüße"):
+        world.old.put("INBOX", f"Subject: {subject}\r\n\r\nWer bin ich?\r\n".encode(), instant=days(5))
+    world.new.behaviour.alters = altered_as_cyrus_does
 
 
 def every_append_may_become_a_zombie(world: World) -> None:
@@ -241,6 +248,7 @@ CASES = {
         Case(without_uidnext),
         Case(octets_are_altered),
         Case(octets_are_altered_without_uidplus),
+        Case(headers_are_altered),
         Case(every_append_may_become_a_zombie),
         Case(zombies_without_uidplus),
         Case(several_batches_are_on_their_way),

@@ -21,7 +21,7 @@ from migrator.mail.messages import (
     plain_prints,
     take_prints,
 )
-from migrator.sessions.memory import altered_as_dovecot_does
+from migrator.sessions.memory import altered_as_cyrus_does, altered_as_dovecot_does
 from tests.corpus import DOVECOT_ALTERS, as_dovecot_keeps, nasty_messages
 
 NASTY = [(name, octets) for name, octets in nasty_messages() if octets]
@@ -32,7 +32,7 @@ def prints(octets: bytes, step: int = 1 << 20) -> Prints:
 
 
 tricky = st.binary(max_size=60) | st.lists(
-    st.sampled_from((b"\r", b"\n", b"\0", b"a", b"Message-ID: <x>", b" ", b":")), max_size=30
+    st.sampled_from((b"\r", b"\n", b"\0", b"a", b"Message-ID: <x>", b" ", b":", b"\xfc")), max_size=30
 ).map(b"".join)
 
 
@@ -47,12 +47,15 @@ def test_the_pieces_in_which_a_message_comes_do_not_matter(octets: bytes, step: 
 def test_the_forgiving_prints_are_what_they_are_said_to_be(octets: bytes, step: int, piece: int) -> None:
     with mock.patch.object(messages, "PIECE_OCTETS", piece):
         found = prints(octets, step)
-    assert found.soft == hashlib.sha256(octets.translate(bytes.maketrans(b"\0", b"\x80"), b"\r\n")).digest()
-    assert found.delicate == (re.search(rb"\0|\r\r|\r\Z|(?<!\r)\n", octets) is not None)
+    header, end, body = octets.replace(b"\r", b"").partition(b"\n\n")
+    kept = re.sub(rb"[\0\x80-\xff]", b"X", header) + end + body.replace(b"\0", b"\x80")
+    assert found.soft == hashlib.sha256(kept.replace(b"\n", b"")).digest()
+    broken = re.search(rb"\0|\r\r|\r\Z|(?<!\r)\n", octets) is not None
+    assert found.delicate == (broken or not header.isascii())
 
 
 lines = st.lists(
-    st.sampled_from((b"\r\n", b"\r\n", b"a", b"Message-ID: <x>", b" ", b"\r", b"\n", b"\0")), max_size=12
+    st.sampled_from((b"\r\n", b"\r\n", b"a", b"Message-ID: <x>", b" ", b"\r", b"\n", b"\0", b"\xfc")), max_size=12
 ).map(b"".join)
 
 
@@ -63,6 +66,7 @@ def test_a_plain_message_is_one_that_nobody_alters_and_its_prints_are_the_same(
     with mock.patch.object(messages, "PIECE_OCTETS", piece):
         found = plain_prints(octets[:HEAD_OCTETS], [octets[at : at + step] for at in range(0, len(octets), step)])
     plain = octets.endswith(b"\n") and re.search(rb"\0|\r(?!\n)|(?<!\r)\n", octets) is None
+    plain = plain and octets.partition(b"\r\n\r\n")[0].isascii()
     assert (found is not None) == plain
     if found is not None:
         whole = prints(octets)
@@ -75,6 +79,14 @@ def test_a_plain_message_is_one_that_nobody_alters_and_its_prints_are_the_same(
 def test_the_forgiving_digest_survives_what_dovecot_does_and_the_message_is_marked_delicate(octets: bytes) -> None:
     altered = altered_as_dovecot_does(octets)
     assert prints(altered).soft == prints(octets).soft
+    assert altered == octets or prints(octets).delicate
+
+
+@given(tricky | lines)
+def test_the_forgiving_prints_survive_what_cyrus_does_and_the_message_is_marked_delicate(octets: bytes) -> None:
+    octets = re.sub(rb"[\r\0]", b"", octets).replace(b"\n", b"\r\n")  # others it refuses
+    altered = altered_as_cyrus_does(octets)
+    assert (prints(altered).soft, prints(altered).header) == (prints(octets).soft, prints(octets).header)
     assert altered == octets or prints(octets).delicate
 
 
