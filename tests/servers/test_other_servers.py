@@ -1,0 +1,180 @@
+"""Mailboxes moved from and to servers that are no Dovecot of ours: Cyrus, Courier, other separators and prefixes."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from migrator.demo.servers import DovecotServer, LocalServer, ServerUnavailableError
+from tests.servers.accounts import Account
+from tests.servers.command import Postwagen, Ran, adds_up, url
+from tests.servers.fixtures import fresh_account, missing
+from tests.servers.mailboxes import FLAGS, Mail, Multiset, as_it_lies, fill_all, instant, read_all
+from tests.servers.others import KINDS, Kind, PatientClient, new_account
+
+pytestmark = pytest.mark.servers
+
+Path_ = tuple[str, ...]
+Content = Mapping[Path_, Sequence[Mail]]
+
+GERMAN = {"Gesendet": "Sent", "Entwürfe": "Drafts", "Papierkorb": "Trash", "Spam": "Junk"}
+"""Special folders of old_dovecot, and what they are called at new_dovecot."""
+PATHS: tuple[Path_, ...] = (
+    ("INBOX",),
+    *((name,) for name in GERMAN),
+    ("Gesendet", "2023"),
+    ("Kunden",),
+    ("Kunden", "Müller & Söhne"),
+    ("Kunden", "Müller & Söhne", "2024", "Größe L"),
+)
+DATES = ("01-Jan-1980 00:00:00 +0000", "29-Feb-2000 23:59:59 -1200", "31-Dec-1999 23:59:00 +0545")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Running:
+    """A server of that kind; it has `add_user`, and all but Dovecot `set_quota`."""
+
+    kind: Kind
+    server: Any
+
+
+def _mail(number: int, field: str | bytes = b"X-Empty:", body: bytes = b"Guten Tag\r\n") -> Mail:
+    head = f"From: a@old.example\r\nMessage-ID: <{number}@test.example>\r\nSubject: {number}\r\n"
+    field = field.encode() if isinstance(field, str) else field
+    octets = head.encode() + field + b"\r\n\r\n" + body
+    return Mail(octets, FLAGS[number % len(FLAGS)], DATES[number % len(DATES)])
+
+
+def _content() -> dict[Path_, list[Mail]]:
+    """Two messages in each folder; and in the inbox twins, and what some servers alter."""
+    content = {path: [_mail(10 * at), _mail(10 * at + 1)] for at, path in enumerate(PATHS)}
+    content["INBOX",] += [
+        content["INBOX",][0],
+        _mail(201, body=b"no end of the last line"),
+        _mail(202, "X-Utf8: Grüße"),
+        _mail(203, "X-Latin1: Grüße".encode("latin-1")),
+        _mail(204, body=b"raw \xff\xfe\r\n.\r\n..\r\n" + b"long " * 4000 + b"\r\n"),
+    ]
+    return content
+
+
+def _lying(content: Content, name: Callable[..., str], *keeps: Callable[[bytes], bytes]) -> dict[str, Multiset]:
+    """What must be found of it: folder → digests, flags, instants. Servers keep octets one after the other."""
+    found: dict[str, Multiset] = {}
+    for path, mails in content.items():
+        found[name(*path)] = Counter()
+        for mail in mails:
+            octets = mail.octets
+            for keep in keeps:
+                octets = keep(octets)
+            when = instant(mail.date or "")
+            found[name(*path)][hashlib.sha256(octets).digest(), frozenset(mail.flags), when] += 1
+    return found
+
+
+def _found(port: int, account: Account) -> dict[str, Multiset]:
+    """What is there, empty folders left out."""
+    return {name: as_it_lies(content) for name, content in read_all(port, account).items() if content}
+
+
+def _fill(port: int, account: Account, content: Content, kind: Kind) -> None:
+    with PatientClient(port, account) as client:
+        for path, mails in content.items():
+            client.create(kind.name(*path))
+            client.fill(kind.name(*path), mails)
+
+
+def _at_new_dovecot(*path: str) -> str:
+    return "/".join([GERMAN.get(path[0], path[0]), *path[1:]])
+
+
+def _kinds(ran: Ran) -> Counter[str]:
+    return Counter(each["kind"] for each in ran.json["discrepancies"])
+
+
+def _started(name: str, home: Path) -> LocalServer:
+    try:
+        return KINDS[name].start(home)
+    except ServerUnavailableError as error:
+        missing(error)
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def other(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Each kind in its turn."""
+    with _started(request.param, tmp_path_factory.mktemp("other")) as server:
+        yield Running(KINDS[request.param], server)
+
+
+@pytest.fixture(params=["Cyrus with . below the inbox", "Courier"])
+def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
+    """A Cyrus or a Courier of the test's own."""
+    with _started(request.param, tmp_path / "fresh") as server:
+        yield Running(KINDS[request.param], server)
+
+
+# ------------------------------------------------------------------ everything arrives
+
+
+def test_from_there_everything_arrives_once_with_flags_and_dates_and_the_source_stays_as_it_was(
+    other: Running, new_dovecot: DovecotServer, tmp_path: Path
+) -> None:
+    content, kind = _content(), other.kind
+    old = new_account(other.server)
+    new = fresh_account(new_dovecot, old.user)
+    _fill(other.server.imap_port, old, content, kind)
+    before = read_all(other.server.imap_port, old)
+    command = Postwagen(tmp_path / "data", old.password, new.password)
+    ends = url(other.server, old), url(new_dovecot, new)
+
+    ran = command.call("copy", *ends, "--json")
+    assert (ran.code, ran.err, ran.json["warnings"]) == (0, "", []), ran
+    assert adds_up(ran.json)
+    went = {each["source"]: each["target"] for each in ran.json["folders"] if each["found"]}
+    assert went == {kind.name(*path): _at_new_dovecot(*path) for path in content}
+    there = _found(new_dovecot.imap_port, new)
+    assert there == _lying(content, _at_new_dovecot, kind.keeps)
+    again = command.call("copy", *ends, "--json")
+    assert (again.code, again.json["messages"]["copied"]) == (0, 0), again
+    assert _found(new_dovecot.imap_port, new) == there
+    proof = command.call("verify", *ends, "--json", "--level", "digests")
+    assert (proof.code, proof.json["discrepancies"]) == (0, []), proof
+    assert read_all(other.server.imap_port, old) == before
+
+
+@pytest.mark.parametrize("source", ["below INBOX.", "with /"])
+def test_there_everything_arrives_once_under_its_own_names_and_what_the_server_alters_is_named(
+    source: str, other: Running, old_dovecot: DovecotServer, new_dovecot: DovecotServer, tmp_path: Path
+) -> None:
+    content, kind = _content(), other.kind
+    from_ = old_dovecot
+    here = Kind(KINDS["Courier"].start, "INBOX.", ".")
+    if source == "with /":  # its special folders have English names
+        from_, here = new_dovecot, Kind(KINDS["Courier"].start, "", "/")
+        content = {(GERMAN.get(path[0], path[0]), *path[1:]): mails for path, mails in content.items()}
+    old, new = fresh_account(from_), new_account(other.server)
+    fill_all(from_.imap_port, old, {here.name(*path): mails for path, mails in content.items()})
+    command = Postwagen(tmp_path / "data", old.password, new.password)
+    ends = url(from_, old), url(other.server, new)
+    altered = sum(kind.keeps(mail.octets) != mail.octets for mails in content.values() for mail in mails)
+
+    ran = command.call("copy", *ends, "--json")
+    assert (ran.code, ran.err) == (0, ""), ran
+    assert adds_up(ran.json)
+    went = {each["source"]: each["target"] for each in ran.json["folders"] if each["found"]}
+    assert went == {here.name(*path): kind.name(*path) for path in content}
+    there = _found(other.server.imap_port, new)
+    assert there == _lying(content, kind.name, kind.keeps)
+    assert ["the new server altered a message" in warning for warning in ran.json["warnings"]] == [True] * altered
+    again = command.call("copy", *ends, "--json")
+    assert (again.code, again.json["messages"]["copied"]) == (0, 0), again
+    assert _found(other.server.imap_port, new) == there
+    proof = command.call("verify", *ends, "--json", "--level", "digests")
+    assert (proof.code, _kinds(proof)) == (bool(altered), {"altered": altered} if altered else {}), proof
+    assert not any(name.upper().startswith(("INBOX.INBOX", "INBOX/INBOX")) for name in read_all(from_.imap_port, old))
