@@ -111,6 +111,7 @@ class Full(OrderlyImap):
         b"NO Mailbox is full / Blocks limit exceeded / Inode limit exceeded",
         b"NO Server Unavailable. 15",
         b"NO [LIMIT] Quota exceeded",
+        b"NO [ALERT] You exceeded your mail quota.",
     ],
 )
 def test_a_full_mailbox_stops_the_job_and_says_so(copy: Copy, refusal: bytes) -> None:

@@ -27,8 +27,9 @@ _BUSY = re.compile(
 _DAILY = re.compile(r"exceeded command or bandwidth|bandwidth limit|(daily|download) (limit|quota)", re.IGNORECASE)
 _PASSING = re.compile(r"\[(LIMIT|SERVERBUG)\b", re.IGNORECASE)
 _FULL = re.compile(
-    r"\[OVERQUOTA|quota (limit )?(will be )?exceed|over ?quota|quota.*full|mailbox (is )?full|mail ?box.*exceeded"
-    r"|bigger place|not enough (disk )?(space|quota)|insufficient (disk )?(space|quota)|unavailable\. 15\b",
+    r"\[OVERQUOTA|quota (limit )?(will be )?exceed|exceed(s|ed) (your|the) (mail(box)? )?quota|over ?quota|quota.*full"
+    r"|mailbox (is )?full|mail ?box.*exceeded|bigger place|unavailable\. 15\b"
+    r"|not enough (disk )?(space|quota)|insufficient (disk )?(space|quota)",
     re.IGNORECASE,
 )
 _BIG = re.compile(

@@ -12,6 +12,7 @@ FULL = (
     "[OVERQUOTA] Quota exceeded (mailbox for user is full)",
     "Quota exceeded",
     "Over quota",
+    "[ALERT] You exceeded your mail quota.",
     "mailbox is full",
     "Mailbox size limit exceeded",
     "Maximum mailbox size exceeded",
