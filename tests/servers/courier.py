@@ -12,7 +12,7 @@ from typing import Final
 from migrator.demo.children import Child, Program
 from migrator.demo.premises import LOOPBACK, Premises, free_ports, take_premises
 from migrator.demo.servers import LocalServer, ServerUnavailableError
-from tests.servers.gatekeeper import Authdaemond, Gatekeeper, House, Person, close_gate, open_gate
+from tests.servers.gatekeeper import Authdaemond, Gatekeeper, House, close_gate, open_gate
 from tests.servers.running import await_ready, greeting
 from tests.servers.unpacked import programs
 
@@ -55,15 +55,18 @@ class CourierServer(LocalServer):
 
     def add_user(self, user: str, password: str) -> None:
         """Make an account with an empty mailbox."""
-        premises, maildir = self.house.premises, self.house.maildir(user)
-        maildir.parent.mkdir(parents=True)
-        subprocess.run([*self.environment, self.root / "usr/bin/maildirmake.courier", maildir], check=True, timeout=10)
-        premises.hand_over(premises.home / "mail")
-        self.house.people[user] = Person(password)
+        self.house.maildir(user).parent.mkdir(parents=True)
+        self._make(user)
+        self.house.people[user] = password
 
     def set_quota(self, user: str, kilobytes: int) -> None:
-        """Allow that mailbox so much, from the next login on."""
-        self.house.people[user].quota = kilobytes * 1024
+        """Allow that mailbox so much, at once."""
+        self._make(user, "-q", f"{kilobytes * 1024}S")
+
+    def _make(self, user: str, *options: str) -> None:
+        program, maildir = self.root / "usr/bin/maildirmake.courier", self.house.maildir(user)
+        subprocess.run([*self.environment, program, *options, maildir], check=True, timeout=10)
+        self.house.premises.hand_over(self.house.premises.home / "mail")
 
     def stop(self) -> None:
         self.child.stop()

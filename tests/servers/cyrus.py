@@ -10,7 +10,7 @@ from migrator.demo.children import Child, Program
 from migrator.demo.premises import LOOPBACK, free_ports, take_premises
 from migrator.demo.servers import LocalServer
 from tests.servers.accounts import Account
-from tests.servers.gatekeeper import Gatekeeper, House, Person, Saslauthd, close_gate, open_gate
+from tests.servers.gatekeeper import Gatekeeper, House, Saslauthd, close_gate, open_gate
 from tests.servers.mailboxes import Client
 from tests.servers.running import await_ready, greeting
 from tests.servers.unpacked import programs
@@ -28,7 +28,7 @@ class CyrusServer(LocalServer):
 
     def add_user(self, user: str, password: str) -> None:
         """Make an account with an empty inbox."""
-        self.house.people[user] = Person(password)
+        self.house.people[user] = password
         with Client(self.imap_port, _ADMIN) as admin:
             admin.create(self._root(user))
 
@@ -87,7 +87,7 @@ EVENTS {{
 """
     )
     premises.hand_over()
-    house = House(premises, {_ADMIN.user: Person(_ADMIN.password)})
+    house = House(premises, {_ADMIN.user: _ADMIN.password})
     master = [f"{root}/usr/lib/cyrus/bin/master", "-D", "-C", f"{home}/imapd.conf"]
     child = Child(
         Program(

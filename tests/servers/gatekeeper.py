@@ -18,20 +18,12 @@ from migrator.demo.premises import Premises
 _AT_MOST: Final = 4096
 
 
-@dataclasses.dataclass(slots=True)
-class Person:
-    """Someone with a mailbox. `quota` in octets counts for Courier only, from the next login on; 0: none."""
-
-    password: str = dataclasses.field(repr=False)
-    quota: int = 0
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class House:
-    """Who lives in a server, and as whom it runs; may change while it runs."""
+    """As whom a server runs, and who lives there: name → password; may change while it runs."""
 
     premises: Premises
-    people: dict[str, Person] = dataclasses.field(default_factory=dict)
+    people: dict[str, str] = dataclasses.field(default_factory=dict, repr=False)
 
     def maildir(self, user: str) -> Path:
         """Where a Courier keeps that person's mail."""
@@ -69,8 +61,8 @@ class Saslauthd(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         with contextlib.suppress(OSError, ValueError):
             login, password, _service, realm = (self._counted() for _ in range(4))
-            person = self.server.house.people.get(f"{login}@{realm}" if realm else login)
-            answer = b"OK" if person is not None and person.password == password else b"NO"
+            right = self.server.house.people.get(f"{login}@{realm}" if realm else login) == password
+            answer = b"OK" if right else b"NO"
             self.wfile.write(len(answer).to_bytes(2, "big") + answer)
 
     def _counted(self) -> str:
@@ -87,13 +79,12 @@ class Authdaemond(socketserver.StreamRequestHandler):
             count = next(int(line[5:]) for line in self._lines() if line.startswith(b"AUTH "))
             _service, _kind, user, password, *_ = self.rfile.read(min(count, _AT_MOST)).decode().split("\n")
             house = self.server.house
-            person = house.people.get(user)
-            if person is None or person.password != password:
+            if house.people.get(user) != password:
                 self.wfile.write(b"FAIL\n")
                 return
             maildir, owner = house.maildir(user), house.premises.owner
             said = [f"UID={owner.uid}", f"GID={owner.gid}", f"HOME={maildir.parent}", f"ADDRESS={user}"]
-            said += [f"MAILDIR={maildir}", *([f"QUOTA={person.quota}S"] if person.quota else []), ".\n"]
+            said += [f"MAILDIR={maildir}", ".\n"]
             self.wfile.write("\n".join(said).encode())
 
     def _lines(self) -> Iterator[bytes]:

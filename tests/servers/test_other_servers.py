@@ -98,25 +98,38 @@ def _kinds(ran: Ran) -> Counter[str]:
     return Counter(each["kind"] for each in ran.json["discrepancies"])
 
 
-def _started(name: str, home: Path) -> LocalServer:
+def _running(name: str, home: Path) -> Iterator[Running]:
     try:
-        return KINDS[name].start(home)
+        server = KINDS[name].start(home)
     except ServerUnavailableError as error:
         missing(error)
+    with server:
+        yield Running(KINDS[name], server)
 
 
 @pytest.fixture(scope="session", params=KINDS)
 def other(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Each kind in its turn."""
-    with _started(request.param, tmp_path_factory.mktemp("other")) as server:
-        yield Running(KINDS[request.param], server)
+    yield from _running(request.param, tmp_path_factory.mktemp("other"))
 
 
-@pytest.fixture(params=["Cyrus with . below the inbox", "Courier"])
-def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
-    """A Cyrus or a Courier of the test's own."""
-    with _started(request.param, tmp_path / "fresh") as server:
-        yield Running(KINDS[request.param], server)
+@pytest.fixture
+def cyrus(tmp_path: Path) -> Iterator[Running]:
+    """A Cyrus of the test's own."""
+    yield from _running("Cyrus with . below the inbox", tmp_path / "cyrus")
+
+
+@pytest.fixture
+def courier(tmp_path: Path) -> Iterator[Running]:
+    """A Courier of the test's own."""
+    yield from _running("Courier", tmp_path / "courier")
+
+
+@pytest.fixture(params=["cyrus", "courier"])
+def fresh(request: pytest.FixtureRequest) -> Running:
+    """One of these."""
+    running: Running = request.getfixturevalue(request.param)
+    return running
 
 
 # ------------------------------------------------------------------ everything arrives
@@ -178,3 +191,91 @@ def test_there_everything_arrives_once_under_its_own_names_and_what_the_server_a
     proof = command.call("verify", *ends, "--json", "--level", "digests")
     assert (proof.code, _kinds(proof)) == (bool(altered), {"altered": altered} if altered else {}), proof
     assert not any(name.upper().startswith(("INBOX.INBOX", "INBOX/INBOX")) for name in read_all(from_.imap_port, old))
+
+
+# ------------------------------------------------------------------ what they refuse
+
+
+def test_cyrus_refuses_what_is_no_mail_by_its_standard_and_each_is_named_and_stops_no_other(
+    pymap_server: LocalServer, pymap_account: Account, cyrus: Running, tmp_path: Path
+) -> None:
+    """The source is one that keeps such octets."""
+    bodyless = _mail(7).octets.partition(b"\r\n\r\n")[0] + b"\r\n"
+    refused = {
+        1: (_mail(1, body=b"a\0b\r\n"), "NUL characters"),
+        3: (_mail(3, b"X-Nul: a\0b"), "NUL characters"),
+        4: (_mail(4, body=b"a\nb\r\n"), "bare newlines"),
+        6: (_mail(6, b"this is no header line"), "invalid header"),
+        7: (
+            dataclasses.replace(_mail(7), octets=bodyless),
+            "invalid header",
+        ),
+    }
+    mails = [refused[number][0] if number in refused else _mail(number) for number in range(20)]
+    new = new_account(cyrus.server)
+    fill_all(pymap_server.imap_port, pymap_account, {"INBOX": mails})
+    command = Postwagen(tmp_path / "data", pymap_account.password, new.password)
+    ends = url(pymap_server, pymap_account), url(cyrus.server, new)
+    for copied in (20 - len(refused), 0):
+        ran = command.call("copy", *ends, "--json")
+        assert (ran.code, ran.json["messages"]["copied"], ran.json["messages"]["failed"]) == (1, copied, len(refused))
+        told = {each["message_id"]: (each["reason"], each["detail"]) for each in ran.json["failures"]}
+        assert told == {
+            f"<{number}@test.example>": ("refused", f"Message contains {why}") for number, (_, why) in refused.items()
+        }
+    good = [mail for number, mail in enumerate(mails) if number not in refused]
+    assert _found(cyrus.server.imap_port, new) == _lying({("INBOX",): good}, cyrus.kind.name)
+
+
+def test_what_courier_alters_is_named_and_arrives(
+    pymap_server: LocalServer, pymap_account: Account, courier: Running, tmp_path: Path
+) -> None:
+    """It keeps NUL; and of CR and LF it makes line ends."""
+    bodies = [b"a\0b\r\n", b"a\nb\r\n", b"a\rb\r\n", b"no end", b"plain\r\n"]
+    mails = [_mail(number, body=body) for number, body in enumerate(bodies)]
+    new = new_account(courier.server)
+    fill_all(pymap_server.imap_port, pymap_account, {"INBOX": mails})
+    command = Postwagen(tmp_path / "data", pymap_account.password, new.password)
+    ends = url(pymap_server, pymap_account), url(courier.server, new)
+    ran = command.call("copy", *ends, "--json")
+    assert (ran.code, ran.json["messages"]["copied"]) == (0, 5), ran
+    assert ["altered a message" in warning for warning in ran.json["warnings"]] == [True, True, True]
+    kept = [b"a\0b\r\n", b"a\r\nb\r\n", b"ab\r\n", b"no end\r\n", b"plain\r\n"]
+    there = {("INBOX",): [_mail(number, body=body) for number, body in enumerate(kept)]}
+    assert _found(courier.server.imap_port, new) == _lying(there, courier.kind.name)
+    assert command.call("copy", *ends, "--json").json["messages"]["copied"] == 0
+    assert _kinds(command.call("verify", *ends, "--json")) == {"altered": 3}
+
+
+def test_a_full_mailbox_there_ends_with_6_and_more_quota_completes_it_without_doubles(
+    fresh: Running, new_dovecot: DovecotServer, tmp_path: Path
+) -> None:
+    content = {path: [_mail(20 * at + n, body=b"q" * 98 + b"\r\n") for n in range(9)] for at, path in enumerate(PATHS)}
+    content["INBOX",].append(_mail(1000, body=(b"q" * 98 + b"\r\n") * 300))
+    old, new = fresh_account(new_dovecot), new_account(fresh.server)
+    fill_all(new_dovecot.imap_port, old, {_at_new_dovecot(*path): mails for path, mails in content.items()})
+    fresh.server.set_quota(new.user, 20)
+    command = Postwagen(tmp_path / "data", old.password, new.password)
+    ends = url(new_dovecot, old), url(fresh.server, new)
+    full = command.call("copy", *ends, "--json")
+    assert (full.code, full.json["error"]["code"], full.json["error"]["end"]) == (6, "target_full", "target"), full
+    carried = sum(each.total() for each in _found(fresh.server.imap_port, new).values())
+    assert full.json["messages"]["copied"] == carried < len(PATHS) * 9
+    fresh.server.set_quota(new.user, 10_000)
+    rest = command.call("copy", *ends, "--json")
+    assert (rest.code, rest.json["messages"]["copied"]) == (0, len(PATHS) * 9 + 1 - carried), rest
+    there = _lying(content, lambda *path: fresh.kind.name(GERMAN.get(path[0], path[0]), *path[1:]))
+    assert _found(fresh.server.imap_port, new) == there
+
+
+@pytest.mark.parametrize("name,end", [("cyrus", "source"), ("cyrus", "target"), ("courier", "target")])
+def test_a_wrong_password_there_ends_with_4(
+    name: str, end: str, new_dovecot: DovecotServer, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    server = request.getfixturevalue(name).server
+    right, wrong = fresh_account(new_dovecot), new_account(server)
+    ends = {"source": url(new_dovecot, right), "target": url(new_dovecot, right), end: url(server, wrong)}
+    passwords = {"source": right.password, "target": right.password, end: "not this one"}
+    command = Postwagen(tmp_path / "data", passwords["source"], passwords["target"])
+    ran = command.call("copy", ends["source"], ends["target"], "--json")
+    assert (ran.code, ran.json["error"]["end"]) == (4, end), ran
