@@ -12,11 +12,14 @@ from typing import Any
 import pytest
 
 from migrator.demo.servers import DovecotServer, LocalServer, ServerUnavailableError
+from migrator.engine import settle, wrappers
 from tests.servers.accounts import Account
 from tests.servers.command import Postwagen, Ran, adds_up, url
 from tests.servers.fixtures import fresh_account, missing
 from tests.servers.mailboxes import FLAGS, Mail, Multiset, as_it_lies, fill_all, instant, read_all
 from tests.servers.others import KINDS, Kind, PatientClient, new_account
+from tests.servers.proxy import Direction, FaultProxy
+from tests.servers.test_cut_everywhere import moments
 
 pytestmark = pytest.mark.servers
 
@@ -279,3 +282,38 @@ def test_a_wrong_password_there_ends_with_4(
     command = Postwagen(tmp_path / "data", passwords["source"], passwords["target"])
     ran = command.call("copy", ends["source"], ends["target"], "--json")
     assert (ran.code, ran.json["error"]["end"]) == (4, end), ran
+
+
+# ------------------------------------------------------------------ what breaks
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("direction", list(Direction))
+def test_wherever_the_connection_there_is_cut_every_message_arrives_once(
+    direction: Direction, fresh: Running, new_dovecot: DovecotServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settle, "LOOK_AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr(wrappers, "DELAYS", (0.01,) * 5)
+    nameless = dataclasses.replace(_mail(9), octets="Subject: Grüße\r\n\r\nohne Message-ID".encode())
+    content = {("INBOX",): [_mail(0), nameless, _mail(1), _mail(0), nameless], ("Kunden",): [_mail(2), _mail(3)]}
+    old = fresh_account(new_dovecot)
+    fill_all(new_dovecot.imap_port, old, {_at_new_dovecot(*path): mails for path, mails in content.items()})
+
+    def copied(number: int, cut: int | None) -> tuple[list[int], int]:
+        """Copy into a fresh mailbox until it succeeds; moments at which to cut, and how often it was cut."""
+        new = new_account(fresh.server)
+        command = Postwagen(tmp_path / str(number), old.password, new.password, quiet_seconds=0)
+        with FaultProxy("127.0.0.1", fresh.server.imap_port, record=True) as proxy:
+            if cut is not None:
+                proxy.cut_after(direction, cut)
+            codes = [command.call("copy", url(new_dovecot, old), url(proxy, new), "--json", "--quiet").code]
+            while codes[-1] and len(codes) < 4:
+                codes.append(command.call("copy", url(new_dovecot, old), url(proxy, new), "--json", "--quiet").code)
+            there = _found(fresh.server.imap_port, new)
+            assert (codes[-1], there) == (0, _lying(content, fresh.kind.name, fresh.kind.keeps)), (cut, codes)
+            return (moments(proxy, direction) if cut is None else []), proxy.count("cut")
+
+    everywhere, _ = copied(0, None)
+    chosen = everywhere[:: max(1, len(everywhere) // 5)]
+    cuts = [copied(number, moment)[1] for number, moment in enumerate(chosen, 1)]
+    assert sum(cuts) >= len(chosen) - 2  # the last ones lie where nobody speaks any more
