@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from migrator.engine.progress import Count
-from migrator.mail.messages import MessageKey
+from migrator.mail.messages import MessageKey, Prints
 from migrator.ports import Amendment, Clock, Confirmation, How, Intent, Mark, PairLedger, Refusal, Settled, Skip
 
 SETTLED_AT_ONCE = 500
@@ -27,6 +27,7 @@ class Booking:
         self._stepped = clock.monotonic()
         self._told = -math.inf
         self._sent = 0
+        self._suspects = 0
         self._on_the_way: dict[int, Intent] = {}
         self._confirmed: list[Confirmation] = []
         self._settled: list[Settled] = []
@@ -57,11 +58,16 @@ class Booking:
         """The target has it."""
         intent = self._on_the_way.pop(number)
         if self._intends:
-            note = "unread_back" if intent.prints.delicate else ""
+            note = "unread_back" if intent.prints.delicate or self._is_sample(intent.prints) else ""
             self._confirmed.append(Confirmation(number, key, How.APPENDED, note))
         else:
             assert key is not None, "a target that keeps history names every key"
             self._settled.append(Settled(intent, key, How.APPENDED))
+
+    def _is_sample(self, prints: Prints) -> bool:
+        """Of what few targets alter the first, second, fourth, eighth … is read back (`engine.readback`)."""
+        self._suspects += prints.suspect
+        return prints.suspect and self._suspects.bit_count() == 1
 
     def unknown(self, number: int) -> MessageKey:
         """It is in doubt, and stays intended. Its origin."""

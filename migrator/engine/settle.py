@@ -50,7 +50,7 @@ def settle_folder(target: Target, folder: FolderRef, ledger: PairLedger, quiet: 
     doubtful = {entry.id for entry in unsettled}
     ledger.step(
         confirmed=[
-            Confirmation(entry.id, key, How.RECOVERED, "unread_back" if entry.prints.delicate else "")
+            Confirmation(entry.id, key, How.RECOVERED, "unread_back" if entry.prints.suspect else "")
             for entry, key in answer.there
             if entry.id in doubtful
         ],

@@ -63,7 +63,7 @@ class Prints:
     left out, NUL as 0x80: quirks.md, 42; in the header, what is not ASCII as X: Cyrus), or the digest once more where
     there is nothing to alter. `header` is SHA-256 of the header block in the same forgiving form. `message_id` is
     SHA-256 of the Message-ID, or empty. `delicate`: holds octets that targets are known to alter (NUL, CR CR, a lone CR
-    at the end, a LF without CR, in the header what is not ASCII).
+    at the end, a LF without CR).
     """
 
     digest: bytes
@@ -72,6 +72,11 @@ class Prints:
     message_id: bytes
     size: int
     delicate: bool
+
+    @property
+    def suspect(self) -> bool:
+        """What is not ASCII in its header, or no end of its last line: few targets alter that. (Or it is delicate.)"""
+        return self.soft != self.digest
 
 
 PIECE_OCTETS = 128 * 1024
@@ -220,8 +225,7 @@ def tail_of(chunks: Iterable[bytes]) -> bytes:
 def take_prints(head: bytes, chunks: Iterable[bytes]) -> Prints:
     """Read a message once and take all its prints. `head` is its beginning; `chunks` is all of it."""
     exact, soft = hashlib.sha256(), hashlib.sha256()
-    bare_header = _bare_header(head)
-    size, delicate, last, munging = 0, not bare_header.isascii(), b"", len(bare_header)
+    size, delicate, last, munging = 0, False, b"", len(_bare_header(head))
     for chunk in chunks:
         exact.update(chunk)
         size += len(chunk)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from unittest import mock
 
 import pytest
 
+from migrator.engine import readback
 from migrator.engine.run import Options
 from migrator.errors import ConnectionLost, FolderRecreated, ServerBusy, Stopped, TargetFull
 from migrator.mail.folders import Namespace, Role
@@ -563,6 +565,24 @@ def test_a_header_that_the_target_alters_without_changing_its_length_is_noted_an
     world.new.behaviour.alters = altered_as_cyrus_does
     world.run()
     assert world.warnings() == {("altered_by_target", "INBOX")}
+    assert_at_rest(world)
+
+
+def test_if_one_header_of_many_was_altered_all_are_named_and_else_only_a_few_are_read_back(world: World) -> None:
+    def put_more(*numbers: int) -> None:
+        for number in numbers:
+            world.old.put("INBOX", f"Subject: Grüße {number}\r\n\r\nx\r\n".encode(), instant=days(0))
+
+    put_more(*range(100))
+    with mock.patch.object(readback, "candidates", wraps=readback.candidates) as reading:
+        world.run()
+        assert [len(call.args[2]) for call in reading.call_args_list] == [7]  # of 100 those 1, 2, 4, 8, 16, 32, 64
+    assert world.warnings() == set()
+    world.new.behaviour.alters = altered_as_cyrus_does
+    put_more(*range(100, 150))
+    world.next_job()
+    world.run()
+    assert len(world.warning_details("altered_by_target")) == 50
     assert_at_rest(world)
 
 

@@ -306,6 +306,12 @@ class World:
             rows = session.execute(select(JobWarning.code, JobWarning.folder).where(JobWarning.job_id == self.job))
             return {(code, folder) for code, folder in rows}
 
+    def warning_details(self, code: str) -> list[str]:
+        """What this job's warnings of that code say."""
+        with self.db.reading() as session:
+            found = select(JobWarning.detail).where(JobWarning.job_id == self.job, JobWarning.code == code)
+            return sorted(session.scalars(found))
+
     def tallies(self) -> dict[str, JobFolder]:
         """This job's numbers by source folder."""
         with self.db.reading() as session:
