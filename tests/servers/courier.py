@@ -14,7 +14,7 @@ from migrator.demo.premises import LOOPBACK, Premises, free_ports, take_premises
 from migrator.demo.servers import LocalServer, ServerUnavailableError
 from tests.servers.gatekeeper import Authdaemond, Gatekeeper, House, close_gate, open_gate
 from tests.servers.running import await_ready, greeting
-from tests.servers.unpacked import programs
+from tests.servers.unpacked import programs, shelf
 
 _SOCKET: Final = b"/run/courier/authdaemon/socket\0"
 """Where Courier asks who may log in. It is compiled in."""
@@ -76,10 +76,11 @@ class CourierServer(LocalServer):
 
 def start_courier(directory: Path) -> CourierServer:
     """Start it without accounts. Raises ServerUnavailableError."""
+    where = shelf("courier")
     directory.mkdir(parents=True, exist_ok=True)
     premises = take_premises(directory, "courier")
     watched = f"/tmp/fam-{premises.owner.user}-{(token := secrets.token_hex(4))}"
-    root, environment = programs("courier", premises, _SETTINGS | {"GAM_CLIENT_ID": token})
+    root, environment = programs(where, premises, _SETTINGS | {"GAM_CLIENT_ID": token})
     _redirect(root, premises)
     premises.hand_over()
     (port,) = free_ports(1)

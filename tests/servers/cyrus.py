@@ -13,7 +13,7 @@ from tests.servers.accounts import Account
 from tests.servers.gatekeeper import Gatekeeper, House, Saslauthd, close_gate, open_gate
 from tests.servers.mailboxes import Client
 from tests.servers.running import await_ready, greeting
-from tests.servers.unpacked import programs
+from tests.servers.unpacked import programs, shelf
 
 _ADMIN: Final = Account("cyrus", "of this test only")
 
@@ -51,9 +51,10 @@ def start_cyrus(directory: Path, *, separator: str = "/", beside_inbox: bool = T
 
     Raises ServerUnavailableError.
     """
+    where = shelf("cyrus")
     directory.mkdir(parents=True, exist_ok=True)
     premises = take_premises(directory, "cyrus")
-    root, environment = programs("cyrus", premises, {})
+    root, environment = programs(where, premises, {})
     home = premises.home
     for name in ("socket", "lock", "proc"):
         (home / name).mkdir(exist_ok=True)
