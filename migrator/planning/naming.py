@@ -18,6 +18,8 @@ from migrator.planning.roles import comparable
 LEVEL_CHARACTERS, LEVELS = 60, 3
 """Servers that say no limit have been seen with about these (field.md, 5; quirks.md, 38)."""
 _NUMBER = re.compile(r" \(\d{1,4}\)\Z")
+_DISLIKED = './\\%*"~^;<>`{|}'
+"""From `;` on by Cyrus alone (found with 3.6)."""
 JOINT = " - "
 """Between levels that become one."""
 
@@ -81,7 +83,7 @@ def _simpler(path: FolderPath) -> Iterator[FolderPath]:
 def _plainer(path: FolderPath) -> FolderPath:
     """Without the characters that servers dislike, and without blanks where they dislike them (quirks.md, 21, 43)."""
     below = ("INBOX",) if path[0] == "INBOX" else ()
-    levels = (re.sub(r"\s+", " ", _repaired(level, './\\%*"~^')).strip() for level in path[len(below) :])
+    levels = (re.sub(r"\s+", " ", _repaired(level, _DISLIKED)).strip() for level in path[len(below) :])
     return (*below, *(level or "_" for level in levels))
 
 

@@ -16,7 +16,7 @@ from migrator.engine import settle, wrappers
 from tests.servers.accounts import Account
 from tests.servers.command import Postwagen, Ran, adds_up, url
 from tests.servers.fixtures import fresh_account, missing
-from tests.servers.mailboxes import FLAGS, Mail, Multiset, as_it_lies, fill_all, instant, read_all
+from tests.servers.mailboxes import COURIER_NAMES, FLAGS, Mail, Multiset, as_it_lies, fill_all, instant, read_all
 from tests.servers.others import KINDS, Kind, PatientClient, new_account
 from tests.servers.proxy import Direction, FaultProxy
 from tests.servers.test_cut_everywhere import moments
@@ -194,6 +194,25 @@ def test_there_everything_arrives_once_under_its_own_names_and_what_the_server_a
     proof = command.call("verify", *ends, "--json", "--level", "digests")
     assert (proof.code, _kinds(proof)) == (bool(altered), {"altered": altered} if altered else {}), proof
     assert not any(name.upper().startswith(("INBOX.INBOX", "INBOX/INBOX")) for name in read_all(from_.imap_port, old))
+
+
+def test_folders_of_any_name_arrive_under_one_that_the_server_takes(
+    fresh: Running, old_dovecot: DovecotServer, tmp_path: Path
+) -> None:
+    old, new = fresh_account(old_dovecot), new_account(fresh.server)
+    names = [*COURIER_NAMES, *(f"INBOX.{name}" for name in ("a;b|c", "<b`c>", "100 %", "a^b", "Other Users", "user"))]
+    fill_all(old_dovecot.imap_port, old, {name: [_mail(number)] for number, name in enumerate(names)})
+    command = Postwagen(tmp_path / "data", old.password, new.password)
+    ends = url(old_dovecot, old), url(fresh.server, new)
+    ran = command.call("copy", *ends, "--json")
+    assert (ran.code, ran.json["messages"]["copied"]) == (0, len(names)), ran
+    assert len({each["target"] for each in ran.json["folders"]}) == len(names)
+    there = _found(fresh.server.imap_port, new)
+    assert [lying.total() for lying in there.values()] == [1] * len(names)
+    again = command.call("copy", *ends, "--json")
+    assert (again.code, again.json["messages"]["copied"]) == (0, 0), again
+    assert command.call("verify", *ends, "--json").code == 0
+    assert _found(fresh.server.imap_port, new) == there
 
 
 # ------------------------------------------------------------------ what they refuse

@@ -236,7 +236,7 @@ class NoSuchNames(OrderlyImap):
     def refuses_folder(self, name: bytes) -> bytes:
         if len(self.boxes) >= self.limit:
             return b"[LIMIT] Maximum number of folders reached"
-        if re.search(rb'[.%*\\"^]|  ', name):
+        if re.search(rb'[.%*\\"^;<>`{|}]|  ', name):
             return b"[CANNOT] Character not allowed in mailbox name"
         if name == b"Files":
             return b"[CANNOT] Folder name is reserved"
@@ -247,7 +247,21 @@ class NoSuchNames(OrderlyImap):
 
 @pytest.mark.parametrize(
     "name",
-    [b"a.b", b"100 %", b"stars *", b'say "no"', b"a  b", b"^up", b"Files", b"n" * 100, b"a/b/c/d/e/f", b"back\\slash"],
+    [
+        b"a.b",
+        b"100 %",
+        b"stars *",
+        b'say "no"',
+        b"a  b",
+        b"^up",
+        b"Files",
+        b"n" * 100,
+        b"a/b/c/d/e/f",
+        b"back\\slash",
+        b"a;b|c",
+        b"<b`c>",
+        b"{10}",
+    ],
 )
 def test_a_name_that_is_refused_becomes_one_that_is_not(copy: Copy, name: bytes) -> None:
     with OrderlyImap(*MAILS) as old, NoSuchNames() as new:
