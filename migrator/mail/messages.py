@@ -185,7 +185,7 @@ def exact_prints(head: bytes, chunks: Iterable[bytes]) -> Prints:
 def plain_prints(head: bytes, chunks: Iterable[bytes]) -> Prints | None:
     """Prints of a message that has nothing which targets are known to alter, for half the work: `soft` is its digest.
 
-    None: it has something, or no end of a line at its end; `take_prints` must be asked.
+    None: it has something, no end of a line at its end, or a header that is not ASCII; `take_prints` must be asked.
     """
     header = header_block(head)
     if not header.isascii():
