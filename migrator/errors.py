@@ -11,6 +11,7 @@ Foreign errors are translated in one place per protocol (`sessions/*/translate.p
     ├── LoginRefused            user, password or mechanism                                  exit 4
     ├── ConnectionLost          an open session broke; again now helps
     ├── ServerBusy              throttled, too many connections; later helps
+    │   ├── ServerFault         a fault that may pass, or be one message's
     │   └── DailyLimit          so many octets a day are all                                 exit 5
     ├── ServerRefused           a command was refused that must not be
     ├── TargetFull              quota                                                        exit 6
@@ -194,6 +195,10 @@ class ServerBusy(PostwagenError):
     remedy = Remedy.LATER
     exit_code = 3
     hint = "The server asked us to wait. The same again later goes on where it stopped."
+
+
+class ServerFault(ServerBusy):
+    """A fault that may pass, or be one message's, if it comes each time that one is asked for."""
 
 
 class DailyLimit(ServerBusy):

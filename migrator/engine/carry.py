@@ -99,6 +99,8 @@ class FolderCarry:
         self._hindered = hindered
         self._results = Results(options, self._book, self._weighing, hindered)
         self._whole = whole
+        self._first: MessageKey | None = None
+        """Of the messages that the source lists: where some servers keep data of their own."""
         self._since = Mark()
         """What was known when the folder was last seen whole, where what has changed since then is enough."""
         self._unlooked = 0
@@ -299,6 +301,7 @@ class FolderCarry:
             if isinstance(item, Opened):
                 heal_source(self._ends, self._pair, self.ledger, item.validity)
                 continue
+            self._first = self._first or (item.rows[0].key if item.rows else None)
             self._book.count.found += len(item.rows)
             self._book.count.octets_found += sum(row.size for row in item.rows)
             self._weighing.history.see(item.rows)
@@ -339,7 +342,7 @@ class FolderCarry:
 
     def _loaded(self, row: Row, letter: Letter) -> _Load | None:
         """The message with its prints; None where the target has it already: carried under another key, or adopted."""
-        if is_internal(letter.head):
+        if row.key == self._first and is_internal(letter.head):
             letter.close()
             self._weighing.skip(row, "folder_internal_data")
             return None

@@ -16,12 +16,12 @@ ALONE_TRIES = 3
 @dataclass(frozen=True, slots=True)
 class _Hindrance:
     """What is known of one of them. `refusal`: what the server said of the message as it is; `could`: what might be
-    changed in it; `cures`: what is changed now."""
+    changed in it, None before that is known; `tried`: what was changed so far, at last what is changed now."""
 
     message_id: str
     losses: int = 0
-    could: Cures = frozenset()
-    cures: Cures = frozenset()
+    could: Cures | None = None
+    tried: tuple[Cures, ...] = ()
     refusal: str = ""
 
 
@@ -47,10 +47,11 @@ class Hindered:
     def is_curable(self, letter: Letter, refusal: str) -> bool:
         """Whether something is left to be tried after this refusal; it is sent so the next time."""
         known = self._of(letter)
-        could = known.could if known.refusal else applicable(letter.chunks())
-        cures = next_cures(could, known.cures, refusal)
+        could = applicable(letter.chunks()) if known.could is None else known.could
+        cures = next_cures(could, known.tried, refusal)
         if cures is not None:
-            self._keep(letter, replace(known, could=could, cures=cures, refusal=known.refusal or refusal))
+            more = replace(known, could=could, tried=(*known.tried, cures), refusal=known.refusal or refusal)
+            self._keep(letter, more)
         return cures is not None
 
     def breaks_connections(self, key: MessageKey) -> bool:
@@ -63,7 +64,8 @@ class Hindered:
 
     def cures(self, key: MessageKey) -> Cures:
         """What is changed in it now."""
-        return self._known[key].cures if key in self._known else frozenset()
+        tried = self._known[key].tried if key in self._known else ()
+        return tried[-1] if tried else frozenset()
 
     def refusal(self, key: MessageKey) -> str:
         """What the server said of it as it is; empty if it was never refused."""

@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Generic, TypeVar
 
-from migrator.errors import ConnectionLost, FolderRefused, PostwagenError, Remedy, ServerBusy
+from migrator.errors import ConnectionLost, FolderRefused, PostwagenError, Remedy, ServerBusy, ServerFault
 from migrator.mail.folders import FolderInfo, FolderPath, FolderRef, Role
 from migrator.mail.messages import MessageKey
 from migrator.ports import (
@@ -156,10 +156,10 @@ def _read_again(
             first = next(iter(missing.values()), first)
             place = first.folder, first.key
             blamed[place] = blamed.get(place, 0) + 1
-            if isinstance(error, ConnectionLost) and blamed[place] >= LOSSES_OF_ONE and not error.end:
+            if isinstance(error, ConnectionLost | ServerFault) and blamed[place] >= LOSSES_OF_ONE and not error.end:
                 missing.pop(place, None)
                 reopening.drop()
-                yield Unread(first, Absence.SHORT, f"the connection breaks each time: {error.message}")
+                yield Unread(first, Absence.SHORT, f"the server fails each time: {error.detail or error.message}")
                 continue
             reopening.lost(error)
 

@@ -7,7 +7,7 @@ changed is no longer what was signed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from enum import StrEnum
 
 
@@ -46,14 +46,13 @@ def applicable(chunks: Iterable[bytes]) -> Cures:
     return frozenset(found)
 
 
-def next_cures(could: Cures, tried: Cures, refusal: str) -> Cures | None:
-    """What is tried after this refusal: what it names, else one change after the other, at last all; None: nothing
-    is left."""
+def next_cures(could: Cures, tried: Collection[Cures], refusal: str) -> Cures | None:
+    """What is tried after this refusal: what it names, else one change after the other, at last all, each only once;
+    None: nothing is left."""
     blamed = [cure for cure, words in _BLAMED.items() if words.search(refusal)]
     order = [frozenset({cure}) for cure in (*blamed, *Cure)] + [could]
     ways = [cures for cures in dict.fromkeys(order) if cures <= could and cures]
-    left = ways[ways.index(tried) + 1 :] if tried in ways else ways
-    return left[0] if left else None
+    return next((cures for cures in ways if cures not in tried), None)
 
 
 def cured(chunks: Iterable[bytes], cures: Cures) -> Iterator[bytes]:

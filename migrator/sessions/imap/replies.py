@@ -39,10 +39,11 @@ _PLAIN_ROW = re.compile(
 _PLAIN_BODY = re.compile(rb"\* (\d+) FETCH \(UID (\d+) BODY\[\] \{\d+\}\r\n\Z")
 """How most servers answer our two questions; whatever is written otherwise is read word for word."""
 _AFTER_LITERAL = re.compile(
-    rb"(?i) *(?:(?:UID|FLAGS|INTERNALDATE|MODSEQ|BODY\[|RFC822|X-GM-|EMAILID|THREADID|SAVEDATE|PREVIEW).*)?"
-    rb"(?:\)|\{\d+\+?\})\s*\Z",
+    rb"(?i)[\s\0]*(?:(?:UID|FLAGS|INTERNALDATE|MODSEQ|RFC822\.SIZE|ENVELOPE|BODYSTRUCTURE|EMAILID|THREADID|SAVEDATE|PREVIEW"
+    rb"|X-[A-Z0-9-]+)[ (].*)?(?:\)|\{\d+\+?\})[\s\0]*\Z",
     re.DOTALL,
 )
+"""Behind a message's octets: its end, or another item, but no other message."""
 _UNQUOTED_NAME = re.compile(rb'(?is)\* +\w+ +\([^()]*\) +(?:"(?:[^"\\]|\\.)*"|NIL) +([^"{( \t\r\n][^"]*?)\r?\n\Z')
 _ROLES = {
     "\\sent": Role.SENT,

@@ -13,6 +13,7 @@ from migrator.errors import (
     LoginRefused,
     PostwagenError,
     ServerBusy,
+    ServerFault,
     ServerRefused,
     TargetFull,
 )
@@ -57,6 +58,8 @@ def _wait(text: str) -> timedelta | None:
 
 def busy(text: str) -> ServerBusy | None:
     """The server asks for patience, perhaps saying how long (quirks.md, 2, 19, 44)."""
+    if _DAILY.search(text):
+        return DailyLimit("The server gives no more today.", detail=text, later=LIMIT_WAIT)
     if _BUSY.search(text) and not _FULL.search(text):
         return ServerBusy("The server is busy or limits us.", detail=text, later=_wait(text))
     return None
@@ -64,10 +67,8 @@ def busy(text: str) -> ServerBusy | None:
 
 def passing(text: str) -> ServerBusy | None:
     """The same where nothing of ours can be too large: at a login, and where messages are read."""
-    if _DAILY.search(text):
-        return DailyLimit("The server gives no more today.", detail=text, later=LIMIT_WAIT)
     if _PASSING.search(text):
-        return ServerBusy("The server has a limit or a fault at the moment.", detail=text)
+        return ServerFault("The server has a limit or a fault at the moment.", detail=text)
     return busy(text)
 
 
@@ -108,16 +109,21 @@ def not_connected(text: str, host: str) -> LoginRefused | None:
     )
 
 
+def _is_full(text: str) -> bool:
+    """A quota of octets a day is none of a mailbox."""
+    return _FULL.search(text) is not None and _DAILY.search(text) is None
+
+
 def command_error(answer: Answer, what: str) -> PostwagenError:
     """A command that must not fail was refused."""
-    if _FULL.search(answer.text):
+    if _is_full(answer.text):
         return TargetFull("The new mailbox is full.", detail=answer.text)
     return busy(answer.text) or ServerRefused(f"The server refused: {what}.", detail=f"{answer.status} {answer.text}")
 
 
 def folder_error(answer: Answer, name: str, *, making: bool = False) -> PostwagenError:
     """A folder cannot be opened, or made."""
-    if _FULL.search(answer.text):
+    if _is_full(answer.text):
         return TargetFull("The new mailbox is full.", detail=answer.text)
     if making:
         return busy(answer.text) or FolderNotMade(f"The folder {name} cannot be made.", detail=answer.text)
@@ -136,7 +142,7 @@ def append_error(answer: Answer) -> PostwagenError | tuple[str, str]:
         return FolderRefused("A folder at the new server is not there any more.", detail=text)
     if _EMPTY.search(text):
         return "empty", text
-    if _FULL.search(text) and not answer.code.startswith("TOOBIG"):
+    if _is_full(text) and not answer.code.startswith("TOOBIG"):
         return TargetFull("The new mailbox is full.", detail=text)
     if _BIG.search(text):
         return "too_big", text

@@ -39,9 +39,9 @@ def test_what_the_refusal_names_is_tried_first_then_each_alone_and_all_at_last()
         ("[CLIENTBUG] Additional arguments found after last expected argument", final),
     ):
         tried: list[Cures] = []
-        while (cures := next_cures(ALL, tried[-1] if tried else frozenset(), text)) is not None:
+        while (cures := next_cures(ALL, tried, "refused in other words" if tried else text)) is not None:
             tried.append(cures)
         assert tried[0] == {first}
         assert sorted(map(len, tried)) == [1, 1, 1, 3]
-    assert next_cures(frozenset(), frozenset(), "refused") is None
-    assert next_cures(frozenset({nul}), frozenset({nul}), "refused") is None
+    assert next_cures(frozenset(), [], "refused") is None
+    assert next_cures(frozenset({nul}), [frozenset({nul})], "refused") is None
