@@ -74,7 +74,7 @@ class ReadingAhead:
         self._octets = octets
         self._route: list[FolderInfo] = []
         """Folders that are still to be surveyed."""
-        self._likely: Callable[[str, Row], bool] = lambda _folder, _row: True
+        self._likely: Callable[[Row], bool] = lambda _: True
         self._along: _Run | None = None
         """Goes along the route."""
         self._now: str | None = None
@@ -86,7 +86,7 @@ class ReadingAhead:
         """Of the source, as it was when it was asked first: later a thread may be speaking with it."""
         return self._source.traits
 
-    def expect(self, folders: Sequence[FolderInfo], likely: Callable[[str, Row], bool]) -> None:
+    def expect(self, folders: Sequence[FolderInfo], likely: Callable[[Row], bool]) -> None:
         """These will be surveyed in this order; of each page all that is `likely` will be read, or less. A hint."""
         self._leave()
         self._route, self._likely = list(folders) if self._is_ahead else [], likely
@@ -171,7 +171,7 @@ class ReadingAhead:
         self._source.close()
 
 
-def _along(source: Source, folders: Sequence[FolderInfo], likely: Callable[[str, Row], bool]) -> Iterator[Item]:
+def _along(source: Source, folders: Sequence[FolderInfo], likely: Callable[[Row], bool]) -> Iterator[Item]:
     """Survey one folder after the other, or small ones at once, and read each page's messages behind it."""
     for lot in listed_together(folders):
         if is_small(lot[0]):
@@ -181,12 +181,12 @@ def _along(source: Source, folders: Sequence[FolderInfo], likely: Callable[[str,
         for item in source.survey(name):
             yield item
             if isinstance(item, Page):
-                yield from source.read([Want(name, row.key, row.size) for row in item.rows if likely(name, row)])
+                yield from source.read([Want(name, row.key, row.size) for row in item.rows if likely(row)])
                 yield _Mark.PAGE_READ
         yield _Mark.FOLDER_DONE
 
 
-def _together(source: Source, folders: Sequence[FolderInfo], likely: Callable[[str, Row], bool]) -> Iterator[Item]:
+def _together(source: Source, folders: Sequence[FolderInfo], likely: Callable[[Row], bool]) -> Iterator[Item]:
     """Survey small folders at once, then read their messages in one go. An error comes in its folder's turn.
 
     Empty ones come first: there is nothing in them that could be asked for blindly.
@@ -198,19 +198,14 @@ def _together(source: Source, folders: Sequence[FolderInfo], likely: Callable[[s
         surveys.append(known.get(info.name) or _surveyed(source, info.name))
         if surveys[-1].error is not None:
             break
-    wants = [
-        Want(one.opened.folder, row.key, row.size)
-        for one in surveys
-        for row in one.rows
-        if likely(one.opened.folder, row)
-    ]
+    wants = [Want(one.opened.folder, row.key, row.size) for one in surveys for row in one.rows if likely(row)]
     with closing(_generated(source.read(wants))) as answers:
         for one in surveys:
             if one.error is None or one.rows:
                 yield one.opened
                 yield Page(one.rows)
                 for row in one.rows:
-                    if likely(one.opened.folder, row):
+                    if likely(row):
                         yield next(answers)
                 yield _Mark.PAGE_READ
             if one.error is not None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
 from migrator.engine.placing import found_place
 from migrator.engine.prints import forgiving
 from migrator.engine.progress import Count
-from migrator.engine.run import homes_of, plan
+from migrator.engine.run import plan
 from migrator.errors import Stopped
 from migrator.mail.flags import fitting
 from migrator.mail.folders import FolderPath, FolderRef
@@ -39,7 +39,9 @@ def audit(ends: Ends, options: Options, level: Level) -> Audit:
     """Compare folder by folder; nothing is written at either end."""
     found = Audit()
     mapping = plan(ends, options)
-    ends = replace(ends, homes=homes_of(mapping, options))
+    if ends.source.traits.has_labels:  # in the order in which they are carried, whatever order they are compared in
+        for pair in mapping.pairs:
+            deque(ends.source.survey(pair.source.name), maxlen=0)
     groups: dict[FolderPath, list[FolderPair]] = defaultdict(list)
     for pair in mapping.pairs:
         groups[pair.target_path].append(pair)
@@ -84,7 +86,7 @@ def _source_records(ends: Ends, pair: FolderPair, folder: FolderRef | None, leve
     for item in ends.source.survey(pair.source.name):
         if isinstance(item, Opened):
             continue
-        here = Page([row for row in item.rows if not ends.homes.elsewhere(pair.source.name, row)])
+        here = Page([row for row in item.rows if not row.shown_in])
         wants = {row.key: Want(pair.source.name, row.key, row.size) for row in here.rows}
         yield from _records(here, pair.source.name, level, partial(ends.source.read, wants.values()), folder)
 

@@ -95,7 +95,7 @@ class FolderCarry:
         self.ledger = ledger
         self._quiet = quiet
         self._book = Booking(ledger, ends.clock, intends=not ends.target.traits.keeps_history)
-        self._weighing = Weighing(ends, options, pair.source.name, folder, self._book, hindered)
+        self._weighing = Weighing(ends, options, folder, self._book, hindered)
         self._hindered = hindered
         self._results = Results(options, self._book, self._weighing, hindered)
         self._whole = whole

@@ -9,6 +9,7 @@ from typing import cast
 from migrator.errors import FolderRefused
 from migrator.mail.folders import FolderInfo, FolderRef
 from migrator.mail.messages import MessageKey, Row, key_octets, sum_of
+from migrator.planning.delta import ALSO_IN
 from migrator.ports import Absence, FolderPair, Historian, Ledger, Mark, Missing, PairLedger, Sight, Target
 
 NOT_READ = "folder_refused"
@@ -64,12 +65,13 @@ class History:
             self._present.append(key.uid)
 
     def leave(self, key: MessageKey, size: int, reason: str) -> None:
-        """One of them is not kept; what vanished at the source in the meantime was never there."""
+        """One of them is not kept; what vanished at the source in the meantime was never there, and what another folder
+        shows as well is there."""
         if self._keeper is None:
             return
         self._listed.pop(key, None)
         self._octets -= size
-        if reason == Absence.GONE:
+        if reason == Absence.GONE or reason.startswith(ALSO_IN):
             self._found -= 1
             self._keys = sum_of([], self._keys - sum_of([key_octets(key)]))
         else:

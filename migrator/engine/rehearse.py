@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from migrator.engine.progress import Count
-from migrator.engine.run import homes_of, plan
+from migrator.engine.run import plan
 from migrator.errors import Stopped
 from migrator.planning.delta import Verdict, decide
-from migrator.planning.labels import Homes
 from migrator.ports import FolderPair, Mark, Page, Skip
 
 if TYPE_CHECKING:
@@ -18,16 +17,14 @@ if TYPE_CHECKING:
 def rehearse(ends: Ends, options: Options) -> dict[str, int]:
     """Survey every folder and count by the ledger. What would be carried is skipped: its number, by source folder."""
     would_carry: dict[str, int] = {}
-    mapping = plan(ends, options)
-    homes = homes_of(mapping, options)
-    for pair in mapping.pairs:
+    for pair in plan(ends, options).pairs:
         if ends.stop.wanted():
             raise Stopped("Stopped between two folders.")
-        would_carry[pair.source.name] = _rehearse_folder(ends, options, pair, homes)
+        would_carry[pair.source.name] = _rehearse_folder(ends, options, pair)
     return would_carry
 
 
-def _rehearse_folder(ends: Ends, options: Options, pair: FolderPair, homes: Homes) -> int:
+def _rehearse_folder(ends: Ends, options: Options, pair: FolderPair) -> int:
     would_carry = 0
     name = ends.target.traits.namespace.to_name(pair.target_path)
     ledger = ends.ledger.pair(pair, name)
@@ -38,8 +35,7 @@ def _rehearse_folder(ends: Ends, options: Options, pair: FolderPair, homes: Home
         entries = ledger.entries([row.key for row in item.rows])
         skipped: list[Skip] = []
         for row in item.rows:
-            elsewhere = homes.elsewhere(pair.source.name, row)
-            decision = decide(row, entries.get(row.key), max_octets=options.max_octets, elsewhere=elsewhere)
+            decision = decide(row, entries.get(row.key), max_octets=options.max_octets)
             count.found += 1
             count.octets_found += row.size
             if decision.verdict in (Verdict.COPIED, Verdict.ALREADY_THERE):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import cast
 
@@ -24,7 +24,6 @@ from migrator.engine.unchanged import changed, is_taken_over
 from migrator.errors import ConnectionLost, FolderRefused, PostwagenError, Radius, ServerBusy
 from migrator.mail.folders import FolderInfo
 from migrator.mail.messages import Row
-from migrator.planning.labels import Homes
 from migrator.planning.lanes import side_by_side
 from migrator.planning.mapping import MappingPlan, MappingRules, plan_mapping
 from migrator.planning.roles import comparable
@@ -54,8 +53,6 @@ class Options:
 
     rules: MappingRules = field(default_factory=MappingRules)
     max_octets: int | None = None
-    each_label: bool = False
-    """A message with several of Gmail's labels is carried into the folder of each."""
     repair: bool = False
     """A message that is refused for its form is sent once more with the least change that may help."""
     recreated: str = "ask"
@@ -64,10 +61,6 @@ class Options:
     quiet_seconds: float = 30.0
     lanes: int = 1
     """So many folders may be carried side by side, where further ends open."""
-
-
-Likely = Callable[[str, Row], bool]
-"""Whether a message of this folder will be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +73,12 @@ class Ends:
     stop: StopSignal
     clock: Clock
     observer: Observer
-    expect: Callable[[Sequence[FolderInfo], Likely], None] = lambda _folders, _likely: None
+    expect: Callable[[Sequence[FolderInfo], Callable[[Row], bool]], None] = lambda _folders, _likely: None
     """Tells who reads the source ahead which folders come, and what of them will be read (`engine.ahead`)."""
     alongside: Callable[[], None] = lambda: None
     """Tells them that folders are carried side by side."""
     another: Callable[[], AbstractContextManager[Ends]] | None = None
     """Opens one more source and target of the same kind, at once or not at all."""
-    homes: Homes = field(default_factory=lambda: Homes(()))
-    """Where the one copy is carried of a message that lies in several folders."""
 
 
 @dataclass(slots=True)
@@ -124,19 +115,12 @@ def _planned(ends: Ends, options: Options, there: Sequence[FolderInfo], carried:
     return mapping
 
 
-def homes_of(mapping: MappingPlan, options: Options) -> Homes:
-    """Of the folders that are carried; of none where each label's folder is to have its copy."""
-    return Homes(() if options.each_label else [pair.source for pair in mapping.pairs])
-
-
 def run(ends: Ends, options: Options) -> Outcome:
     """Carry everything. Raises Stopped, Fenced and whatever hits the whole mailbox; folders fail one by one."""
     outcome, there = Outcome(), ends.target.folders()
     carried = ends.ledger.carried_from()
     mapping = _planned(ends, options, there, carried)
     outcome.left_out = mapping.left_out
-    homes = homes_of(mapping, options)
-    ends = replace(ends, homes=homes)
     if ends.target.traits.keeps_history:
         cast("Historian", ends.target).describe([pair.source for pair in mapping.pairs])
         forget_newer(ends.target, ends.ledger, mapping.pairs)
@@ -151,14 +135,14 @@ def run(ends: Ends, options: Options) -> Outcome:
         return side_by_side(pairs, known, namespace, lanes)
 
     def carry(lane: Ends, share: Sequence[FolderPair]) -> None:
-        lane = replace(lane, homes=homes)
         fresh = [pair.source for pair in share if pair.source.name not in known]
         _expect(lane, options, fresh)
         work = _Round(lane, options, share, quiet.twin(lane.stop), {info.name for info in fresh})
         rounds.append(work)
         work.carry_all(alone=len(share) == len(mapping.pairs))
 
-    in_lanes(ends, shares, options.lanes, carry)
+    # Where a message may be shown in several folders, the one that comes first has been listed before the next one.
+    in_lanes(ends, shares, 1 if ends.source.traits.has_labels else options.lanes, carry)
     suspects = [work.suspect[0] for work in rounds if work.suspect is not None]
     if suspects:
         rounds.append(_Round(ends, options, _tried_again(suspects, mapping.pairs), quiet.twin(ends.stop)))
@@ -176,12 +160,10 @@ def _tried_again(suspects: Sequence[FolderPair], pairs: Sequence[FolderPair]) ->
 
 def _expect(ends: Ends, options: Options, fresh: Sequence[FolderInfo]) -> None:
     """Folders of which nothing was ever carried will be read to their end; of others nobody knows how much."""
+    if ends.source.traits.has_labels:
+        return  # which folder is the first to show a message must not depend on what is read ahead
     limits = [limit for limit in (options.max_octets, ends.target.traits.max_octets) if limit is not None]
-
-    def likely(folder: str, row: Row) -> bool:
-        return all(row.size <= limit for limit in limits) and not ends.homes.elsewhere(folder, row)
-
-    ends.expect(fresh, likely)
+    ends.expect(fresh, lambda row: not row.shown_in and all(row.size <= limit for limit in limits))
 
 
 class _Round:

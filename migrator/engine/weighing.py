@@ -23,12 +23,8 @@ if TYPE_CHECKING:
 class Weighing:
     """Of one folder."""
 
-    def __init__(
-        self, ends: Ends, options: Options, source: str, folder: FolderRef, book: Booking, hindered: Hindered
-    ) -> None:
+    def __init__(self, ends: Ends, options: Options, folder: FolderRef, book: Booking, hindered: Hindered) -> None:
         self._options = options
-        self._source = source
-        self._homes = ends.homes
         self._limit = ends.target.traits.max_octets
         self.folder = folder
         """As it stands at the target now."""
@@ -40,8 +36,7 @@ class Weighing:
 
     def weigh(self, row: Row, entry: Entry | None) -> bool:
         """Book what the ledger knows of a message. True: it is to be carried."""
-        elsewhere = self._homes.elsewhere(self._source, row)
-        decision = decide(row, entry, max_octets=self._options.max_octets, elsewhere=elsewhere)
+        decision = decide(row, entry, max_octets=self._options.max_octets)
         if decision.verdict is Verdict.SKIP:
             self.skip(row, decision.rule)
         elif decision.verdict is Verdict.FAILED:

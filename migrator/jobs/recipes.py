@@ -14,6 +14,7 @@ from migrator.engine.audit import audit
 from migrator.engine.budgeted import BudgetedSource
 from migrator.engine.chosen import ChosenSource
 from migrator.engine.lanes import Joint
+from migrator.engine.once import OnceSource
 from migrator.engine.rehearse import rehearse
 from migrator.engine.restore import release_deleted
 from migrator.engine.run import Ends, Options, run
@@ -85,7 +86,6 @@ def engine_options(options: Mapping[str, Any], quiet_seconds: float) -> Options:
             shared=options.get("shared", False),
             apart=options.get("apart", False),
         ),
-        each_label=options.get("each_label", False),
         repair=options.get("repair", False),
         max_octets=options.get("max_octets"),
         recreated=options.get("recreated", "ask"),
@@ -187,6 +187,8 @@ def _source(work: Work, world: World, kept: ArchiveSource | None, *, at_once: bo
     budget = world.budget(work.source)
     if budget is not None:
         retrying = BudgetedSource(retrying, budget)
+    if not work.options.get("each_label"):
+        retrying = OnceSource(retrying)
     if work.kind is JobKind.ARCHIVE:
         return ReadingAhead(retrying, archives.preparing(), octets=archives.AHEAD_OCTETS)
     return ReadingAhead(retrying, with_forgiving_prints if work.kind is JobKind.VERIFY else with_prints)

@@ -53,6 +53,10 @@ class Row(NamedTuple):
     size: int
     flags: frozenset[str]
     instant: datetime | None
+    same: int = 0
+    """What the server calls it in whatever folder shows it (X-GM-MSGID); 0: it says no such thing."""
+    shown_in: str = ""
+    """The folder that has shown it before (`engine.once`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,9 @@ from migrator.mail.flags import normalised
 from migrator.mail.messages import Row
 from migrator.ports import Entry, How, Stand
 
+ALSO_IN = "also_in: "
+"""The beginning of the rule that leaves behind what is carried from another folder that shows it (`engine.once`)."""
+
 
 class Verdict(StrEnum):
     """What is to be done."""
@@ -38,14 +41,11 @@ class Decision:
 _CARRY = Decision(Verdict.CARRY)
 
 
-def decide(row: Row, entry: Entry | None, *, max_octets: int | None, elsewhere: str = "") -> Decision:
-    """The verdict for one row. The flags' base is the ledger's, so that what the customer changed stays.
-
-    `elsewhere`: the folder in which the one copy of this message is carried (`planning.labels`).
-    """
+def decide(row: Row, entry: Entry | None, *, max_octets: int | None) -> Decision:
+    """The verdict for one row. The flags' base is the ledger's, so that what the customer changed stays."""
     if entry is None:
-        if elsewhere:
-            return Decision(Verdict.SKIP, rule=f"also_in: {elsewhere}")
+        if row.shown_in:
+            return Decision(Verdict.SKIP, rule=f"{ALSO_IN}{row.shown_in}")
         if max_octets is not None and row.size > max_octets:
             return Decision(Verdict.SKIP, rule=f"larger than {max_octets} octets")
         return _CARRY

@@ -26,6 +26,8 @@ class Traits:
     """The target names the new key of every append (UIDPLUS)."""
     partial: bool = False
     """Only chosen messages are listed: what is not listed is not gone (`engine.chosen`)."""
+    has_labels: bool = False
+    """One message may be listed in several folders (Gmail); such rows say so (`Row.same`)."""
     keeps_history: bool = False
     """The target is also a `Historian`: appends are idempotent by origin, nothing there is anybody else's."""
     max_octets: int | None = None

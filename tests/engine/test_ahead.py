@@ -135,7 +135,7 @@ class Library:
         """Nothing to do."""
 
 
-def anything(_folder: str, _row: Row) -> bool:
+def anything(_: Row) -> bool:
     return True
 
 
@@ -182,7 +182,7 @@ def test_folders_that_are_expected_are_read_before_they_are_asked_for_and_once(i
 def test_what_is_unlikely_is_not_read_ahead_and_what_is_not_wanted_after_all_is_given_back(infos: Infos) -> None:
     library = Library("A1", "A2", "B1")
     source = ReadingAhead(library)
-    source.expect(infos("AB"), lambda _folder, row: row.key.uid < 3)
+    source.expect(infos("AB"), lambda row: row.key.uid < 3)
     assert taken(source, "A", uids=[2]) == told_of("A1", "A2", uids=[2])
     assert taken(source, "B", uids=[]) == []
     assert not any(asked.endswith("/3") for asked in library.asked if asked.startswith("read"))
@@ -245,7 +245,7 @@ def test_a_survey_never_seems_to_have_ended_when_somebody_else_took_the_source(i
 
 def test_what_was_said_to_be_unlikely_is_not_left_out_in_silence_when_it_is_wanted(infos: Infos) -> None:
     source = ReadingAhead(Library("A1", "A2"))
-    source.expect(infos("A"), lambda _folder, row: row.key.uid < 3)
+    source.expect(infos("A"), lambda row: row.key.uid < 3)
     with pytest.raises(Defect):
         taken(source, "A")
 

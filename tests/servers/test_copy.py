@@ -439,7 +439,9 @@ def test_what_the_customer_did_at_the_target_stays_and_what_is_new_at_the_source
     assert command.call("copy", *ends, "--json").json["messages"]["copied"] == 0
     proof = command.call("verify", *ends, "--json")
     kinds = Counter(each["kind"] for each in proof.json["discrepancies"])
-    assert (proof.code, kinds) == (1, {"missing": 3, "flags": 3, "extra": 2}), proof  # what he moved is named where it was
+    assert (proof.code, kinds) == (1, {"missing": 3, "flags": 3, "extra": 2}), (
+        proof
+    )  # what he moved is named where it was
     assert {uid: each.flags for uid, each in _states(dovecot_pair)[1]["INBOX"].items()} == {
         **flags, 5: {"\\Seen", "Privat"},
     }  # fmt: skip

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from migrator.jobs import budget
 from migrator.providers import profile
+from tests.servers.command import Postwagen
 from tests.unruly.conftest import Copy, letter
 from tests.unruly.imap import Mail, OrderlyImap, Talk
 
@@ -47,7 +50,8 @@ class Gmail(OrderlyImap):
             here = talk.name.encode("latin-1")
             labels = [SYSTEM.get(name, name) for name in self._labels.get(mail.octets, ()) if name != here]
             written = b" ".join(b'"%b"' % label.replace(b"\\", b"\\\\") for label in labels)
-            yield line.removesuffix(b")\r\n") + b" X-GM-LABELS (%b))\r\n" % written
+            number = zlib.crc32(mail.octets)
+            yield line.removesuffix(b")\r\n") + b" X-GM-LABELS (%b) X-GM-MSGID %d)\r\n" % (written, number)
 
 
 LABELS: tuple[tuple[bytes, ...], ...] = (
@@ -87,6 +91,7 @@ def test_of_each_message_one_copy_is_carried_and_the_others_are_skipped_by_name(
         assert ("Kunden", "also_in: INBOX") in rules
         assert ("Rechnungen", "also_in: Kunden") in rules
         assert ("[Gmail]/Alle Nachrichten", "also_in: [Gmail]/Gesendet") in rules
+        assert ("Kunden", "also_in: [Gmail]/Gesendet") in rules
         assert ("[Gmail]/Chats", "chats") in rules
         assert ("[Gmail]/Wichtig", "virtual_folder") in rules
         again = copy(old, new)
@@ -99,6 +104,53 @@ def test_each_octet_is_read_once(copy: Copy) -> None:
         copy(old, new)
         asked = [line for line in old.heard if b"BODY.PEEK[]" in line]
         assert sum(len(line.split()[2].split(b",")) for line in asked) <= len(LABELS)
+
+
+class ShowsFew(Gmail):
+    """Its user lets IMAP see the newest two messages of each folder only."""
+
+    def __init__(self, *labels: tuple[bytes, ...]) -> None:
+        super().__init__(*labels)
+        for box in self.boxes.values():
+            del box.mails[:-2]
+
+
+def test_what_the_inbox_does_not_show_is_carried_from_where_it_is_shown(copy: Copy) -> None:
+    with ShowsFew((b"INBOX", b"Kunden"), (b"INBOX",), (b"INBOX",), (b"INBOX",)) as old, OrderlyImap() as new:
+        told = copy(old, new, altering=True)
+        assert carried(new)[b"Kunden"] == [b"0"]
+        assert told.json["messages"]["copied"] == 3
+
+
+class LabelsMeanwhile(Gmail):
+    """Somebody gives a message the label of the inbox after that was listed."""
+
+    def on_select(self, talk: Talk, tag: bytes, command: bytes) -> Iterator[bytes]:
+        if b"Kunden" in command and len(self.boxes[b"INBOX"].mails) == 1:
+            octets = self.boxes[b"Kunden"].mails[0].octets
+            self._labels[octets] = (b"INBOX", b"Kunden")
+            self.boxes[b"INBOX"].add(octets)
+        return super().on_select(talk, tag, command)
+
+    on_examine = on_select
+
+
+def test_a_label_that_comes_meanwhile_takes_no_message_away(copy: Copy) -> None:
+    with LabelsMeanwhile((b"Kunden",), (b"INBOX",)) as old, OrderlyImap() as new:
+        copy(old, new, altering=True)
+        assert b"0" in [number for numbers in carried(new).values() for number in numbers]
+
+
+def test_a_proof_of_a_mailbox_with_labels_counts_each_message_once(copy: Copy, tmp_path: Path) -> None:
+    with Gmail(*LABELS) as old, OrderlyImap() as new:
+        copy(old, new)
+        ends = [f"imap://info%40old.example@127.0.0.1:{end.port}?security=none" for end in (old, new)]
+        postwagen = Postwagen(tmp_path / "data", "secret", "secret")
+        proven = postwagen.call("verify", *ends, "--json")
+        assert (proven.code, proven.json["messages"]["already_there"]) == (0, len(LABELS)), proven
+        box = new.boxes[b"Kunden"]
+        box.mails.clear()
+        assert postwagen.call("verify", *ends, "--json").code == 1
 
 
 def test_a_label_that_is_left_out_is_nobodys_home(copy: Copy) -> None:

@@ -88,7 +88,8 @@ def _counted(session: ImapSession, info: FolderInfo, stats: dict[str, dict[str, 
     if not info.selectable:
         return info
     found = stats.get(info.name) or session.status(info.name, status_items(session))
-    return replace(info, messages=found.get("MESSAGES"), octets=found.get("SIZE"), state=_state(found))
+    state = "" if "X-GM-EXT-1" in session.capabilities else _state(found)  # what is in one folder depends on others
+    return replace(info, messages=found.get("MESSAGES"), octets=found.get("SIZE"), state=state)
 
 
 class Numbers(NamedTuple):

@@ -58,7 +58,7 @@ def rows(session: ImapSession, validity: int, *, floor: int = 1) -> Iterator[Pag
 
 def begin(session: ImapSession, command: bytes, only: bytes = b"") -> bytes:
     """Ask for the rows of these messages; `listed` reads them. `only`: a modifier (RFC 4466)."""
-    more = b" X-GM-LABELS" if "X-GM-EXT-1" in session.capabilities else b""
+    more = b" X-GM-LABELS X-GM-MSGID" if "X-GM-EXT-1" in session.capabilities else b""
     return session.wire.start(command + b" (UID FLAGS INTERNALDATE RFC822.SIZE%b)" % more + only)
 
 
@@ -99,6 +99,7 @@ def _row(uid: int, items: dict[str, Any], validity: int) -> Row:
         size=min(max(0, number_of(size)), LARGEST) if isinstance(size, bytes) else 0,
         flags=flags | gmail_labels(labels) if labels else flags,
         instant=instant_of(items.get("INTERNALDATE")),
+        same=number_of(items["X-GM-MSGID"]) if isinstance(items.get("X-GM-MSGID"), bytes) else 0,
     )
 
 

@@ -21,7 +21,12 @@ class ImapSource:
     def __init__(self, session: ImapSession) -> None:
         self._session = session
         self._foreseen = Foreseen(session, (), writable=False)
-        self.traits = Traits(namespace=session.namespace, nearest=session.wire.nearest, limits=session.tls)
+        self.traits = Traits(
+            namespace=session.namespace,
+            has_labels="X-GM-EXT-1" in session.capabilities,
+            nearest=session.wire.nearest,
+            limits=session.tls,
+        )
 
     def folders(self) -> Sequence[FolderInfo]:
         """All folders. None at all is an error, never an empty mailbox (quirks.md, 48)."""
