@@ -24,24 +24,14 @@ def ensured(ends: Ends, pair: FolderPair) -> FolderRef:
         subscribe = is_first(ends, pair, to_name(path))
         try:
             folder = ends.target.ensure_folder(path, pair.target_role, subscribe=subscribe)
-        except FolderRefused as error:
-            if not isinstance(error, FolderNotMade) and not pair.is_alike:
-                raise
+        except FolderNotMade as error:
             refused = refused or error
-            continue
-        if path == pair.target_path and pair.is_alike and not _is_listed(ends, folder.name):
-            refused = FolderRefused(f"The new server takes the folder {folder.name} for another one.")
             continue
         if path != pair.target_path:
             ends.ledger.warn("folder_renamed", pair.source.name, folder.name)
         return folder
     assert refused is not None
     raise refused
-
-
-def _is_listed(ends: Ends, name: str) -> bool:
-    """In exactly this spelling."""
-    return any(info.name == name for info in ends.target.folders())
 
 
 def is_first(ends: Ends, pair: FolderPair, name: str) -> bool:
@@ -54,7 +44,7 @@ def found_place(ends: Ends, pair: FolderPair, there: AbstractSet[str]) -> Folder
     to_name = ends.target.traits.namespace.to_name
     names = [to_name(path) for path in (pair.target_path, *pair.others)]
     listed = [name for name in names if name in there]
-    for name in listed or ([] if pair.is_alike else names[:1]):
+    for name in listed or names[:1]:
         with suppress(FolderRefused):
             return ends.target.look(name)
     return None

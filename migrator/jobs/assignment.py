@@ -93,6 +93,12 @@ def _endpoint(row: EndpointRow, credential: Credential) -> Endpoint:
     )
 
 
+def kind_of(db: Database, job_id: int) -> JobKind:
+    """What the job does."""
+    with db.reading() as session:
+        return JobKind(session.get_one(Job, job_id).kind)
+
+
 def counts(db: Database, job_id: int) -> Counts:
     """The job's numbers from committed rows."""
     columns = (JobFolder.found, JobFolder.copied, JobFolder.already_there, JobFolder.skipped, JobFolder.failed)

@@ -27,11 +27,13 @@ class Ending:
     result: dict[str, Any] | None = None
 
 
-def ending_of(error: PostwagenError, failures_before: int) -> Ending:
-    """The ending for an error that hit the whole mailbox."""
+def ending_of(error: PostwagenError, failures_before: int, *, goes_on: bool = True) -> Ending:
+    """The ending for an error that hit the whole mailbox. `goes_on`: another slice goes on where this one stopped."""
     if error.remedy is Remedy.NEVER:
         return Ending(JobEvent.FAIL, error=error.as_dict())
     if error.remedy is Remedy.PERSON:
+        return Ending(JobEvent.BLOCK, error=error.as_dict())
+    if isinstance(error, DailyLimit) and not goes_on:  # it would begin anew each day, and never end
         return Ending(JobEvent.BLOCK, error=error.as_dict())
     if isinstance(error, DailyLimit):  # as often as it takes
         return Ending(JobEvent.WAIT, error=error.as_dict(), wait=error.later or LONGEST_WAIT)

@@ -116,7 +116,8 @@ def attempt(work: Callable[[], Work], world: World, holder: Holder, db: Database
     except PostwagenError as error:
         log.warning("slice_failed", job=lease.job_id, code=error.instance_code, end=error.end, detail=error.detail)
         got_on = assignment.counts(db, lease.job_id).done > before
-        return ending_of(error, 0 if got_on else leases.failures_in_a_row(db, lease))
+        failures = 0 if got_on else leases.failures_in_a_row(db, lease)
+        return ending_of(error, failures, goes_on=assignment.kind_of(db, lease.job_id) is not JobKind.VERIFY)
     except Exception as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         log.exception("defect", job=lease.job_id)

@@ -65,6 +65,7 @@ def plan_mapping(
         same = [FolderPair(info, info.path, info.role) for info in sorted(kept, key=_order) if info.selectable]
         return MappingPlan(tuple(same), tuple(left_out))
     roles = _target_roles(target)
+    before = {name: namespace.to_path(place) for name, place in known.items()}
     hand = {old: namespace.to_path(new) for old, new in rules.by_hand}
     under = namespace.to_path(rules.under) if rules.under else ()
     places: dict[FolderPath, FolderPath] = {}
@@ -73,14 +74,13 @@ def plan_mapping(
     given: set[Role] = set()
     for info in sorted(kept, key=_order):
         role = _role(info, rules, given)
-        path, role, reason = _place(info, role, hand, roles, places, under)
+        path, role, reason = _place(info, role, hand, roles, places, under, before.get(info.name))
         places[info.path] = fitted = fitting_path(path, namespace)
         below_adapted = reason == "same_name" and any(info.path[:at] in adapted for at in range(1, len(info.path)))
         if fitted != path or below_adapted:
             adapted.add(info.path)
         if info.selectable:
             wanted.append(_Wanted(info, fitted, role, reason, renamed=info.path in adapted))
-    before = {name: namespace.to_path(place) for name, place in known.items()}
     pairs, merged = _placed(wanted, namespace, before)
     renamed = [pair for pair in pairs if pair.reason == "renamed"]
     warnings = [("folder_renamed", pair.source.name, namespace.to_name(pair.target_path)) for pair in renamed]
@@ -104,17 +104,16 @@ def _placed(
     keeps its name."""
     pairs: dict[str, FolderPair] = {}
     merged: list[tuple[str, str, str]] = []
-    taken: dict[str, FolderPair] = {}
+    taken: dict[FolderPath, FolderPair] = {}
     late: list[_Wanted] = []
     wanted = [_as_before(one, before) for one in wanted]
     for one in sorted(wanted, key=lambda one: (one.info.name not in before, one.renamed)):
         pair = FolderPair(one.info, one.path, one.role, "renamed" if one.renamed else one.reason)
-        name = namespace.to_name(_comparable_path(one.path))
-        other = taken.setdefault(name, pair)
-        if other is not pair and not _may_merge(pair, other):
+        other = taken.setdefault(alike(namespace.to_path(namespace.to_name(one.path))), pair)
+        if other is not pair and not _may_merge(pair, other) and not _was_there(one, other, before):
             late.append(one)
             continue
-        if other is not pair:
+        if other.target_path == one.path and other is not pair:
             merged.append(("folders_merged", one.info.name, f"{other.source.name} → {namespace.to_name(one.path)}"))
         pairs[one.info.name] = pair
     free = Places(namespace, [one.path for one in wanted])
@@ -134,6 +133,11 @@ def _placed(
     return _with_others([pairs[one.info.name] for one in wanted], free), merged
 
 
+def _was_there(one: _Wanted, other: FolderPair, before: Mapping[str, FolderPath]) -> bool:
+    """Whether both were carried under names that differ in case or Unicode form only: there they are two."""
+    return one.path != other.target_path and before.get(one.info.name) == one.path
+
+
 def _as_before(one: _Wanted, before: Mapping[str, FolderPath]) -> _Wanted:
     place = before.get(one.info.name)
     if place is None or one.reason == "rule" or not is_variant(place, one.path):
@@ -142,12 +146,9 @@ def _as_before(one: _Wanted, before: Mapping[str, FolderPath]) -> _Wanted:
 
 
 def _with_others(pairs: Sequence[FolderPair], free: Places) -> list[FolderPair]:
-    """Each with what is tried if the server refuses its name, or takes it for that of another one before it."""
-    seen: dict[FolderPath, FolderPath] = {}
-    paths = [one.target_path for one in pairs]
-    alikes = dict.fromkeys(path for path in paths if seen.setdefault(alike(path), path) != path)
-    others = {path: free.others(path) for path in dict.fromkeys((*alikes, *paths))}
-    return [replace(one, others=others[one.target_path], is_alike=one.target_path in alikes) for one in pairs]
+    """Each with what is tried if the server refuses its name."""
+    others = {path: free.others(path) for path in dict.fromkeys(one.target_path for one in pairs)}
+    return [replace(one, others=others[one.target_path]) for one in pairs]
 
 
 def _check_rules(source: Sequence[FolderInfo], rules: MappingRules) -> None:
@@ -160,11 +161,11 @@ def _check_rules(source: Sequence[FolderInfo], rules: MappingRules) -> None:
             )
 
 
-def _order(info: FolderInfo) -> tuple[int, int, list[str]]:
+def _order(info: FolderInfo) -> tuple[int, int, list[str], str]:
     """Inbox first, then folders whose role the server says, then by name; parents before children, `All Mail` last."""
     said = info.role is not None and info.role is not Role.INBOX
     turn = 0 if info.path == ("INBOX",) else 3 if info.role is Role.ALL else 1 if said else 2
-    return turn, len(info.path), [comparable(level) for level in info.path]
+    return turn, len(info.path), [comparable(level) for level in info.path], info.name
 
 
 def _filtered(
@@ -198,16 +199,17 @@ def _rule_against(info: FolderInfo, rules: MappingRules) -> str | None:
     return None
 
 
-def _target_roles(target: Sequence[FolderInfo]) -> dict[Role, FolderPath]:
-    """The target's folder of each role: what the server says wins over a name."""
-    roles: dict[Role, FolderPath] = {Role.INBOX: ("INBOX",)}
-    for info in target:
-        if info.role is not None and info.selectable and not info.shared:
-            roles.setdefault(info.role, info.path)
-    for info in target:
-        by_name = role_by_name(info.path) if info.selectable and not info.shared else None
+def _target_roles(target: Sequence[FolderInfo]) -> dict[Role, list[FolderPath]]:
+    """The target's folders of each role, the first choice first: what the server says wins over a name."""
+    roles: dict[Role, list[FolderPath]] = {Role.INBOX: [("INBOX",)]}
+    own = [info for info in target if info.selectable and not info.shared]
+    for info in own:
+        if info.role is not None and info.role is not Role.INBOX:
+            roles.setdefault(info.role, []).append(info.path)
+    for info in own:
+        by_name = role_by_name(info.path)
         if by_name is not None and info.role is None:
-            roles.setdefault(by_name, info.path)
+            roles.setdefault(by_name, []).append(info.path)
     return roles
 
 
@@ -228,29 +230,24 @@ def _place(
     info: FolderInfo,
     role: Role | None,
     hand: dict[str, FolderPath],
-    roles: dict[Role, FolderPath],
+    roles: dict[Role, list[FolderPath]],
     places: dict[FolderPath, FolderPath],
     under: FolderPath,
+    before: FolderPath | None,
 ) -> tuple[FolderPath, Role | None, str]:
     if info.name in hand:
         return hand[info.name], None, "rule"
     if under:
         return under + info.path, None, "under"
     if role is not None:
-        if role in roles:
-            return roles[role], role, "role"
-        roles[role] = info.path
-        return info.path, role, "role"
+        there = roles.setdefault(role, [info.path])
+        return (before if before in there else there[0]), role, "role"
     parent = info.path[:-1]
     while parent:
         if parent in places:
             return places[parent] + info.path[len(parent) :], None, "same_name"
         parent = parent[:-1]
     return info.path, None, "same_name"
-
-
-def _comparable_path(path: FolderPath) -> FolderPath:
-    return ("INBOX", *path[1:]) if path[0].upper() == "INBOX" else path
 
 
 def _may_merge(one: FolderPair, other: FolderPair) -> bool:

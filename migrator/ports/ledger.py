@@ -155,9 +155,6 @@ class FolderPair:
     """Why this target: `rule`, `role`, `same_name`, `renamed`."""
     others: tuple[FolderPath, ...] = ()
     """Names that are tried, in this order, if the target refuses the first; no other pair's."""
-    is_alike: bool = False
-    """Whether the name differs from that of a pair before it in case or in Unicode form only: some servers take them
-    for one."""
 
 
 @dataclass(frozen=True, slots=True)

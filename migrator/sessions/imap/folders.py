@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from migrator.errors import ServerRefused
 from migrator.mail.folders import FolderInfo, Role
+from migrator.sessions.imap import translate
 from migrator.sessions.imap.replies import Listed, listed, listed_names, status_numbers
 from migrator.sessions.imap.session import ImapSession
 from migrator.sessions.imap.wire import Part
@@ -62,7 +63,9 @@ def _extended(session: ImapSession, numbers: bool) -> tuple[list[Listed], dict[s
 def _plain(session: ImapSession, verb: bytes) -> list[Listed]:
     answer, responses = session.command(verb + b' "" "*"')
     if answer.status != "OK" and verb == b"LIST":
-        raise ServerRefused("The server does not list its folders.", detail=answer.text)
+        raise translate.passing(answer.text) or ServerRefused(
+            "The server does not list its folders.", detail=answer.text
+        )
     return _unique(responses, verb)
 
 

@@ -40,7 +40,7 @@ _PLAIN_BODY = re.compile(rb"\* (\d+) FETCH \(UID (\d+) BODY\[\] \{\d+\}\r\n\Z")
 """How most servers answer our two questions; whatever is written otherwise is read word for word."""
 _AFTER_LITERAL = re.compile(
     rb"(?i)[\s\0]*(?:(?:UID|FLAGS|INTERNALDATE|MODSEQ|RFC822\.SIZE|ENVELOPE|BODYSTRUCTURE|EMAILID|THREADID|SAVEDATE|PREVIEW"
-    rb"|X-[A-Z0-9-]+)[ (].*)?(?:\)|\{\d+\+?\})[\s\0]*\Z",
+    rb"|X-[A-Z0-9-]+)[ (].*)?(?:\)+|\{\d+\+?\})[\s\0]*\Z",
     re.DOTALL,
 )
 """Behind a message's octets: its end, or another item, but no other message."""

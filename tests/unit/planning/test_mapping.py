@@ -223,11 +223,28 @@ def test_whatever_a_server_may_dislike_in_a_name_there_is_another_one_without_it
     assert plan([folder("INBOX")], [folder("INBOX")]).pairs[0].others == ()
 
 
-def test_names_that_some_servers_take_for_one_are_marked() -> None:
-    found = plan([folder(name) for name in ("Projekte", "projekte", "Ä", "A\u0308", "B")], [folder("INBOX")])
-    marked = [pair for pair in found.pairs if pair.is_alike]
-    assert [comparable(pair.source.name) for pair in marked] == ["projekte", "ä"]
-    assert [comparable(pair.others[-1][0]) for pair in marked] == ["projekte (2)", "ä (2)"]
+def test_names_that_some_servers_take_for_one_are_made_two() -> None:
+    old = [folder(name) for name in ("Projekte", "projekte", "\u00c4", "A\u0308", "B")]
+    for sources in (old, old[::-1]):
+        found = places(plan(sources, [folder("INBOX"), folder("projekte")]))
+        assert found == {
+            "Projekte": "Projekte",
+            "projekte": "projekte (2)",
+            "A\u0308": "A\u0308",
+            "\u00c4": "\u00c4 (2)",
+            "B": "B",
+        }
+    known = {"Projekte": "Projekte", "projekte": "projekte"}
+    as_before = plan_mapping(old, [], SLASH, MappingRules(), known)
+    assert places(as_before)["projekte"] == "projekte", "there they are two"
+
+
+def test_a_folder_of_a_use_stays_in_the_one_in_which_it_was_put() -> None:
+    old = [folder("Sent", role=Role.SENT), folder("Gesendet")]
+    there = [folder("Gesendet"), folder("Sent")]
+    known = {"Sent": "Sent", "Gesendet": "Gesendet"}
+    again = plan_mapping(old, there, SLASH, MappingRules(apart=True), known)
+    assert places(again) == known
 
 
 # ---- roles ---------------------------------------------------------------------------------------------------------
