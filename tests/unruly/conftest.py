@@ -13,6 +13,14 @@ from tests.servers.command import Postwagen, Ran, adds_up
 from tests.unruly.imap import OrderlyImap
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each copies a mailbox, most of them twice: too long for the tests that are run all the time."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.parent == here:
+            item.add_marker(pytest.mark.slow)
+
+
 def letter(number: int, more: bytes = b"") -> bytes:
     """A message that is unlike all others."""
     return (

@@ -377,3 +377,43 @@ def test_what_a_server_keeps_for_itself_is_no_mail(copy: Copy) -> None:
         assert told.code == 0
         assert [item["rule"] for item in told.json["skips"]] == ["folder_internal_data"]
         assert len(new.marks()) == 12
+
+
+class SwallowsTheNext(OrderlyImap):
+    """A literal that is too long by just as much as stands between two messages."""
+
+    def body(self, talk: Talk, mail: Mail) -> bytes:
+        if mail.uid == ODD and b":" in self.heard[-1]:
+            more = len(b")\r\n* 6 FETCH (UID 6")
+            return b"BODY[] {%d}\r\n%b" % (len(mail.octets) + more, mail.octets)
+        return super().body(talk, mail)
+
+
+def test_the_next_messages_octets_are_never_taken_for_this_ones(copy: Copy) -> None:
+    with SwallowsTheNext(*MAILS) as old, OrderlyImap() as new:
+        assert copy(old, new).code == 0
+        assert sorted(new.marks()) == sorted(old.marks())
+
+
+class CannotReadOne(OrderlyImap):
+    """Dovecot, where a file is damaged: NO to every FETCH in which that message is."""
+
+    hit = False
+
+    def bodies(self, talk: Talk, command: bytes, mails: Sequence[Mail]) -> Iterator[bytes]:
+        self.hit = any(mail.uid == ODD for mail in mails)
+        yield from super().bodies(talk, command, [mail for mail in mails if mail.uid != ODD])
+
+    def fetched(self, talk: Talk, tag: bytes) -> bytes:
+        if self.hit and b"BODY" in self.heard[-1]:
+            return tag + b" NO [SERVERBUG] Internal error occurred. Refer to server log for more information.\r\n"
+        return super().fetched(talk, tag)
+
+
+def test_one_message_that_the_old_server_cannot_read_stops_no_other(copy: Copy) -> None:
+    with CannotReadOne(*MAILS) as old, OrderlyImap() as new:
+        told = copy(old, new)
+        for _ in range(2):
+            told = copy(old, new)
+        assert told.code == 1, told.json
+        assert sorted(new.marks()) == others(old)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from tests.unruly.conftest import Copy, letter
-from tests.unruly.imap import Box, Hangup, OrderlyImap, Talk
+from tests.unruly.imap import Box, Hangup, OrderlyImap, Talk, arguments
 
 MAILS = [letter(number) for number in range(12)]
 
@@ -364,3 +364,55 @@ def test_what_no_change_helps_is_told_with_its_first_refusal(copy: Copy) -> None
         told = copy(old, new, "--repair")
         assert told.reasons == {"<100@unruly.example>": "refused"}
         assert told.json["failures"][0]["detail"] == "we do not like this"
+
+
+class SaysNothing(OrderlyImap):
+    """Refuses a message without a word."""
+
+    times = 0
+
+    def refuses(self, octets: bytes, flags: Sequence[bytes]) -> bytes:
+        self.times += b"<100@" in octets
+        return b"NO" if b"<100@" in octets else b""
+
+
+def test_repairing_comes_to_an_end_whatever_the_server_says(copy: Copy) -> None:
+    odd = letter(100, b"one\ntwo\0 ").removesuffix(b"\r\n")
+    with OrderlyImap(letter(1), odd) as old, SaysNothing() as new:
+        told = copy(old, new, "--repair")
+        assert told.reasons == {"<100@unruly.example>": "refused"}
+        assert new.times <= 6
+
+
+class KnowsNoCase(OrderlyImap):
+    """Keeps the case of names, and compares without it."""
+
+    def _known(self, name: bytes) -> bytes:
+        return next((known for known in self.boxes if known.lower() == name.lower()), name)
+
+    def _spelt(self, command: bytes) -> bytes:
+        name = arguments(command)[1]
+        return command.replace(name, self._known(name), 1)
+
+    def on_select(self, talk: Talk, tag: bytes, command: bytes) -> Iterator[bytes]:
+        return super().on_select(talk, tag, self._spelt(command))
+
+    on_examine = on_select
+
+    def on_create(self, talk: Talk, tag: bytes, command: bytes) -> Iterator[bytes]:
+        return super().on_create(talk, tag, self._spelt(command))
+
+    def on_append(self, talk: Talk, tag: bytes, command: bytes) -> Iterator[bytes]:
+        return super().on_append(talk, tag, self._spelt(command))
+
+
+@pytest.mark.parametrize("there", [b"kunden", b"Kunden", b"KUNDEN"])
+def test_twins_in_folders_that_differ_in_case_both_arrive(copy: Copy, there: bytes) -> None:
+    with OrderlyImap() as old, KnowsNoCase() as new:
+        new.box(there)
+        for name, number in ((b"Kunden", 1), (b"kunden", 1), (b"kunden", 2)):
+            old.box(name).add(letter(number))
+        for _ in range(2):
+            assert copy(old, new).code == 0
+        assert sum(len(box.mails) for box in new.boxes.values()) == 3
+        assert len(new.boxes) == 3
