@@ -110,11 +110,13 @@ def _placed(
     for one in sorted(wanted, key=lambda one: (one.info.name not in before, one.renamed)):
         pair = FolderPair(one.info, one.path, one.role, "renamed" if one.renamed else one.reason)
         other = taken.setdefault(alike(namespace.to_path(namespace.to_name(one.path))), pair)
-        if other is not pair and not _may_merge(pair, other) and not _was_there(one, other, before):
-            late.append(one)
-            continue
-        if other.target_path == one.path and other is not pair:
-            merged.append(("folders_merged", one.info.name, f"{other.source.name} → {namespace.to_name(one.path)}"))
+        if other is not pair and not _was_there(one, other, before):
+            if not _may_merge(pair, other):
+                late.append(one)
+                continue
+            pair = replace(pair, target_path=other.target_path)  # in one spelling
+            place = namespace.to_name(other.target_path)
+            merged.append(("folders_merged", one.info.name, f"{other.source.name} → {place}"))
         pairs[one.info.name] = pair
     free = Places(namespace, [one.path for one in wanted])
     moved: dict[FolderPath, FolderPath] = {}
@@ -124,8 +126,7 @@ def _placed(
         above = next((moved[one.info.path[:at]] for at in levels if one.info.path[:at] in moved), ())
         path = above + one.path[len(above) :]
         together = (one.role, path) if one.role is not None else None  # all of one use stay together
-        place = of_role.get(together) if together else None
-        path = place or free.free(path)
+        path = (of_role.get(together) if together else None) or free.free(path)
         if together:
             of_role[together] = path
         moved[one.info.path] = path

@@ -53,9 +53,6 @@ _ASK_FOR_THE_PORT = (
     "Check the port: IMAP with TLS is 993, IMAP with STARTTLS is 143. If it is right, run the same again later."
 )
 
-_BREAKS_AT_NAMESPACE: set[str] = set()
-"""Hosts that announce NAMESPACE and break the connection when they are asked (quirks.md, 16): asked no more."""
-
 imaplib._MAXLINE = 50_000_000  # type: ignore[attr-defined]  # noqa: SLF001 - 500,000 UIDs in one line are legal
 logging.getLogger("imapclient").setLevel(logging.CRITICAL)  # it formats every line, passwords too, for debug logs
 
@@ -126,14 +123,12 @@ class ImapSession:
         self.tls = ""
         self._trips = (meter or Meter()).connection()
         self._read_seconds = READ_SECONDS if read_seconds is None else read_seconds
-        for asks in (*((True, True) if endpoint.host not in _BREAKS_AT_NAMESPACE else ()), False):
+        for asks_namespace in (True, True, False):
             try:
-                self._open(may_reach, wants_stop, asks_namespace=asks)
+                self._open(may_reach, wants_stop, asks_namespace=asks_namespace)
                 break
             except _LostAtNamespace:
                 continue  # perhaps by chance; where it is not asked, that cannot be lost
-        if not asks:
-            _BREAKS_AT_NAMESPACE.add(endpoint.host)
 
     # ---- opening -----------------------------------------------------------------------------------------------
 

@@ -368,3 +368,8 @@ def test_folders_of_one_use_that_have_no_name_of_their_own_stay_together() -> No
     old = [folder("A.B", role=Role.TRASH), folder("A_B"), folder("Papierkorb")]
     found = plan(old, [], COURIER)
     assert places(found, COURIER) == {"A_B": "INBOX.A_B", "A.B": "INBOX.A_B (2)", "Papierkorb": "INBOX.A_B (2)"}
+
+
+def test_what_is_merged_by_hand_has_one_spelling() -> None:
+    found = plan([folder("A"), folder("Kunden")], [], by_hand=(("A", "kunden"),))
+    assert len(set(places(found).values())) == 1
