@@ -351,7 +351,7 @@ class FolderCarry:
             self._ends.ledger.warn("message_repaired", self._pair.source.name, detail)  # before its first octet
             letter = cured_letter(letter, cures)
         prints = letter.prints or prints_of(letter)
-        entry = self._renamed.find(prints)
+        entry = self._renamed.find(letter, prints)
         if entry is not None:
             letter.close()
             self._book.amended.append(Amendment(entry.id, origin=row.key))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 
+from migrator.engine.prints import forgiving
 from migrator.mail.messages import MessageKey, Prints
-from migrator.ports import Entry, Page, PairLedger, Source
+from migrator.ports import Entry, Letter, Page, PairLedger, Source
 
 
 class Renamed:
@@ -19,6 +20,8 @@ class Renamed:
         self._folder = folder
         self._ledger = ledger
         self._lost: dict[bytes, deque[Entry]] | None = None
+        """By digest, and by the forgiving one: what was sent with a change is known by that only (`mail.repair`)."""
+        self._given: set[int] = set()
 
     def prepare(self) -> None:
         """Compare the ledger with what the source lists; before anything is read of it."""
@@ -32,12 +35,21 @@ class Renamed:
                 listed = self._listed()
             for entry in page:
                 if entry.origin not in listed:
-                    self._lost[entry.prints.digest].append(entry)
+                    for name in dict.fromkeys((entry.prints.digest, entry.prints.soft)):
+                        self._lost[name].append(entry)
 
     def _listed(self) -> set[MessageKey]:
         return {row.key for item in self._source.survey(self._folder) if isinstance(item, Page) for row in item.rows}
 
-    def find(self, prints: Prints) -> Entry | None:
+    def find(self, letter: Letter, prints: Prints) -> Entry | None:
         """The entry of a message with these octets, which is given away by that."""
-        found = self._lost.get(prints.digest) if self._lost else None
-        return found.popleft() if found else None
+        if not self._lost:
+            return None
+        for name in (prints.digest, forgiving(letter, prints).soft):
+            found = self._lost.get(name, deque())
+            while found:
+                entry = found.popleft()
+                if entry.id not in self._given:
+                    self._given.add(entry.id)
+                    return entry
+        return None

@@ -99,3 +99,18 @@ def _dies_at(step: str):
             raise ZeroDivisionError
 
     return witness
+
+
+@pytest.mark.parametrize("repair", [True, False])
+def test_what_was_sent_with_a_change_is_recognised_under_a_new_key(world: World, repair: bool) -> None:
+    """Also when the new server would take it as it is by then."""
+    world.source_of = Named
+    world.old.put("INBOX", mail("bare").removesuffix(b"\r\n"), instant=days(1))
+    world.new.behaviour.refuses = lambda octets: not octets.endswith(b"\r\n")
+    world.run(repair=True)
+    world.old.renumber("INBOX")
+    world.new.behaviour.refuses = lambda _: False
+    world.next_job()
+    world.run(repair=repair)
+    assert len(world.new.folder("INBOX").messages) == 1
+    assert world.failures() == {}
