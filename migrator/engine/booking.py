@@ -16,10 +16,25 @@ SETTLED_SECONDS = 1.0
 TOLD_SECONDS = 0.5
 
 
+class Samples:
+    """Of what few targets alter, over all folders of a run, the first, second, fourth, eighth … is read back
+    (`engine.readback`): a few answers to wait for, not some for each folder."""
+
+    def __init__(self) -> None:
+        self._suspects = 0
+        self.betrayed = False
+        """One of them was altered: so may others be."""
+
+    def takes(self, prints: Prints) -> bool:
+        """Whether this one is to be read back."""
+        self._suspects += prints.suspect
+        return prints.suspect and self._suspects.bit_count() == 1
+
+
 class Booking:
     """Used by one folder's run."""
 
-    def __init__(self, ledger: PairLedger, clock: Clock, *, intends: bool) -> None:
+    def __init__(self, ledger: PairLedger, clock: Clock, samples: Samples | None, *, intends: bool) -> None:
         """`intends`: an intent comes before every append. Not where the same append again does no harm."""
         self._ledger = ledger
         self._clock = clock
@@ -27,7 +42,7 @@ class Booking:
         self._stepped = clock.monotonic()
         self._told = -math.inf
         self._sent = 0
-        self._suspects = 0
+        self._samples = samples
         self._on_the_way: dict[int, Intent] = {}
         self._confirmed: list[Confirmation] = []
         self._settled: list[Settled] = []
@@ -58,16 +73,12 @@ class Booking:
         """The target has it."""
         intent = self._on_the_way.pop(number)
         if self._intends:
-            note = "unread_back" if intent.prints.delicate or self._is_sample(intent.prints) else ""
+            sampled = self._samples is not None and self._samples.takes(intent.prints)
+            note = "unread_back" if intent.prints.delicate or sampled else ""
             self._confirmed.append(Confirmation(number, key, How.APPENDED, note))
         else:
             assert key is not None, "a target that keeps history names every key"
             self._settled.append(Settled(intent, key, How.APPENDED))
-
-    def _is_sample(self, prints: Prints) -> bool:
-        """Of what few targets alter the first, second, fourth, eighth … is read back (`engine.readback`)."""
-        self._suspects += prints.suspect
-        return prints.suspect and self._suspects.bit_count() == 1
 
     def unknown(self, number: int) -> MessageKey:
         """It is in doubt, and stays intended. Its origin."""

@@ -94,7 +94,9 @@ class FolderCarry:
         self._folder = folder
         self.ledger = ledger
         self._quiet = quiet
-        self._book = Booking(ledger, ends.clock, intends=not ends.target.traits.keeps_history)
+        traits = ends.target.traits
+        samples = ends.samples if traits.may_rewrite_headers else None
+        self._book = Booking(ledger, ends.clock, samples, intends=not traits.keeps_history)
         self._weighing = Weighing(ends, options, folder, self._book, hindered)
         self._hindered = hindered
         self._results = Results(options, self._book, self._weighing, hindered)

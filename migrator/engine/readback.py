@@ -84,7 +84,9 @@ def read_back(ends: Ends, pair: FolderPair, folder: FolderRef, ledger: PairLedge
     If one of the samples among them was altered without a change of its size (Cyrus, in headers), so may others be that
     no listing shows: then all of that kind are read back.
     """
-    if not _compare(ends, pair, folder, ledger, ledger.unread_back()):
+    if _compare(ends, pair, folder, ledger, ledger.unread_back()):
+        ends.samples.betrayed = True
+    if not ends.samples.betrayed:
         return
     after = 0
     while page := ledger.carried(after=after):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import cast
 
+from migrator.engine.booking import Samples
 from migrator.engine.carry import FolderCarry, InDoubt
 from migrator.engine.hindered import Hindered
 from migrator.engine.history import forget_newer
@@ -79,6 +80,8 @@ class Ends:
     """Tells them that folders are carried side by side."""
     another: Callable[[], AbstractContextManager[Ends]] | None = None
     """Opens one more source and target of the same kind, at once or not at all."""
+    samples: Samples = field(default_factory=Samples)
+    """What is read back of what few targets alter."""
 
 
 @dataclass(slots=True)

@@ -107,4 +107,4 @@ def _repaired(level: str, forbidden: str) -> str:
 
 def alike(path: FolderPath) -> FolderPath:
     """What paths have in common that some servers take for one."""
-    return tuple(comparable(level) for level in path)
+    return tuple(unicodedata.normalize("NFC", level).strip().lower() for level in path)

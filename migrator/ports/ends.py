@@ -26,6 +26,8 @@ class Traits:
     """The target names the new key of every append (UIDPLUS)."""
     partial: bool = False
     """Only chosen messages are listed: what is not listed is not gone (`engine.chosen`)."""
+    may_rewrite_headers: bool = True
+    """Whether octets of a header that are not ASCII may be altered without a change of the size (Cyrus)."""
     has_labels: bool = False
     """One message may be listed in several folders (Gmail); such rows say so (`Row.same`)."""
     keeps_history: bool = False

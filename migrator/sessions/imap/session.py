@@ -121,6 +121,8 @@ class ImapSession:
         self.subscribed: frozenset[str] = frozenset()
         """Of these, those that were subscribed."""
         self.tls = ""
+        self.is_cyrus = False
+        """Whether it greets as one."""
         self._trips = (meter or Meter()).connection()
         self._read_seconds = READ_SECONDS if read_seconds is None else read_seconds
         for asks_namespace in (True, True, False):
@@ -173,6 +175,7 @@ class ImapSession:
             raise busy or NotImap(f"{where} speaks no IMAP.", detail=str(error)[:200]) from None
         if self.endpoint.security == "starttls":
             self._starttls(where)
+        self.is_cyrus = b"cyrus" in bytes(self.client.welcome or b"").lower()
         channel = self.client.socket()
         self.tls = channel.version() or "" if hasattr(channel, "version") else ""
 

@@ -38,6 +38,7 @@ class ImapTarget:
         self.traits = Traits(
             namespace=session.namespace,
             reports_keys="UIDPLUS" in session.capabilities or "IMAP4REV2" in session.capabilities,
+            may_rewrite_headers=session.is_cyrus,
             max_octets=append_limit(session.capabilities),
             nearest=session.wire.nearest,
             limits=session.tls,
