@@ -120,17 +120,20 @@ def _placed(
         pairs[one.info.name] = pair
     free = Places(namespace, [one.path for one in wanted])
     moved: dict[FolderPath, FolderPath] = {}
-    of_role: dict[tuple[Role, FolderPath], FolderPath] = {}
+    of_role: dict[tuple[Role, FolderPath], FolderPair] = {}
     for one in late:
         levels = range(len(one.info.path) - 1, 0, -1)
         above = next((moved[one.info.path[:at]] for at in levels if one.info.path[:at] in moved), ())
         path = above + one.path[len(above) :]
         together = (one.role, path) if one.role is not None else None  # all of one use stay together
-        path = (of_role.get(together) if together else None) or free.free(path)
-        if together:
-            of_role[together] = path
+        first = of_role.get(together) if together else None
+        path = first.target_path if first else free.free(path)
+        if first:
+            merged.append(("folders_merged", one.info.name, f"{first.source.name} → {namespace.to_name(path)}"))
         moved[one.info.path] = path
-        pairs[one.info.name] = FolderPair(one.info, path, one.role, "renamed")
+        pairs[one.info.name] = pair = FolderPair(one.info, path, one.role, "renamed")
+        if together:
+            of_role.setdefault(together, pair)
     return _with_others([pairs[one.info.name] for one in wanted], free), merged
 
 
