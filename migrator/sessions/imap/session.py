@@ -6,7 +6,6 @@ import contextlib
 import imaplib
 import logging
 import socket
-from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -21,17 +20,15 @@ from migrator.errors import (
     NotImap,
     PostwagenError,
     ServerRefused,
-    Stopped,
     TlsMissing,
-    UsageError,
 )
-from migrator.mail.flags import SYSTEM_FLAGS
 from migrator.mail.folders import Namespace
-from migrator.ports import Meter, Opened
+from migrator.ports import Meter
 from migrator.providers.profile import profile_of
 from migrator.sessions.connect import CONNECT_SECONDS, AddressRule, check_pin, connect, secure, tls_context, tls_error
 from migrator.sessions.endpoint import Endpoint
 from migrator.sessions.imap import translate
+from migrator.sessions.imap.login import log_in
 from migrator.sessions.imap.replies import (
     flags_of,
     folder_argument,
@@ -39,12 +36,12 @@ from migrator.sessions.imap.replies import (
     listed_argument,
     listed_names,
     number_of,
-    quoted,
+    status_numbers,
     tokens,
 )
 from migrator.sessions.imap.window import Window
-from migrator.sessions.imap.wire import Answer, Part, Wire, WireIMAP4, announced, answer_of
-from migrator.sessions.octets import Silence, without
+from migrator.sessions.imap.wire import Answer, Part, Wire, WireIMAP4, answer_of
+from migrator.sessions.octets import Silence
 
 READ_SECONDS = 120.0
 _ID = b'ID ("name" "Postwagen" "vendor" "Postwagen")'
@@ -142,7 +139,7 @@ class ImapSession:
         try:
             with self._translated():
                 self._greet(sock)
-                self._login()
+                self.capabilities = self._login()
                 self.wire.timeout = self._read_seconds
                 self._learn(asks_namespace)
         except BaseException:
@@ -200,71 +197,9 @@ class ImapSession:
             raise tls_error(error, self.endpoint) from None
         check_pin(self.client.socket(), self.endpoint)
 
-    def _login(self) -> None:
+    def _login(self) -> frozenset[str]:
         offered = frozenset(self.client._imap.capabilities)  # noqa: SLF001 - asked already, or told by the greeting
-        endpoint = self.endpoint
-        prefers_login = self.profile.prefers_login and "LOGINDISABLED" not in offered and not endpoint.authzid
-        plain = endpoint.auth == "plain" or (not endpoint.auth and "AUTH=PLAIN" in offered and not prefers_login)
-        if not plain and "LOGINDISABLED" in offered:
-            if "AUTH=PLAIN" not in offered or endpoint.auth == "login":
-                raise translate.login_error("LOGINDISABLED", endpoint.host)
-            plain = True
-        if endpoint.authzid and not plain:
-            raise UsageError("Logging in for another user (authzid=, master=) needs AUTHENTICATE PLAIN.")
-        if "\0" in endpoint.user + endpoint.credential():
-            raise UsageError("User names and passwords cannot hold the character NUL.")
-        try:
-            answer = self._authenticate_plain("SASL-IR" in offered) if plain else self._plain_login()
-            if plain and not endpoint.auth and not endpoint.authzid and "LOGINDISABLED" not in offered:
-                answer = self._plain_login() if translate.blames_mechanism(answer) else answer
-            if answer.status != "OK":
-                raise translate.login_error(answer.text or answer.status, endpoint.host)
-            self.capabilities = frozenset(announced(answer.whole))
-        except ConnectionLost as error:  # some say with BYE that there are too many connections
-            raise self._discreet(translate.busy(error.detail) or error) from None
-        except PostwagenError as error:
-            raise self._discreet(error) from None
-
-    def _discreet(self, error: PostwagenError) -> PostwagenError:
-        """A failed login's error without the password, in whatever form the server repeats it."""
-        password = _octets(self.endpoint.credential())
-        escaped = password.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
-        error.detail = without(error.detail, (password, escaped, b64encode(password), self._sasl_plain()))
-        return error
-
-    def _sasl_plain(self) -> bytes:
-        """The message of RFC 4616 in base64."""
-        endpoint = self.endpoint
-        return b64encode(_octets(f"{endpoint.authzid}\0{endpoint.user}\0{endpoint.credential()}"))
-
-    def _authenticate_plain(self, at_once: bool) -> Answer:
-        """AUTHENTICATE PLAIN (RFC 4616); the password goes over the wire only, never into an exception.
-
-        `at_once`: the server takes it in the same line (SASL-IR, RFC 4959).
-        """
-        if at_once:
-            return self.wire.complete(self.wire.start(b"AUTHENTICATE PLAIN " + self._sasl_plain()))[0]
-        tag = self.wire.start(b"AUTHENTICATE PLAIN")
-        refused = self.wire.go_ahead(tag)
-        if refused is not None:
-            return refused
-        self.wire.send(self._sasl_plain() + b"\r\n")
-        return self.wire.complete(tag)[0]
-
-    def _plain_login(self) -> Answer:
-        """LOGIN; both arguments as quoted strings, or as literals where they hold more than ASCII."""
-        arguments = [_octets(self.endpoint.user), _octets(self.endpoint.credential())]
-        if all(argument.isascii() and not set(argument) & set(b"\r\n") for argument in arguments):
-            return self.wire.complete(self.wire.start(b"LOGIN " + b" ".join(quoted(item) for item in arguments)))[0]
-        tag = self.wire.begin(b"LOGIN ")
-        for number, argument in enumerate(arguments):
-            self.wire.send(b"%s{%d}\r\n" % (b" " if number else b"", len(argument)))
-            ended = self.wire.go_ahead(tag)
-            if ended is not None:
-                return ended
-            self.wire.send(argument)
-        self.wire.send(b"\r\n")
-        return self.wire.complete(tag)[0]
+        return log_in(self.wire, self.endpoint, offered, prefers_login=self.profile.prefers_login)
 
     def _ask_capabilities(self) -> frozenset[str]:
         answer, responses = self.wire.complete(self.wire.start(b"CAPABILITY"))
@@ -374,8 +309,6 @@ class ImapSession:
 
     def status(self, name: str, items: bytes) -> dict[str, int]:
         """STATUS of one folder; empty where the server refuses."""
-        from migrator.sessions.imap.replies import status_numbers
-
         answer, responses = self.command(b"STATUS " + self.argument(name) + b" (" + items + b")")
         if answer.status != "OK":
             return {}
@@ -389,11 +322,6 @@ class ImapSession:
                 self.wire.timeout = 2.0
                 self.wire.start(b"LOGOUT")
         self.wire.drop()
-
-
-def _octets(text: str) -> bytes:
-    """As UTF-8; what came in as other octets goes out as those."""
-    return text.encode("utf-8", "surrogateescape")
 
 
 def _selected(name: str, writable: bool, responses: Sequence[Sequence[Part]]) -> Selected:
@@ -423,6 +351,3 @@ def _selected(name: str, writable: bool, responses: Sequence[Sequence[Part]]) ->
     return Selected(
         name, writable, numbers["UIDVALIDITY"], numbers["UIDNEXT"], numbers["EXISTS"], permanent, flags
     )  # fmt: skip
-
-
-__all__ = ["READ_SECONDS", "SYSTEM_FLAGS", "ImapSession", "Opened", "Selected", "Stopped"]
