@@ -2,47 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext, suppress
 
+from migrator.engine.around import SourceAround
 from migrator.errors import DailyLimit
-from migrator.mail.folders import FolderInfo
-from migrator.ports import Budget, Changes, Letter, Opened, Page, Source, Traits, Unread, Want
+from migrator.ports import Budget, Letter, Source, Unread, Want
 
 
-class BudgetedSource:
+class BudgetedSource(SourceAround):
     """Counts what is read. Raises DailyLimit before anything more is asked for; what came before is delivered."""
 
     def __init__(self, source: Source, budget: Budget) -> None:
-        self._source = source
+        super().__init__(source)
         self._budget = budget
-
-    @property
-    def traits(self) -> Traits:
-        """Of the source."""
-        return self._source.traits
-
-    def folders(self) -> Sequence[FolderInfo]:
-        """All folders."""
-        return self._source.folders()
-
-    def foresee(self, folders: Sequence[str]) -> None:
-        """Listing costs little."""
-        self._source.foresee(folders)
-
-    def survey(self, folder: str) -> Iterator[Opened | Page]:
-        """The folder's rows."""
-        return self._source.survey(folder)
-
-    def changes(self, folder: str, state: str) -> Changes | None:
-        """What has changed since then."""
-        return self._source.changes(folder, state)
 
     def read(self, wants: Iterable[Want]) -> Iterator[Letter | Unread]:
         """The messages' octets, as long as there is something left of the day's."""
         asked = list(wants)
         self._budget.spend(0)
-        for number, answer in enumerate(self._source.read(asked), 1):
+        for number, answer in enumerate(super().read(asked), 1):
             yield answer
             with suppress(DailyLimit) if number == len(asked) else nullcontext():
                 self._budget.spend(answer.size if isinstance(answer, Letter) else 0)
@@ -50,4 +29,4 @@ class BudgetedSource:
     def close(self) -> None:
         """Keep what was counted, and log out."""
         self._budget.close()
-        self._source.close()
+        super().close()

@@ -6,15 +6,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from migrator.engine.around import SourceAround
 from migrator.errors import UsageError
 from migrator.mail.folders import FolderInfo
-from migrator.ports import Changes, Letter, Opened, Page, Source, Traits, Unread, Want
+from migrator.ports import Changes, Opened, Page, Source, Traits
 
 NAMED = 10
 """So many messages that are not there are named."""
 
 
-class ChosenSource:
+class ChosenSource(SourceAround):
     """A Source that lists nothing but chosen messages: (folder's full name, key as reports and manifests print it).
 
     All folders are still there, because one folder's place at the target may depend on another's; those without a
@@ -22,7 +23,7 @@ class ChosenSource:
     """
 
     def __init__(self, source: Source, chosen: Iterable[tuple[str, str]]) -> None:
-        self._source = source
+        super().__init__(source)
         self._chosen: dict[str, set[str]] = defaultdict(set)
         for folder, key in chosen:
             self._chosen[folder].add(key)
@@ -31,11 +32,11 @@ class ChosenSource:
     @property
     def traits(self) -> Traits:
         """Of the source; what it does not list is not gone."""
-        return replace(self._source.traits, partial=True)
+        return replace(super().traits, partial=True)
 
     def folders(self) -> Sequence[FolderInfo]:
         """All folders. Raises UsageError, naming them, where chosen messages are not there."""
-        found = self._source.folders()
+        found = super().folders()
         if not self._is_checked:
             self._refuse_unknown({info.name for info in found})
             self._is_checked = True
@@ -50,7 +51,7 @@ class ChosenSource:
         unknown: list[str] = []
         for folder, keys in self._chosen.items():
             missing = set(keys)
-            for item in self._source.survey(folder) if folder in names else ():
+            for item in super().survey(folder) if folder in names else ():
                 if isinstance(item, Page):
                     missing.difference_update(str(row.key) for row in item.rows)
             unknown.extend(f"{folder} {key}" for key in sorted(missing))
@@ -61,14 +62,10 @@ class ChosenSource:
                 hint="Folder and key are written as in reports and manifests: the old server's names.",
             )
 
-    def foresee(self, folders: Sequence[str]) -> None:
-        """All of a folder is surveyed, whatever is chosen of it."""
-        self._source.foresee(folders)
-
     def survey(self, folder: str) -> Iterator[Opened | Page]:
         """The chosen rows."""
         keys = self._chosen.get(folder, set())
-        for item in self._source.survey(folder):
+        for item in super().survey(folder):
             if isinstance(item, Opened):
                 yield replace(item, messages=len(keys))
             elif rows := [row for row in item.rows if str(row.key) in keys]:
@@ -77,11 +74,3 @@ class ChosenSource:
     def changes(self, folder: str, state: str) -> Changes | None:
         """What was chosen is looked at."""
         return None
-
-    def read(self, wants: Iterable[Want]) -> Iterator[Letter | Unread]:
-        """What is asked for."""
-        return self._source.read(wants)
-
-    def close(self) -> None:
-        """Log out."""
-        self._source.close()

@@ -6,43 +6,30 @@ short or refused takes no message away (quirks.md, 17 and 20). Memory grows with
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from migrator.mail.folders import FolderInfo
+from migrator.engine.around import SourceAround
 from migrator.mail.messages import Row
-from migrator.ports import Changes, Letter, Opened, Page, Source, Traits, Unread, Want
+from migrator.ports import Changes, Opened, Page, Source
 
 
-class OnceSource:
+class OnceSource(SourceAround):
     """A Source whose rows say in which folder the same message was listed before."""
 
     def __init__(self, source: Source) -> None:
-        self._source = source
+        super().__init__(source)
         self._first: dict[int, str] = {}
         """The folder that was the first to show it, by what the server calls the message."""
 
-    @property
-    def traits(self) -> Traits:
-        """Of the source."""
-        return self._source.traits
-
-    def folders(self) -> Sequence[FolderInfo]:
-        """All folders."""
-        return self._source.folders()
-
-    def foresee(self, folders: Sequence[str]) -> None:
-        """A hint."""
-        self._source.foresee(folders)
-
     def survey(self, folder: str) -> Iterator[Opened | Page]:
         """The folder's rows, those that were shown before marked."""
-        for item in self._source.survey(folder):
+        for item in super().survey(folder):
             yield Page(self._marked(folder, item.rows)) if isinstance(item, Page) else item
 
     def changes(self, folder: str, state: str) -> Changes | None:
         """What has changed since then."""
-        found = self._source.changes(folder, state)
+        found = super().changes(folder, state)
         return found and replace(found, rows=self._marked(folder, found.rows))
 
     def _marked(self, folder: str, rows: Sequence[Row]) -> Sequence[Row]:
@@ -52,11 +39,3 @@ class OnceSource:
         return [
             row if first == folder else row._replace(shown_in=first) for row, first in zip(rows, firsts, strict=True)
         ]
-
-    def read(self, wants: Iterable[Want]) -> Iterator[Letter | Unread]:
-        """The messages' octets."""
-        return self._source.read(wants)
-
-    def close(self) -> None:
-        """Log out."""
-        self._source.close()
