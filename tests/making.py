@@ -62,6 +62,12 @@ def job(
     return job_id
 
 
+def add(db: Database, *rows: object) -> None:
+    """Write these rows."""
+    with db.writing() as session:
+        session.add_all(rows)
+
+
 def row(db: Database, job_id: int) -> Job:
     """The row as it stands now."""
     with db.reading() as session:

@@ -10,22 +10,14 @@ import re
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BufferedReader
-from typing import Self
+
+from tests.unruly.listening import Hangup, Listening
 
 DATE = b"05-Mar-2001 01:02:03 +0000"
 _LITERAL = re.compile(rb"\{(\d+)(\+?)\}\r\n\Z")
 _WORD = re.compile(rb'"((?:[^"\\]|\\.)*)"|\(([^()]*)\)|([^\s()]+)')
-
-
-class Hangup(Exception):
-    """The server has nothing more to say; `last` is said before."""
-
-    def __init__(self, last: bytes = b"") -> None:
-        super().__init__()
-        self.last = last
 
 
 @dataclass
@@ -75,11 +67,8 @@ class Talk:
     """So many commands were answered."""
 
 
-class OrderlyImap:
-    """Answers as the standard wants it. `boxes`: what lies there, by name as written on the wire.
-
-    Use it in a `with` block: whatever goes wrong in the server itself is raised at its end.
-    """
+class OrderlyImap(Listening):
+    """Answers as the standard wants it. `boxes`: what lies there, by name as written on the wire."""
 
     capabilities = b"IMAP4rev1 UIDPLUS MULTIAPPEND LITERAL+ NAMESPACE SPECIAL-USE AUTH=PLAIN SASL-IR"
     delimiter = b"/"
@@ -90,22 +79,8 @@ class OrderlyImap:
         self.boxes: dict[bytes, Box] = {b"INBOX": Box()}
         for octets in messages:
             self.boxes[b"INBOX"].add(octets)
-        self.heard: list[bytes] = []
-        """Every command without its tag; literals and passwords left out."""
-        self.talks = 0
-        self._failures: list[BaseException] = []
         self._lock = threading.RLock()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._listener.close()
-        if self._failures:
-            raise self._failures[0]
+        super().__init__()
 
     def box(self, name: bytes, attributes: bytes = b"") -> Box:
         """A folder, made if need be."""
@@ -117,31 +92,15 @@ class OrderlyImap:
 
     # ---- a connection --------------------------------------------------------------------------------------------
 
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                sock, _ = self._listener.accept()
-                talk = Talk(sock, sock.makefile("rb"), self.talks)
-                self.talks += 1
-                threading.Thread(target=self._serve, args=(talk,), daemon=True).start()
-
-    def _serve(self, talk: Talk) -> None:
-        with talk.sock, talk.stream:
-            try:
-                talk.sock.sendall(self.greeting(talk))
-                while line := self._line(talk):
-                    tag, _, command = line.partition(b" ")
-                    with self._lock:
-                        for piece in self.turn(talk, tag, command):
-                            talk.sock.sendall(piece)
-                    talk.said += 1
-            except Hangup as end:
-                with suppress(OSError):
-                    talk.sock.sendall(end.last)
-            except (ConnectionError, BrokenPipeError, TimeoutError):
-                pass
-            except BaseException as error:  # noqa: BLE001 - raised at the end of the test
-                self._failures.append(error)
+    def converse(self, sock: socket.socket, stream: BufferedReader, number: int) -> None:
+        talk = Talk(sock, stream, number)
+        sock.sendall(self.greeting(talk))
+        while line := self._line(talk):
+            tag, _, command = line.partition(b" ")
+            with self._lock:
+                for piece in self.turn(talk, tag, command):
+                    sock.sendall(piece)
+            talk.said += 1
 
     def _line(self, talk: Talk) -> bytes:
         """A command with its literals but for APPEND's, which are read by whoever appends."""

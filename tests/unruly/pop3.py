@@ -4,61 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import socket
-import threading
-from contextlib import suppress
 from io import BufferedReader
-from typing import Self
 
-from tests.unruly.imap import Hangup
+from tests.unruly.listening import Hangup, Listening
 
 
-class OrderlyPop3:
+class OrderlyPop3(Listening):
     """Answers as RFC 1939 and 2449 want it. `mails`: what lies in the maildrop."""
 
     capabilities = (b"TOP", b"UIDL", b"USER", b"PIPELINING", b"RESP-CODES")
 
     def __init__(self, *mails: bytes) -> None:
         self.mails = list(mails)
-        self.heard: list[bytes] = []
-        """Every command, without passwords."""
-        self.talks = 0
-        self._failures: list[BaseException] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._listener.close()
-        if self._failures:
-            raise self._failures[0]
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                sock, _ = self._listener.accept()
-                number, self.talks = self.talks, self.talks + 1
-                threading.Thread(target=self._serve, args=(sock, sock.makefile("rb"), number), daemon=True).start()
-
-    def _serve(self, sock: socket.socket, stream: BufferedReader, talk: int) -> None:
-        with sock, stream:
-            try:
-                sock.sendall(b"+OK ready\r\n")
-                while line := stream.readline().rstrip(b"\r\n"):
-                    words = line.split(b" ")
-                    verb = words[0].upper()
-                    self.heard.append(verb if verb in (b"PASS", b"AUTH") else line)
-                    answer = getattr(self, "on_" + verb.decode().lower(), None)
-                    sock.sendall(b"-ERR what?\r\n" if answer is None else answer(talk, *words[1:]))
-            except Hangup as end:
-                with suppress(OSError):
-                    sock.sendall(end.last)
-            except OSError:
-                pass
-            except BaseException as error:  # noqa: BLE001 - raised at the end of the test
-                self._failures.append(error)
+    def converse(self, sock: socket.socket, stream: BufferedReader, number: int) -> None:
+        sock.sendall(b"+OK ready\r\n")
+        while line := stream.readline().rstrip(b"\r\n"):
+            words = line.split(b" ")
+            verb = words[0].upper()
+            self.heard.append(verb if verb in (b"PASS", b"AUTH") else line)
+            answer = getattr(self, "on_" + verb.decode().lower(), None)
+            sock.sendall(b"-ERR what?\r\n" if answer is None else answer(number, *words[1:]))
 
     # ---- commands ------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,7 +12,8 @@ from migrator.jobs import advising, probe
 from migrator.sessions.imap import limits
 from tests.servers.command import Postwagen
 from tests.unruly.conftest import letter
-from tests.unruly.imap import Hangup, OrderlyImap, Talk, arguments
+from tests.unruly.imap import OrderlyImap, Talk, arguments
+from tests.unruly.listening import Hangup
 
 SMALL, LARGE = letter(1), letter(2, b"x" * 5_000)
 
@@ -139,7 +139,7 @@ class NeverAnswersSearch(Searches):
     """It reads every message of a large folder first."""
 
     def on_uid_search(self, talk: Talk, tag: bytes, command: bytes) -> Iterator[bytes]:
-        time.sleep(3)
+        talk.stream.read(1)  # until they hang up
         raise Hangup
 
 
@@ -150,9 +150,7 @@ def test_a_search_that_fails_is_not_known_and_never_an_error(
     monkeypatch.setattr(probe, "LIMITS_SECONDS", 1.0)
     with habit(SMALL, LARGE) as old, SaysLimits() as new:
         old.box(b"Scans").add(LARGE)
-        began = time.monotonic()
         found = check(old, new)
-        assert time.monotonic() - began < 2.9
         assert sum(b"SEARCH" in command for command in old.heard) == (2 if habit is CannotSearch else 1)
         assert list(found) == ["largest_not_known"]
         assert (found["largest_not_known"]["number"], found["largest_not_known"]["severity"]) == (2, "look")

@@ -8,7 +8,8 @@ import pytest
 
 from migrator.providers import profile
 from tests.unruly.conftest import Copy, letter
-from tests.unruly.imap import Hangup, OrderlyImap, Talk
+from tests.unruly.imap import OrderlyImap, Talk
+from tests.unruly.listening import Hangup
 
 MAILS = [letter(number) for number in range(5)]
 

@@ -9,7 +9,8 @@ import pytest
 from migrator.engine import settle, wrappers
 from tests.servers.command import Postwagen, adds_up
 from tests.unruly.conftest import Told, letter
-from tests.unruly.imap import Hangup, OrderlyImap
+from tests.unruly.imap import OrderlyImap
+from tests.unruly.listening import Hangup
 from tests.unruly.pop3 import OrderlyPop3
 
 MAILS = [letter(number) for number in range(8)]
@@ -35,7 +36,7 @@ def collected(postwagen: Postwagen, old: OrderlyPop3, new: OrderlyImap) -> Told:
     return told
 
 
-def all_arrive_once(postwagen: Postwagen, old: OrderlyPop3) -> None:
+def assert_all_arrive_once(postwagen: Postwagen, old: OrderlyPop3) -> None:
     with old, OrderlyImap() as new:
         for _ in range(2):
             told = collected(postwagen, old, new)
@@ -43,7 +44,7 @@ def all_arrive_once(postwagen: Postwagen, old: OrderlyPop3) -> None:
         assert sorted(mail.octets for mail in new.boxes[b"INBOX"].mails) == sorted(old.mails)
 
 
-def the_odd_one_is_named(postwagen: Postwagen, old: OrderlyPop3) -> None:
+def assert_the_odd_one_is_named(postwagen: Postwagen, old: OrderlyPop3) -> None:
     with old, OrderlyImap() as new:
         for _ in range(2):
             told = collected(postwagen, old, new)
@@ -52,7 +53,9 @@ def the_odd_one_is_named(postwagen: Postwagen, old: OrderlyPop3) -> None:
 
 
 def test_an_orderly_maildrop_is_collected(postwagen: Postwagen) -> None:
-    all_arrive_once(postwagen, OrderlyPop3(*MAILS, b"Subject: dots\r\n\r\n.\r\n..\r\n.x\r\n", b".first\r\n\r\nx\r\n"))
+    assert_all_arrive_once(
+        postwagen, OrderlyPop3(*MAILS, b"Subject: dots\r\n\r\n.\r\n..\r\n.x\r\n", b".first\r\n\r\nx\r\n")
+    )
 
 
 class NoUidl(OrderlyPop3):
@@ -63,7 +66,7 @@ class NoUidl(OrderlyPop3):
 
 
 def test_without_uidl_messages_are_known_by_their_octets(postwagen: Postwagen) -> None:
-    all_arrive_once(postwagen, NoUidl(*MAILS, MAILS[2], MAILS[2]))
+    assert_all_arrive_once(postwagen, NoUidl(*MAILS, MAILS[2], MAILS[2]))
 
 
 class OneNameForTwo(OrderlyPop3):
@@ -72,7 +75,7 @@ class OneNameForTwo(OrderlyPop3):
 
 
 def test_two_messages_of_one_name_both_arrive(postwagen: Postwagen) -> None:
-    all_arrive_once(postwagen, OneNameForTwo(*MAILS))
+    assert_all_arrive_once(postwagen, OneNameForTwo(*MAILS))
 
 
 class NamesAnew(OrderlyPop3):
@@ -81,7 +84,7 @@ class NamesAnew(OrderlyPop3):
 
 
 def test_names_that_change_with_each_session_double_nothing(postwagen: Postwagen) -> None:
-    all_arrive_once(postwagen, NamesAnew(*MAILS))
+    assert_all_arrive_once(postwagen, NamesAnew(*MAILS))
 
 
 class SizesLie(OrderlyPop3):
@@ -95,7 +98,7 @@ class SizesLie(OrderlyPop3):
 def test_sizes_are_hints(postwagen: Postwagen, lie: int) -> None:
     old = SizesLie(*MAILS)
     old.lie = lie
-    all_arrive_once(postwagen, old)
+    assert_all_arrive_once(postwagen, old)
 
 
 class RefusesOne(OrderlyPop3):
@@ -109,7 +112,7 @@ class RefusesOne(OrderlyPop3):
 def test_a_message_that_is_refused_is_named(postwagen: Postwagen, refusal: bytes) -> None:
     old = RefusesOne(*MAILS)
     old.refusal = refusal
-    the_odd_one_is_named(postwagen, old)
+    assert_the_odd_one_is_named(postwagen, old)
 
 
 class BreaksAtOne(OrderlyPop3):
@@ -120,7 +123,7 @@ class BreaksAtOne(OrderlyPop3):
 
 
 def test_a_message_that_breaks_every_connection_is_named(postwagen: Postwagen) -> None:
-    the_odd_one_is_named(postwagen, BreaksAtOne(*MAILS))
+    assert_the_odd_one_is_named(postwagen, BreaksAtOne(*MAILS))
 
 
 class HangsUp(OrderlyPop3):
@@ -136,7 +139,7 @@ class HangsUp(OrderlyPop3):
 def test_a_connection_that_breaks_once_costs_nothing(postwagen: Postwagen, at: int) -> None:
     old = HangsUp(*MAILS)
     old.at = at
-    all_arrive_once(postwagen, old)
+    assert_all_arrive_once(postwagen, old)
 
 
 class InUse(OrderlyPop3):

@@ -8,7 +8,8 @@ import pytest
 
 from migrator.sessions.imap import session as sessions
 from tests.unruly.conftest import Copy, letter
-from tests.unruly.imap import Hangup, Mail, OrderlyImap, Talk
+from tests.unruly.imap import Mail, OrderlyImap, Talk
+from tests.unruly.listening import Hangup
 
 MAILS = [letter(number) for number in range(12)]
 ODD = 5
@@ -21,7 +22,7 @@ def others(server: OrderlyImap) -> list[bytes]:
     return sorted(mark for mark in server.marks() if mark != MARK)
 
 
-def only_the_odd_one_failed(copy: Copy, old: OrderlyImap, new: OrderlyImap, reason: str) -> None:
+def assert_only_the_odd_one_failed(copy: Copy, old: OrderlyImap, new: OrderlyImap, reason: str) -> None:
     """Told with its reason, all others are there; again the same."""
     for found in (11, 0):
         told = copy(old, new)
@@ -48,7 +49,7 @@ class Substitutes(OrderlyImap):
 
 def test_a_notice_instead_of_a_message_is_never_carried(copy: Copy) -> None:
     with Substitutes(*MAILS) as old, OrderlyImap() as new:
-        only_the_odd_one_failed(copy, old, new, "substitute_at_source")
+        assert_only_the_odd_one_failed(copy, old, new, "substitute_at_source")
 
 
 class LeavesOut(OrderlyImap):
@@ -60,7 +61,7 @@ class LeavesOut(OrderlyImap):
 
 def test_a_message_that_is_listed_and_never_delivered_is_named(copy: Copy) -> None:
     with LeavesOut(*MAILS) as old, OrderlyImap() as new:
-        only_the_odd_one_failed(copy, old, new, "empty_at_source")
+        assert_only_the_odd_one_failed(copy, old, new, "empty_at_source")
 
 
 class LeavesOutOnce(OrderlyImap):
@@ -89,7 +90,7 @@ class Nil(OrderlyImap):
 def test_no_octets_where_some_were_announced_is_no_empty_message(copy: Copy, written: bytes) -> None:
     with Nil(*MAILS) as old, OrderlyImap() as new:
         old.written = written
-        only_the_odd_one_failed(copy, old, new, "empty_at_source")
+        assert_only_the_odd_one_failed(copy, old, new, "empty_at_source")
 
 
 class Shortens(OrderlyImap):
@@ -108,7 +109,7 @@ def test_a_literal_that_is_too_short_is_noticed(copy: Copy, missing: int, monkey
     monkeypatch.setattr(sessions, "READ_SECONDS", 0.5)
     with Shortens(*MAILS) as old, OrderlyImap() as new:
         old.missing = missing
-        only_the_odd_one_failed(copy, old, new, "short_at_source")
+        assert_only_the_odd_one_failed(copy, old, new, "short_at_source")
 
 
 class Lengthens(OrderlyImap):
@@ -127,7 +128,7 @@ def test_a_literal_that_is_too_long_is_noticed(copy: Copy, more: bytes, monkeypa
     monkeypatch.setattr(sessions, "READ_SECONDS", 0.5)
     with Lengthens(*MAILS) as old, OrderlyImap() as new:
         old.more = more
-        only_the_odd_one_failed(copy, old, new, "short_at_source")
+        assert_only_the_odd_one_failed(copy, old, new, "short_at_source")
 
 
 class Quotes(OrderlyImap):
@@ -363,7 +364,7 @@ class Cuts(OrderlyImap):
 
 def test_a_message_that_breaks_every_connection_is_given_up_alone(copy: Copy) -> None:
     with Cuts(*MAILS) as old, OrderlyImap() as new:
-        only_the_odd_one_failed(copy, old, new, "short_at_source")
+        assert_only_the_odd_one_failed(copy, old, new, "short_at_source")
 
 
 def test_what_a_server_keeps_for_itself_is_no_mail(copy: Copy) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from tests.unruly.conftest import Copy, letter
-from tests.unruly.imap import Box, Hangup, OrderlyImap, Talk, arguments
+from tests.unruly.imap import Box, OrderlyImap, Talk, arguments
+from tests.unruly.listening import Hangup
 
 MAILS = [letter(number) for number in range(12)]
 

@@ -27,11 +27,6 @@ LATER = NOW + timedelta(seconds=21)
 
 
 @pytest.fixture
-def db(database_everywhere: Database) -> Database:
-    return database_everywhere
-
-
-@pytest.fixture
 def make(db: Database, vault: Vault, settings: Settings) -> Make:
     numbers = iter(range(1000))
 

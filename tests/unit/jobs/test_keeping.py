@@ -28,22 +28,12 @@ from migrator.jobs.orders import ArchiveEnd, Keeping
 from migrator.jobs.states import JobEvent, JobKind, JobState
 from migrator.sessions.memory import FakeStop
 from migrator.settings import Settings
-from tests.making import NOW, OLD_PASSWORD, endpoint, job, order, row
+from tests.making import NOW, OLD_PASSWORD, endpoint, order, row
 
 Make = Callable[..., int]
 NIGHTLY = Keeping(every_hours=24, window=(22, 5))
 WISH = Keeping(leave_days=14, leave_wish="Anna Müller, by telephone on 2026-11-20")
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def db(database_everywhere: Database) -> Database:
-    return database_everywhere
-
-
-@pytest.fixture
-def make(db: Database, vault: Vault, settings: Settings) -> Make:
-    return lambda *given, **columns: job(db, vault, settings, *given, **columns)
 
 
 def archiving(user: str = "anna@example.org", **changes: object) -> operations.NewJob:

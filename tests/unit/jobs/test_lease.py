@@ -12,27 +12,15 @@ import pytest
 
 from migrator.db.models import Endpoint, JobEventRow
 from migrator.db.store import Database
-from migrator.db.vault import Vault
 from migrator.errors import Defect, Fenced
 from migrator.jobs import lease, operations, queries
 from migrator.jobs.lease import Lease
 from migrator.jobs.states import ENDED, JobEvent, JobKind, JobState, after
-from migrator.settings import Settings
-from tests.making import NOW, job, order, row
+from tests.making import NOW, order, row
 
 Result = TypeVar("Result")
 Make = Callable[..., int]
 LATER = NOW + timedelta(seconds=21)
-
-
-@pytest.fixture
-def db(database_everywhere: Database) -> Database:
-    return database_everywhere
-
-
-@pytest.fixture
-def make(db: Database, vault: Vault, settings: Settings) -> Make:
-    return lambda *given, **columns: job(db, vault, settings, *given, **columns)
 
 
 def taken(db: Database, job_id: int, owner: str = "first") -> Lease:

@@ -11,32 +11,15 @@ import pytest
 
 from migrator.db.models import Failure, Folder, JobFolder, JobSample, JobWarning, Skipped
 from migrator.db.store import Database
-from migrator.db.vault import Vault
 from migrator.errors import UsageError
 from migrator.jobs import assignment, operations, queries
 from migrator.jobs.connections import UNLIMITED
 from migrator.jobs.lease import Lease
 from migrator.jobs.states import JobState
 from migrator.jobs.views import Counts, JobView
-from migrator.settings import Settings
-from tests.making import NEW_PASSWORD, NOW, OLD_PASSWORD, endpoint, job, order, row
+from tests.making import NEW_PASSWORD, NOW, OLD_PASSWORD, add, endpoint, order, row
 
 Make = Callable[..., int]
-
-
-@pytest.fixture
-def db(database_everywhere: Database) -> Database:
-    return database_everywhere
-
-
-@pytest.fixture
-def make(db: Database, vault: Vault, settings: Settings) -> Make:
-    return lambda *given, **columns: job(db, vault, settings, *given, **columns)
-
-
-def add(db: Database, *rows: object) -> None:
-    with db.writing() as session:
-        session.add_all(rows)
 
 
 def view(db: Database, job_id: int) -> JobView:

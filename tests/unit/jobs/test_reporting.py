@@ -8,29 +8,12 @@ import pytest
 
 from migrator.db.models import Failure, Folder, JobFolder, Skipped
 from migrator.db.store import Database
-from migrator.db.vault import Vault
 from migrator.jobs import queries
 from migrator.jobs.reporting import ItemKind, Report
 from migrator.jobs.states import JobKind, JobState
-from migrator.settings import Settings
-from tests.making import NOW, job, row
+from tests.making import NOW, add, row
 
 Make = Callable[..., int]
-
-
-@pytest.fixture
-def db(database_everywhere: Database) -> Database:
-    return database_everywhere
-
-
-@pytest.fixture
-def make(db: Database, vault: Vault, settings: Settings) -> Make:
-    return lambda **columns: job(db, vault, settings, **columns)
-
-
-def add(db: Database, *rows: object) -> None:
-    with db.writing() as session:
-        session.add_all(rows)
 
 
 def report(db: Database, job_id: int) -> Report:
