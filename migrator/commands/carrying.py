@@ -54,6 +54,7 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--json", "as_json", is_flag=True, help="Exactly one JSON object on standard output."),
         click.option("--state", type=click.Path(path_type=Path), help="The ledger. Default: in the data directory."),
         folders,
+        each_label,
         click.option(
             "--connections",
             type=click.IntRange(1, 16),
@@ -70,9 +71,13 @@ def folders(command: Callable[..., Any]) -> Callable[..., Any]:
         command,
         click.option("--include", multiple=True, metavar="GLOB", help="Only folders whose whole name matches."),
         click.option("--exclude", multiple=True, metavar="GLOB", help="Not folders whose whole name matches."),
-        click.option("--each-label", is_flag=True, help="Gmail: a message goes into the folder of each of its labels."),
         click.option("--shared", is_flag=True, help="Also folders of other users and of everybody."),
     )
+
+
+each_label = click.option(
+    "--each-label", is_flag=True, help="Gmail: a message goes into the folder of each of its labels."
+)
 
 
 def _from_server(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -14,14 +14,15 @@ from rich.table import Table
 from migrator import settings as all_settings
 from migrator.cli import complain
 from migrator.commands.archives import ARCHIVE
-from migrator.commands.carrying import Moment
+from migrator.commands.carrying import Moment, chosen_options, folders, to_server
 from migrator.commands.passwords import supplier
 from migrator.commands.proving import MANIFEST, check_archive, check_manifest
 from migrator.errors import UsageError
 from migrator.jobs.advising import AdviceReport, probe_both
 from migrator.jobs.fitting import finding_json, fitting
 from migrator.jobs.oneshot.command import carried
-from migrator.jobs.probe import PreviewRow, ProbeReport, preview, probe_end
+from migrator.jobs.orders import mapping_rules
+from migrator.jobs.probe import PreviewRow, ProbeReport, preview, preview_json, probe_end
 from migrator.planning.advice import advice_text
 from migrator.planning.limits import Finding, Severity, finding_text, size_text
 from migrator.planning.mapping import MappingRules
@@ -36,7 +37,8 @@ from migrator.sessions.endpoint import Endpoint, parse_url
 @click.argument("target", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Exactly one JSON object on standard output.")
 @click.option("--source-password-file", metavar="FILE", help="First line; - for standard input.")
-@click.option("--target-password-file", metavar="FILE", help="First line; - for standard input.")
+@folders
+@to_server
 @click.option("--key-file", type=click.Path(path_type=Path), help="An archive's key. Default: PATH.key, beside it.")
 @click.option(
     "--fetches-by-pop3", type=click.Choice(["yes", "no"]),
@@ -50,14 +52,17 @@ def check(
     target: str | None,
     as_json: bool,
     source_password_file: str | None,
-    target_password_file: str | None,
     key_file: Path | None,
     fetches_by_pop3: str | None,
     at: str | None,
     manifest: Path | None,
     public_key: tuple[str, ...],
+    target_password_file: str | None,
+    **given: Any,
 ) -> int:
     """Look before you copy: reachable, TLS, login, folders, sizes, quota, and where each folder would go.
+
+    --map, --under, --include, --exclude, --apart and --shared: where it would go if they were given to copy.
 
     The old end is tried by IMAP and by POP3, with one login each, and advice says which way its mail goes.
 
@@ -65,6 +70,7 @@ def check(
     each that is missing or damaged. `check manifest:FILE` verifies a manifest, and says who signed it.
     """
     settings = all_settings.load()
+    rules = mapping_rules(chosen_options(given))
     if target and source.startswith((ARCHIVE, MANIFEST)):
         hint = "`postwagen verify archive:PATH TARGET` compares an archive with a mailbox."
         raise UsageError("An archive or a manifest is checked alone.", hint=hint)
@@ -82,8 +88,8 @@ def check(
     reports = {"source": both.given} | ({"target": new} if new is not None else {})
     rows: list[PreviewRow] = []
     if len(reports) == 2 and all(report.ok for report in reports.values()):
-        rows = preview(reports["source"], reports["target"], MappingRules())
-    found = _findings(ends, reports, settings)
+        rows = preview(reports["source"], reports["target"], rules)
+    found = _findings(ends, reports, rules, settings)
     if as_json:
         shown = _json(ends, reports, rows) | {"advice": _advice_json(both)}
         shown["findings"] = [finding_json(one) for one in found]
@@ -106,17 +112,17 @@ def _smallest_limit(target: ProbeReport | None) -> int | None:
 
 
 def _findings(
-    ends: dict[str, Endpoint], reports: dict[str, ProbeReport], settings: all_settings.Settings
+    ends: dict[str, Endpoint], reports: dict[str, ProbeReport], rules: MappingRules, settings: all_settings.Settings
 ) -> tuple[Finding, ...]:
     """What will not fit, as far as both ends let themselves be asked."""
     source, target = reports["source"], reports.get("target")
     if not source.ok:
         return ()
     if target is None or not target.ok:
-        return fitting(source, None, MappingRules(), hosts=(ends["source"].host, ""))
+        return fitting(source, None, rules, hosts=(ends["source"].host, ""))
     before = carried(settings.data_dir, ends["source"], ends["target"])
     hosts = ends["source"].host, ends["target"].host
-    return fitting(source, target, MappingRules(), hosts=hosts, carried=before)
+    return fitting(source, target, rules, hosts=hosts, carried=before)
 
 
 def _advice_json(both: AdviceReport) -> dict[str, Any]:
@@ -157,10 +163,7 @@ def _json(ends: dict[str, Endpoint], reports: dict[str, ProbeReport], rows: list
             "capabilities": list(report.notes),
             "error": report.error.as_dict() if report.error else None,
         }
-    shown["mapping"] = [
-        {"source": row.source, "target": row.target or None, "role": row.role, "reason": row.reason,
-         "messages": row.messages, "exists": row.exists} for row in rows
-    ]  # fmt: skip
+    shown["mapping"] = [preview_json(row) for row in rows]
     shown.setdefault("error", None)
     return shown
 

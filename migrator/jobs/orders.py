@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final
 
 from migrator.errors import UsageError
 from migrator.jobs.states import JobKind
+from migrator.planning.mapping import MappingRules
 from migrator.sessions.endpoint import MECHANISMS, PORTS, fingerprint_digits
 from migrator.sessions.guard import MAIL_PORTS, Network, allowed
 
@@ -161,6 +162,18 @@ def _shape(new: NewJob) -> Iterator[Problem]:
 
 def _identity(end: NewEndpoint | ArchiveEnd | None) -> object:
     return end.identity if isinstance(end, NewEndpoint) else end
+
+
+def mapping_rules(options: Mapping[str, Any]) -> MappingRules:
+    """What a job's options say of folders, as the planner takes it."""
+    return MappingRules(
+        by_hand=tuple(options.get("map", {}).items()),
+        include=tuple(options.get("include", ())),
+        exclude=tuple(options.get("exclude", ())),
+        under=options.get("under", ""),
+        shared=options.get("shared", False),
+        apart=options.get("apart", False),
+    )
 
 
 def check_options(options: Mapping[str, Any], kind: JobKind) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from migrator.errors import PostwagenError, Stopped, UsageError
 from migrator.jobs.orders import NewEndpoint
@@ -234,5 +234,18 @@ def preview(source: ProbeReport, target: ProbeReport, rules: MappingRules) -> li
         )
         for pair in plan.pairs
     ]
-    left = plan.left_out
-    return rows + [PreviewRow(info.name, len(info.path), "", None, rule, info.messages, False) for info, rule in left]
+    return rows + [
+        PreviewRow(info.name, len(info.path), "", None, rule, info.messages, False) for info, rule in plan.left_out
+    ]
+
+
+def preview_json(row: PreviewRow) -> dict[str, Any]:
+    """As `check --json` and the API show it."""
+    return {
+        "source": row.source,
+        "target": row.target or None,
+        "role": row.role,
+        "reason": row.reason,
+        "messages": row.messages,
+        "exists": row.exists,
+    }

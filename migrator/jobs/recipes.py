@@ -21,6 +21,7 @@ from migrator.engine.run import Ends, Options, run
 from migrator.engine.wrappers import Reopening, RetryingSource, RetryingTarget
 from migrator.errors import FolderRefused, UsageError
 from migrator.jobs import archives
+from migrator.jobs.orders import mapping_rules
 from migrator.jobs.states import JobKind
 from migrator.memory import be_thrifty
 from migrator.planning.mapping import MappingRules, plan_mapping
@@ -78,14 +79,7 @@ Result = dict[str, Any]
 def engine_options(options: Mapping[str, Any], quiet_seconds: float) -> Options:
     """A job's options as the engine's."""
     return Options(
-        rules=MappingRules(
-            by_hand=tuple(options.get("map", {}).items()),
-            include=tuple(options.get("include", ())),
-            exclude=tuple(options.get("exclude", ())),
-            under=options.get("under", ""),
-            shared=options.get("shared", False),
-            apart=options.get("apart", False),
-        ),
+        rules=mapping_rules(options),
         repair=options.get("repair", False),
         max_octets=options.get("max_octets"),
         recreated=options.get("recreated", "ask"),

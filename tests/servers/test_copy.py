@@ -179,6 +179,9 @@ def test_a_mailbox_without_oddities_is_carried_and_proven_with_exit_code_0(
         (each["source"], each["target"]) for each in ran.json["folders"]
     }
     assert (checked["source"]["messages"], checked["target"]["messages"]) == (60, 60)
+    elsewhere = command.call("check", *ends, "--map", "INBOX=Old mail", "--json").json
+    assert [row["target"] for row in elsewhere["mapping"] if row["source"] == "INBOX"] == ["Old mail"]
+    assert command.call("check", *ends, "--map", "No such=X", "--json").code == 2
     for level in ("counts", "fingerprints", "digests"):
         proof = command.call("verify", *ends, "--json", "--level", level)
         assert proof.code == 0, proof

@@ -266,11 +266,42 @@ def test_with_a_new_server_what_will_not_fit_there_is_found(app: Flask, script: 
     assert (without.json["target"], without.json["findings"]) == (None, [])
 
 
+def test_with_a_new_server_it_is_shown_where_each_folder_goes_as_a_job_with_these_options_would_put_it(
+    app: Flask, script: Script
+) -> None:
+    end = advising.end_of(NewEndpoint("imap", SOURCE["host"], 993, "tls", "u", "x"))
+    seen = gallery.fake_advise(
+        NewEndpoint("imap", SOURCE["host"], 993, "tls", "u", "x"), settings=app.extensions["postwagen"].settings
+    )
+    look(app, dataclasses.replace(seen, ends={"imap": end, "pop3": end}))
+    asked = {"source": SOURCE, "target": {**SOURCE, "host": "mail.nordhafen.example"}}
+
+    def mapping(**options: object) -> dict[str, tuple[object, ...]]:
+        answer = script.post("/api/v1/check", {**asked, "options": options})
+        assert answer.status_code == 200, answer.text
+        fits("Checked", answer.json)
+        return {row["source"]: (row["target"], row["role"], row["reason"]) for row in answer.json["mapping"]}
+
+    given = mapping()
+    assert len(given) == len(seen.given.folder_list)
+    assert given["Sent"] == given["Gesendete Objekte"] == ("Gesendet", "sent", "role")
+    chosen = mapping(map=[["Lieferanten", "Bills"]], exclude=["Kunden"], apart=True)
+    assert chosen["Lieferanten"] == ("Bills", None, "rule")
+    assert chosen["Kunden"] == (None, None, "excluded: Kunden")
+    assert chosen["Sent"][0] == "Sent"
+    assert mapping(under="Alt")["Lieferanten"][0] == "Alt/Lieferanten"
+    refused = script.post("/api/v1/check", {**asked, "options": {"map": [["No such", "Bills"]]}})
+    (error,) = refused.json["errors"]
+    assert (refused.status_code, error["pointer"], error["code"]) == (422, "/options/map", "unknown_folder")
+    assert "No such" in error["detail"]
+
+
 def test_a_new_server_that_does_not_open_is_shown_and_nothing_is_found(app: Flask, script: Script) -> None:
     seen = ProbeReport(ok=True, error=None)
     look(app, AdviceReport(seen, Advice(Track.UNKNOWN)))
     new = {**SOURCE, "host": "mail.nordhafen.example", "password": "falsch"}
     answer = script.post("/api/v1/check", {"source": SOURCE, "target": new})
     assert (answer.json["target"]["error"]["code"], answer.json["findings"]) == ("login_refused", [])
+    assert answer.json["mapping"] == []
     same = script.post("/api/v1/check", {"source": SOURCE, "target": SOURCE})
     assert (same.status_code, same.json["errors"][0]["code"]) == (422, "same_account")

@@ -9,11 +9,11 @@ from pydantic import BaseModel, Field
 from migrator.jobs.advising import AdviceReport
 from migrator.jobs.fitting import finding_json, fitting
 from migrator.jobs.orders import NewEndpoint
-from migrator.jobs.probe import ProbeReport
+from migrator.jobs.probe import ProbeReport, preview, preview_json
 from migrator.planning.advice import Note, Track, advice_text
 from migrator.planning.limits import Code, Severity
 from migrator.planning.mapping import MappingRules
-from web.api.schemas import Endpoint, ErrorOut, Strict
+from web.api.schemas import Endpoint, ErrorOut, FolderOptions, Strict
 
 
 class CheckIn(Strict):
@@ -23,6 +23,9 @@ class CheckIn(Strict):
     target: Annotated[
         Endpoint | None, Field(description="The new server: what will not fit there is found as well.")
     ] = None
+    options: Annotated[
+        FolderOptions, Field(default_factory=FolderOptions, description="Which folders would go along, and where to.")
+    ]
     fetches_by_pop3: Annotated[
         bool | None, Field(description="Whether a program of the customer's still fetches by POP3; null: not asked.")
     ] = None
@@ -76,8 +79,25 @@ class FindingOut(BaseModel):
     folders: list[str]
 
 
+class MappedOut(BaseModel):
+    """A folder of the old server, and where a copy would put it.
+
+    `target`: null where it would stay behind; `reason`: the rule by which; `exists`: it is there already.
+    """
+
+    source: str
+    target: str | None
+    role: str | None
+    reason: str
+    messages: int | None
+    exists: bool
+
+
 class Checked(BaseModel):
-    """Which way the mailbox goes, and what will not fit. `imap`, `pop3`, `target`: null where that was not tried."""
+    """Which way the mailbox goes, where its folders go, and what will not fit.
+
+    `imap`, `pop3`, `target`: null where that was not tried; `mapping` is empty unless both ends opened.
+    """
 
     track: Track
     text: str
@@ -85,16 +105,27 @@ class Checked(BaseModel):
     imap: Door | None
     pop3: Door | None
     target: Door | None
+    mapping: list[MappedOut]
     findings: list[FindingOut]
 
 
 def checked(
-    report: AdviceReport, source: NewEndpoint, target: NewEndpoint | None, new: ProbeReport | None, carried: int
+    report: AdviceReport,
+    source: NewEndpoint,
+    target: NewEndpoint | None,
+    *,
+    new: ProbeReport | None,
+    rules: MappingRules,
+    carried: int,
 ) -> Checked:
-    """As JSON has it. `new`: what the target has shown, where one was given; `carried`: octets that are there."""
+    """As JSON has it. `new`: what the target has shown, where one was given; `carried`: octets that are there.
+
+    Raises UsageError for a rule that names no folder.
+    """
     hosts = source.host, target.host if target is not None else ""
     there = new if new is not None and new.ok else None
-    found = fitting(report.given, there, MappingRules(), hosts=hosts, carried=carried) if report.given.ok else ()
+    found = fitting(report.given, there, rules, hosts=hosts, carried=carried) if report.given.ok else ()
+    rows = preview(report.given, there, rules) if report.given.ok and there is not None else ()
     return Checked(
         track=report.advice.track,
         text=advice_text(report.advice.track),
@@ -102,6 +133,7 @@ def checked(
         imap=_of(report, "imap"),
         pop3=_of(report, "pop3"),
         target=_door(new, target.host, target.port) if target is not None and new is not None else None,
+        mapping=[MappedOut(**preview_json(row)) for row in rows],
         findings=[FindingOut(**finding_json(one)) for one in found],
     )
 

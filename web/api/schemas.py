@@ -56,13 +56,27 @@ class MessageRef(Strict):
     key: Annotated[str, Field(min_length=1, max_length=300)]
 
 
-class Options(Strict):
-    """What a job may be told beside its ends. Folder names are full names of their end."""
+class FolderOptions(Strict):
+    """Which folders go along, and where to. Folder names are full names of their end."""
 
     map: Annotated[list[tuple[Text, Text]], Field(max_length=5_000, description="Pairs OLD, NEW.")] | None = None
     include: Annotated[list[Text], Field(max_length=1_000, description="Patterns of whole source names.")] | None = None
     exclude: Annotated[list[Text], Field(max_length=5_000, description="Patterns of whole source names.")] | None = None
     under: Annotated[str, Field(max_length=1_000, description="Everything below this folder.")] | None = None
+    shared: Annotated[bool, Field(description="Also folders of other users and of everybody.")] | None = None
+    apart: Annotated[bool, Field(description="Two folders of one use are not merged.")] | None = None
+
+    def ordered(self) -> dict[str, Any]:
+        """As an order names them: what was not given is left out."""
+        values = self.model_dump(exclude_none=True)
+        if "map" in values:
+            values["map"] = dict(values["map"])
+        return values
+
+
+class Options(FolderOptions):
+    """What a job may be told beside its ends. Folder names are full names of their end."""
+
     max_octets: Annotated[int, Field(ge=1, le=2**40, description="Larger messages are skipped.")] | None = None
     recreated: Annotated[
         Literal["ask", "replay", "keep"], Field(description="For a target folder that was deleted and created again.")
@@ -71,11 +85,9 @@ class Options(Strict):
     repair: Annotated[
         bool, Field(description="Send what is refused for its form with the least change that helps, and say so.")
     ] | None = None  # fmt: skip
-    shared: Annotated[bool, Field(description="Also folders of other users and of everybody.")] | None = None
     each_label: Annotated[
         bool, Field(description="Gmail: a message goes into the folder of each of its labels.")
     ] | None = None  # fmt: skip
-    apart: Annotated[bool, Field(description="Two folders of one use are not merged.")] | None = None
     dry_run: Annotated[bool, Field(description="Write nothing at the target.")] | None = None
     level: Annotated[
         Literal["counts", "fingerprints", "digests"], Field(description="How closely `verify` looks.")
@@ -92,9 +104,7 @@ class Options(Strict):
 
     def ordered(self) -> dict[str, Any]:
         """As an order names them: what was not given is left out."""
-        values = self.model_dump(exclude_none=True)
-        if "map" in values:
-            values["map"] = dict(values["map"])
+        values = FolderOptions.ordered(self)
         if values.get("recreated") == "ask":
             del values["recreated"]
         return values

@@ -11,6 +11,7 @@ from flask import Response, abort, url_for
 from pydantic import BaseModel
 
 from migrator.db.store import Database
+from migrator.errors import UsageError
 from migrator.jobs import operations, orders, queries
 from migrator.jobs.states import JobKind, JobState
 from migrator.jobs.views import JobView
@@ -48,21 +49,27 @@ def create() -> Response:
 @bp.post("/check")
 @limiter.limit(CHECKS_PER_ADDRESS)
 def check() -> Response:
-    """Both doors of an old server, which way its mailbox goes, and what of it will not fit at the new one."""
+    """Both doors of an old server, which way its mailbox goes, where its folders go, what will not fit there."""
     wanted = reading.body(advice_schemas.CheckIn)
     here, source = services(), wanted.source.ordered()
     target = wanted.target.ordered() if wanted.target is not None else None
+    options = wanted.options.ordered()
     try:
         if target is None:
             orders.check_source(source, here.settings.allowed_networks)
+            orders.check_options(options, JobKind.COPY)
         else:
-            orders.check(orders.NewJob(JobKind.COPY, source, target, {}, ""), here.settings.allowed_networks)
+            orders.check(orders.NewJob(JobKind.COPY, source, target, options, ""), here.settings.allowed_networks)
     except operations.Invalid as error:
         return problems.invalid([problems.field_error(*problem) for problem in error.problems])
     new = here.probe(target, role="target", settings=here.settings) if target is not None else None
     found = here.advise(source, settings=here.settings, fetches_by_pop3=wanted.fetches_by_pop3)
     before = queries.carried(here.db, source.identity, target.identity) if target is not None else 0
-    return _json(advice_schemas.checked(found, source, target, new, before))
+    rules = orders.mapping_rules(options)
+    try:
+        return _json(advice_schemas.checked(found, source, target, new=new, rules=rules, carried=before))
+    except UsageError as error:
+        return problems.invalid([problems.field_error("options.map", "unknown_folder", error.message)])
 
 
 @bp.get("/jobs")

@@ -62,6 +62,7 @@ def check(archive_id: int, at: str | None, data_dir: str | None, as_json: bool) 
 @place.number
 @click.argument("target")
 @carrying.folders
+@carrying.each_label
 @carrying.to_server
 @carrying.writing
 @carrying.out_of_archive
@@ -83,6 +84,7 @@ def play_in(archive_id: int, target: str, data_dir: str | None, as_json: bool, *
 @place.number
 @click.argument("target")
 @carrying.folders
+@carrying.each_label
 @carrying.to_server
 @click.option("--at", type=carrying.Moment(), help="As it was then. Default: the latest pass.")
 @click.option(
