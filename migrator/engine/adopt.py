@@ -8,7 +8,7 @@ from datetime import datetime
 
 from migrator.engine.prints import forgiving
 from migrator.mail.folders import FolderRef
-from migrator.mail.messages import HEAD_OCTETS, MessageKey, Prints, Row, take_prints, unmarked
+from migrator.mail.messages import MessageKey, Prints, Row, take_prints, unmarked
 from migrator.ports import Letter, PairLedger, Target, Want
 
 AHEAD = 100
@@ -96,8 +96,8 @@ def _names_of(letter: Letter, instant: datetime | None) -> Iterator[tuple[object
     yield from _names(take_prints(letter.head, letter.chunks()), instant)
     without = unmarked(letter.head, letter.chunks())
     if without is not None:
-        octets = b"".join(without)
-        yield from _names(take_prints(octets[:HEAD_OCTETS], [octets]), instant)
+        head = b"".join(unmarked(letter.head, [letter.head]) or ())
+        yield from _names(take_prints(head, without), instant)
 
 
 def _names(prints: Prints, instant: datetime | None) -> tuple[tuple[object, ...], ...]:

@@ -45,11 +45,13 @@ class Renamed:
         """The entry of a message with these octets, which is given away by that."""
         if not self._lost:
             return None
-        for name in (prints.digest, forgiving(letter, prints).soft):
-            found = self._lost.get(name, deque())
-            while found:
-                entry = found.popleft()
-                if entry.id not in self._given:
-                    self._given.add(entry.id)
-                    return entry
+        return self._give(prints.digest) or self._give(forgiving(letter, prints).soft)
+
+    def _give(self, name: bytes) -> Entry | None:
+        found = (self._lost or {}).get(name, deque())
+        while found:
+            entry = found.popleft()
+            if entry.id not in self._given:
+                self._given.add(entry.id)
+                return entry
         return None
