@@ -23,6 +23,7 @@ _COMMANDS = {
     "archive": "migrator.commands.carrying:archive",
     "play-in": "migrator.commands.carrying:play_in",
     "export": "migrator.commands.exporting:export",
+    "quarantine": "migrator.commands.quarantining:quarantine",
     "remove-collected": "migrator.commands.removing:remove_collected",
     "archives": "migrator.commands.keeping:archives",
     "demo": "migrator.commands.demonstrating:demo",
@@ -32,7 +33,7 @@ _COMMANDS = {
     "key": "migrator.commands.upkeep:key",
 }
 
-_ONE_SHOT = ("copy", "verify", "check", "archive", "play-in", "export", "remove-collected", "archives")
+_ONE_SHOT = ("copy", "verify", "check", "archive", "play-in", "export", "quarantine", "remove-collected", "archives")
 
 
 class _Lazy(click.Group):

@@ -52,6 +52,8 @@ class Settings:
     archive_dir: Path = field(kw_only=True)
     node: str = "main"
     keep_archives_days: int = 90
+    quarantine_mb: int = 1024
+    quarantine_days: int = 90
     archive_reserve_mb: int = 1024
     archive_quota_gb: int = 0
     time_zone: str = ""
@@ -189,6 +191,13 @@ KNOWN: Final[tuple[Known, ...]] = (
     Known("sweep_seconds", _number(1, 3_600), "how often jobs are looked for that nobody works on", "5"),
     Known("quiet_seconds", _number(0, 3_600), "how long a target folder must be quiet before doubt is settled", "25"),
     Known("keep_credentials_days", _number(0, 3_650), "days until passwords of jobs at rest are wiped", "14"),
+    Known(
+        "quarantine_mb",
+        _number(0, 10_000_000),
+        "MB of messages that a new server would not take, kept sealed in the database for each mailbox",
+        "1024",
+    ),
+    Known("quarantine_days", _number(1, 3_650), "days that they are kept after the last attempt", "90"),
     Known("archive_dir", _path, "where this machine keeps archives", "archives in the data directory"),
     Known("node", _node, "this machine's name as a storage node: its archives' jobs come to it", "main"),
     Known("keep_archives_days", _number(1, 3_650), "days that an archive is kept after its transfer is closed", "90"),

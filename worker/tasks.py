@@ -18,6 +18,7 @@ from migrator.errors import ArchiveUnusable
 from migrator.jobs import lease, operations, queries
 from migrator.jobs.connections import Caps
 from migrator.jobs.keeping import operations as keeping
+from migrator.jobs.quarantine import operations as quarantine
 from migrator.settings import Settings, load
 from worker.app import app
 from worker.queue import CLEAR, RUN_SLICE, send, waiting
@@ -118,8 +119,14 @@ def clear(archive_id: int) -> None:
 
 @app.task(name=TIDY)
 def tidy() -> int:
-    """Wipe the passwords of jobs that have been at rest for too long. Returns of how many jobs."""
+    """Wipe the passwords of jobs that have been at rest for too long, and what has lain in quarantine for too long.
+
+    Returns of how many jobs.
+    """
     here = place()
+    expired = quarantine.expire(here.db, days=here.settings.quarantine_days)
+    if expired:
+        log.info("quarantine_expired", messages=expired)
     wiped = operations.wipe_expired(here.db, days=here.settings.keep_credentials_days)
     if wiped:
         log.info("passwords_wiped", jobs=wiped)

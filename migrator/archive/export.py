@@ -19,12 +19,11 @@ from typing import Any, Final, Protocol
 
 from migrator.archive.naming import Places, harmless
 from migrator.archive.shelf import Directory, Drain, Shelf, Zip
-from migrator.archive.source import ArchiveSource
 from migrator.errors import DiskFull, UsageError
 from migrator.mail.flags import keywords, labels_of
 from migrator.mail.folders import FolderInfo
 from migrator.mail.messages import Row
-from migrator.ports import Letter, Page, Want
+from migrator.ports import Letter, Page, Source, Want
 
 __all__ = ["KINDS", "Exported", "export", "harmless", "zip_stream"]
 
@@ -48,7 +47,7 @@ class Exported:
     """Folder, key and reason; these stand in MISSING.txt too."""
 
 
-def export(source: ArchiveSource, directory: Path, kind: str, only_folder: str | None = None) -> Exported:
+def export(source: Source, directory: Path, kind: str, only_folder: str | None = None) -> Exported:
     """Write everything, or one folder, into a directory that is new or empty. `kind`: one of KINDS.
 
     Raises UsageError, DiskFull; what was written until then stays.
@@ -66,7 +65,7 @@ def export(source: ArchiveSource, directory: Path, kind: str, only_folder: str |
     return done
 
 
-def zip_stream(source: ArchiveSource, kind: str, only_folder: str | None = None) -> Iterator[bytes]:
+def zip_stream(source: Source, kind: str, only_folder: str | None = None) -> Iterator[bytes]:
     """The same as a zip file, piece by piece. Raises UsageError before the first piece.
 
     Memory grows neither with messages' sizes nor with their number. The source is closed with the generator, also
@@ -75,7 +74,7 @@ def zip_stream(source: ArchiveSource, kind: str, only_folder: str | None = None)
     return _zipped(source, _chosen(source, only_folder), kind)
 
 
-def _zipped(source: ArchiveSource, folders: Sequence[FolderInfo], kind: str) -> Iterator[bytes]:
+def _zipped(source: Source, folders: Sequence[FolderInfo], kind: str) -> Iterator[bytes]:
     with closing(source), closing(Drain()) as drain:
         with Zip(drain) as shelf, closing(_written(source, folders, shelf, kind, Exported())) as steps:
             for _ in steps:
@@ -84,7 +83,7 @@ def _zipped(source: ArchiveSource, folders: Sequence[FolderInfo], kind: str) -> 
         yield from drain.pieces()
 
 
-def _chosen(source: ArchiveSource, only_folder: str | None) -> Sequence[FolderInfo]:
+def _chosen(source: Source, only_folder: str | None) -> Sequence[FolderInfo]:
     folders = source.folders()
     chosen = [info for info in folders if only_folder in (None, info.name)]
     if only_folder is not None and not chosen:
@@ -94,7 +93,7 @@ def _chosen(source: ArchiveSource, only_folder: str | None) -> Sequence[FolderIn
 
 
 def _written(
-    source: ArchiveSource, folders: Sequence[FolderInfo], shelf: Shelf, kind: str, done: Exported
+    source: Source, folders: Sequence[FolderInfo], shelf: Shelf, kind: str, done: Exported
 ) -> Generator[None, None, None]:
     """Write in steps: after each, a piece of at most some hundred kilobytes was written."""
     places = Places()
@@ -130,7 +129,7 @@ def _make_empty(directory: Path) -> None:
         raise UsageError(f"The directory {directory} is not empty.", hint="Name a new one: nothing is overwritten.")
 
 
-def _letters(source: ArchiveSource, info: FolderInfo, done: Exported) -> Iterator[tuple[Row, Letter]]:
+def _letters(source: Source, info: FolderInfo, done: Exported) -> Iterator[tuple[Row, Letter]]:
     for page in source.survey(info.name):
         if not isinstance(page, Page):
             continue

@@ -141,6 +141,10 @@ _KEY_FILE = click.option(
 @_from_server
 @to_server
 @writing
+@click.option(
+    "--from-quarantine", is_flag=True,
+    help="Put in what TARGET would not take before, as it was kept. SOURCE is not asked, and need not be there.",
+)  # fmt: skip
 def copy(source: str, target: str, as_json: bool, quiet: bool, **given: Any) -> int:
     """Carry a mailbox: all folders, messages, flags and dates. Run it again: it carries only what is new.
 
@@ -229,7 +233,7 @@ def _carry(kind: JobKind, source: str, target: str, as_json: bool, quiet: bool, 
         new = parse_url(target, supplier("target", files[1], passwords.target))
         _refuse_itself(old, new)
     work = Work(kind, old, new, chosen_options(given))
-    for end in (old, new):
+    for end in (new,) if work.options.get("from_quarantine") else (old, new):
         end.credential()  # asked for now: later a Ctrl-C means "stop in good order", and bars cover the prompt
     state = _state(given["state"]) or default_state(settings.data_dir, work.source, work.target)
     finished = _run(work, state, settings, quiet)
@@ -270,7 +274,7 @@ def _reached(end: Endpoint) -> set[str]:
 
 _PLAIN = (
     "under", "dry_run", "max_octets", "recreated", "level", "at", "restore", "connections", "repair", "shared", "apart",
-    "each_label",
+    "each_label", "from_quarantine",
 )  # fmt: skip
 """Options of jobs that are said by the same name."""
 
@@ -304,9 +308,7 @@ def _run(work: Work, state: Path, settings: Settings, quiet: bool) -> Finished:
     before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with Silence() if quiet else Bars() as bars:
-            return run_once(
-                work, state.absolute(), stop=stop, observer=bars, quiet_seconds=settings.quiet_seconds, begun=bars.begun
-            )
+            return run_once(work, state.absolute(), stop=stop, observer=bars, settings=settings, begun=bars.begun)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

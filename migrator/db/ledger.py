@@ -108,8 +108,8 @@ class SqlLedger:
         return found
 
     def _made(self, session: Session, pair: FolderPair, target: str) -> SqlPairLedger:
-        origin = _folder_id(session, self.mailbox_id, "old", pair.source.name)
-        there = _folder_id(session, self.mailbox_id, "new", target)
+        origin = numbered_folder(session, self.mailbox_id, "old", pair.source.name)
+        there = numbered_folder(session, self.mailbox_id, "new", target)
         session.execute(
             update(JobFolder)
             .where(JobFolder.job_id == self.job_id, JobFolder.source_name == pair.source.name)
@@ -235,7 +235,8 @@ def _end(row: JobFolder) -> None:
     row.announced = row.found = (row.copied or 0) + (row.already_there or 0) + (row.skipped or 0) + (row.failed or 0)
 
 
-def _folder_id(session: Session, mailbox_id: int, side: str, name: str) -> int:
+def numbered_folder(session: Session, mailbox_id: int, side: str, name: str) -> int:
+    """The number of a folder, which is known to the database from now on."""
     known = session.scalar(
         select(Folder.id).where(Folder.mailbox_id == mailbox_id, Folder.side == side, Folder.name == name)
     )

@@ -91,11 +91,11 @@ class Vault:
         wanted = header[len(_VERSION) : -_NONCE_OCTETS]
         key = next((key for key in self._current() if key.id == wanted), None)
         if key is None or not header.startswith(_VERSION) or len(header) < _HEADER_OCTETS:
-            raise CannotUnseal("A stored password was sealed with a key that is not in the key file.")
+            raise CannotUnseal("What is stored was sealed with a key that is not in the key file.")
         try:
             return key.sealing.decrypt(header[-_NONCE_OCTETS:], ciphertext, header + context.encode()).decode()
         except InvalidTag:
-            raise CannotUnseal("A stored password was altered in the database and does not open.") from None
+            raise CannotUnseal("What is stored sealed was altered in the database and does not open.") from None
 
     def is_newest(self, sealed: bytes) -> bool:
         """Whether it was sealed with the key that seals now."""

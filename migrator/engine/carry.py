@@ -149,6 +149,7 @@ class FolderCarry:
         self._settle_keyless()
         looked = self._look_after()
         read_back(self._ends, self._pair, self._folder, self.ledger)
+        self._weighing.detention.keep(self._ends, self._pair, self._folder.name)
         if names := self._results.left_off:
             self._ends.ledger.warn("flags_dropped", self._pair.source.name, names)
         mark = self._weighing.history.mark(self._folder)
@@ -209,12 +210,15 @@ class FolderCarry:
         now, unseen = look_after(self._ends, self._pair, self._folder, self.ledger, self._looked)
         ours = self.ledger.entries([entry.origin for entry in unseen])
         for entry in unseen:
-            self._book.shelve(shelved(entry, "not_seen_again"))
+            refusal = shelved(entry, "not_seen_again")
+            self._book.shelve(refusal)
             known = ours.get(entry.origin)
             if known is not None and known.id == entry.id:  # not of another folder that is merged into this one
                 self._book.count.failed += 1
                 self._book.count.copied -= int(entry.this_job)
                 self._book.count.already_there -= int(not entry.this_job)
+                row = Row(entry.origin, entry.prints.size, entry.flags, entry.instant)
+                self._weighing.detention.add(row, refusal.reason, refusal.detail)
         return now.uidnext
 
     def _settle_keyless(self) -> None:
@@ -380,7 +384,7 @@ class FolderCarry:
             numbers = self._book.intend(intents)
         parcels = []
         for number, load in zip(numbers, loads, strict=True):
-            self._results.expect(number, load.dropped)
+            self._results.expect(number, load.row, load.dropped)
             parcels.append(Parcel(number, load.letter, load.flags, load.instant))
         return Batch(self._folder, parcels)
 

@@ -39,6 +39,7 @@ from migrator.ports import (
     Missing,
     Observer,
     PairLedger,
+    Quarantine,
     Source,
     StopSignal,
     Target,
@@ -80,6 +81,8 @@ class Ends:
     """Tells them that folders are carried side by side."""
     another: Callable[[], AbstractContextManager[Ends]] | None = None
     """Opens one more source and target of the same kind, at once or not at all."""
+    quarantine: Quarantine | None = None
+    """Where the octets are kept of what the target does not take."""
     samples: Samples = field(default_factory=Samples)
     """What is read back of what few targets alter."""
 

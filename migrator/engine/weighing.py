@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from migrator.engine.booking import Booking
+from migrator.engine.detaining import Detention
 from migrator.engine.flagging import FlagChanges
 from migrator.engine.hindered import Hindered
 from migrator.engine.history import History
@@ -33,6 +34,8 @@ class Weighing:
         self.history = History(ends.target)
         """Of this pass; who begins another one makes another one."""
         self.flag_changes = FlagChanges()
+        self.detention = Detention()
+        """What the target would not take."""
 
     def weigh(self, row: Row, entry: Entry | None) -> bool:
         """Book what the ledger knows of a message. True: it is to be carried."""
@@ -43,7 +46,7 @@ class Weighing:
             self._still_refused(row, entry)
         elif decision.verdict is Verdict.IN_FLIGHT:
             detail = "the new server may have it, and does not let us see: run the same again later"
-            self.refuse(Refusal(row.key, "in_doubt", detail, row.size))
+            self.refuse(row, Refusal(row.key, "in_doubt", detail, row.size))
         elif decision.verdict is not Verdict.CARRY:
             self._count_there(decision.verdict, entry, row)
             self.history.keep(entry.target_key if entry else None, row.key)
@@ -57,15 +60,18 @@ class Weighing:
         if entry is not None and entry.id:
             refusal = shelved(entry, entry.note or "ambiguous")
             self._book.shelve(Refusal(row.key, refusal.reason, refusal.detail, refusal.size))
-        self.history.leave(row.key, row.size, (entry.reason or entry.note if entry else "") or "ambiguous")
+        reason = (entry.reason or entry.note if entry else "") or "ambiguous"
+        self.history.leave(row.key, row.size, reason)
+        self.detention.add(row, reason, entry.detail if entry else "")
 
     def _admits(self, row: Row) -> bool:
         if self._hindered.breaks_connections(row.key):
             detail = "the new server breaks the connection each time this message is sent"
             identity = self._hindered.message_id(row.key)
-            self.refuse(Refusal(row.key, "connection_lost_on_append", detail, row.size, identity))
+            self.refuse(row, Refusal(row.key, "connection_lost_on_append", detail, row.size, identity))
         elif self._limit is not None and row.size > self._limit:
-            self.refuse(Refusal(row.key, "too_big", f"the new server takes at most {self._limit} octets", row.size))
+            detail = f"the new server takes at most {self._limit} octets"
+            self.refuse(row, Refusal(row.key, "too_big", detail, row.size))
         else:
             return True
         return False
@@ -85,12 +91,13 @@ class Weighing:
         elif answer.absence is Absence.LATER:
             raise Stopped(f"The folder {answer.want.folder} changed its UIDVALIDITY while it was read.")
         else:
-            self.refuse(Refusal(row.key, answer.absence.value, answer.detail, row.size))
+            self.refuse(row, Refusal(row.key, answer.absence.value, answer.detail, row.size))
 
-    def refuse(self, refusal: Refusal) -> None:
+    def refuse(self, row: Row, refusal: Refusal) -> None:
         """It cannot be carried."""
         self._book.refuse(refusal)
         self.history.leave(refusal.origin, refusal.size, refusal.reason)
+        self.detention.add(row, refusal.reason, refusal.detail, refusal.message_id)
 
     def skip(self, row: Row, rule: str) -> None:
         """A rule leaves it behind."""

@@ -36,21 +36,25 @@ def work(db: Database, vault: Vault, job_id: int, archives: Path) -> Work:
         job = session.get(Job, job_id)
         if job is None:
             raise NotFound(f"There is no job {job_id}.")
+        is_asked = not job.options.get("from_quarantine")
         return Work(
             kind=JobKind(job.kind),
-            source=_end(session, db, vault, job.source_id, archives),
+            source=_end(session, db, vault, job.source_id, archives, is_asked=is_asked),
             target=_end(session, db, vault, job.target_id, archives),
             options=dict(job.options),
         )
 
 
-def _end(session: Session, db: Database, vault: Vault, end_id: int, archives: Path) -> Endpoint:
+def _end(
+    session: Session, db: Database, vault: Vault, end_id: int, archives: Path, *, is_asked: bool = True
+) -> Endpoint:
+    """`is_asked`: it will be logged in to."""
     row = session.get_one(EndpointRow, end_id)
     if row.archive_id is not None:
         archive = session.get_one(Archive, row.archive_id)
         key, latest = _key(db, vault, archive.id), latest_pass(session, archive.id)
         return archive_end(archives / archive.file, key, is_filled=archive.octets > 0, latest=latest)
-    if row.credential is None:
+    if row.credential is None and is_asked:
         raise CredentialsWiped("The passwords of this job were wiped.")
     return _endpoint(row, _password(db, vault, end_id))
 

@@ -104,6 +104,17 @@ def mailbox(session: Session, route: str, address: str, now: datetime) -> int:
     return made.id
 
 
+def same_end(session: Session, end: Endpoint, vault: Vault | None = None, password: str = "") -> int:
+    """A row of its own for the same server, with this password or none; its id."""
+    columns = ("protocol", "host", "port", "security", "user", "auth", "authzid", "address", "ca_pem", "fingerprint")
+    row = Endpoint(**{name: getattr(end, name) for name in columns})
+    session.add(row)
+    session.flush()
+    if vault is not None:
+        row.credential = vault.seal(password, credential_context(row.id))
+    return row.id
+
+
 def _endpoint(session: Session, vault: Vault, new: NewEndpoint) -> int:
     """The row first, because its id is part of what the password is sealed for."""
     row = Endpoint(

@@ -11,7 +11,8 @@ from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from migrator.accounts import token_hash
-from migrator.db.models import Archive, Endpoint, Failure, Job, JobEventRow, JobFolder, StatusLink
+from migrator.db.models import Archive, Endpoint, Failure, Job, JobEventRow, JobFolder, Quarantined, StatusLink
+from migrator.db.quarantine import key_context
 from migrator.db.store import Database
 from migrator.db.vault import Vault
 from migrator.errors import UsageError
@@ -236,7 +237,8 @@ def _remark(
 
 
 def _require_credentials(session: Session, job: Job) -> None:
-    for end in session.scalars(select(Endpoint).where(Endpoint.id.in_((job.source_id, job.target_id)))):
+    asked = (job.target_id,) if job.options.get("from_quarantine") else (job.source_id, job.target_id)
+    for end in session.scalars(select(Endpoint).where(Endpoint.id.in_(asked))):
         if end.archive_id is not None:
             archives.living(session, end.archive_id)
         elif end.credential is None:
@@ -311,15 +313,21 @@ def wipe_expired(db: Database, *, days: float, now: datetime | None = None) -> i
 
 
 def reseal(db: Database, vault: Vault) -> int:
-    """After `vault.rotate()`: seal every stored password and every archive's key with the newest key, row by row;
-    returns how many."""
-    return _reseal(db, vault, Endpoint, "credential", credential_context) + _reseal(
-        db, vault, Archive, "sealed_key", archives.key_context
+    """After `vault.rotate()`: seal every stored password and every key of an archive or of a message in quarantine with
+    the newest key, row by row; returns how many."""
+    return (
+        _reseal(db, vault, Endpoint, "credential", credential_context)
+        + _reseal(db, vault, Archive, "sealed_key", archives.key_context)
+        + _reseal(db, vault, Quarantined, "sealed_key", key_context)
     )
 
 
 def _reseal(
-    db: Database, vault: Vault, table: type[Endpoint | Archive], column: str, context_of: Callable[[int], str]
+    db: Database,
+    vault: Vault,
+    table: type[Endpoint | Archive | Quarantined],
+    column: str,
+    context_of: Callable[[int], str],
 ) -> int:
     with db.reading() as session:
         ids = session.scalars(select(table.id).where(getattr(table, column).is_not(None))).all()

@@ -352,6 +352,7 @@ OPTIONS: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
     "shared": (_is_bool, "true or false"),
     "apart": (_is_bool, "true or false"),
     "each_label": (_is_bool, "true or false"),
+    "from_quarantine": (_is_bool, "true or false"),
     "connections": (_is_whole(1, 16), "a number from 1 to 16"),
     "max_octets": (_is_whole(1, 2**40), "a number of octets"),
     "recreated": (lambda value: value in ("replay", "keep"), "replay or keep"),
@@ -366,6 +367,7 @@ OPTIONS: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
 
 _ONLY_FOR: Final[Mapping[str, frozenset[JobKind]]] = {
     "at": frozenset({JobKind.PLAY_IN, JobKind.VERIFY, JobKind.CHECK}),
+    "from_quarantine": frozenset({JobKind.COPY}),
     "messages": frozenset({JobKind.PLAY_IN}),
     "restore": frozenset({JobKind.PLAY_IN}),
     "after_days": frozenset({JobKind.REMOVE}),

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Select, String, cast, func, or_, select
+from sqlalchemy import Select, String, and_, cast, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from migrator.accounts import token_hash
@@ -23,6 +23,7 @@ from migrator.db.models import (
     JobWarning,
     LedgerEntry,
     Mailbox,
+    Quarantined,
     Skipped,
     StatusLink,
     Worker,
@@ -298,14 +299,17 @@ def _thinned_samples(session: Session, job_id: int) -> list[SampleView]:
 
 def _failures(session: Session, job_id: int, *, limit: int, below: int) -> tuple[list[FailureView], str | None]:
     """From the row after `below` on."""
+    names = ("folder_id", "origin_validity", "origin_uid", "origin_name")
+    same = and_(*(getattr(Quarantined, name) == getattr(Failure, name) for name in names))
     found = session.execute(
-        select(Failure, Folder.name)
+        select(Failure, Folder.name, Quarantined)
         .join(Folder, Folder.id == Failure.folder_id)
+        .outerjoin(Quarantined, same)
         .where(Failure.job_id == job_id, Failure.id > below)
         .order_by(Failure.id)
         .limit(limit + 1)
     ).all()
-    page = [rows.failure_view(row, folder) for row, folder in found[:limit]]
+    page = [rows.failure_view(row, folder, kept) for row, folder, kept in found[:limit]]
     return page, rows.to_cursor(found[limit - 1][0].id) if len(found) > limit else None
 
 

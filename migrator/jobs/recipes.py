@@ -26,7 +26,7 @@ from migrator.jobs.states import JobKind
 from migrator.memory import be_thrifty
 from migrator.planning.mapping import MappingRules, plan_mapping
 from migrator.planning.verification import Level
-from migrator.ports import Budget, Clock, Ledger, Meter, Observer, Page, Source, StopSignal, Target
+from migrator.ports import Budget, Clock, Ledger, Meter, Observer, Page, Quarantine, Source, StopSignal, Target
 from migrator.providers.profile import profile_of
 from migrator.sessions.connect import AddressRule
 from migrator.sessions.endpoint import Endpoint
@@ -69,6 +69,8 @@ class World:
     meter: Meter = field(default_factory=Meter)
     budget: Callable[[Endpoint], Budget | None] = lambda _end: None
     """How much may be read of an account a day, where its provider gives only so much."""
+    quarantine: Quarantine | None = None
+    """Where the octets are kept of what the new server does not take; a copy only, for archives keep them anyhow."""
     one_more: Callable[[], AbstractContextManager[None]] = nullcontext
     """Leave for one more connection to each server. Raises ServerBusy where one of them bears no more."""
 
@@ -143,6 +145,7 @@ def _ends(work: Work, world: World, *, like: ArchiveSource | None = None, at_onc
         yield Ends(
             source, target, world.ledger, world.stop, world.clock, world.observer, source.expect, source.alongside,
             another=lambda: _another(work, world, kept),
+            quarantine=world.quarantine if work.kind is JobKind.COPY else None,
         )  # fmt: skip
 
 
@@ -170,6 +173,10 @@ def _source(work: Work, world: World, kept: ArchiveSource | None, *, at_once: bo
         if chosen is None:
             return ReadingAhead(kept, prepare)  # but an empty choice is none, and not everything
         return ReadingAhead(ChosenSource(kept, [(item["folder"], item["key"]) for item in chosen]), prepare)
+
+    if work.options.get("from_quarantine"):
+        assert world.quarantine is not None
+        return ReadingAhead(world.quarantine.source(), with_prints)
 
     def opened() -> Source:
         return open_source(work.source, world.stop.wanted, world.may_reach, world.meter, reopening.losses)
@@ -206,9 +213,13 @@ def _around(world: World) -> dict[str, Any]:
 
 
 def _copy(ends: Ends, options: Options, raw: Mapping[str, Any]) -> Result:
+    if raw.get("from_quarantine") and ends.quarantine is not None:
+        options = replace(options, rules=MappingRules(by_hand=tuple(ends.quarantine.places().items())))
     if raw.get("dry_run"):
         return {"dry_run": True, "would_copy": rehearse(ends, options)}
     outcome = run(ends, options)
+    if ends.quarantine is not None:
+        ends.quarantine.settle()
     return {"failed_folders": len(outcome.failed_folders)}
 
 

@@ -35,6 +35,7 @@ def report(
         "folders": [folder(item) for item in job.folders],
         "failures": [
             {name: getattr(item, name) for name in ("folder", "key", "message_id", "reason", "detail")}
+            | {"quarantined": item.kept is not None}
             for item in failures
         ],
         "skips": [{"folder": s.folder, "key": s.key or None, "rule": s.rule, "count": s.count} for s in left],
@@ -107,6 +108,8 @@ _WARNINGS = {
     "not_seen_again": "In {folder}: {detail} messages that the new server accepted were not in its listing afterwards.",
     "date_not_kept": "In {folder}: the new server did not keep the date of {detail} messages.",
     "flags_not_kept": "In {folder}: the new server did not keep the flags of {detail} messages.",
+    "not_in_quarantine": "In {folder}: {detail} messages that failed could not be put into quarantine; "
+    "the old server is the only one that has them.",
     "message_repaired": "In {folder}: a message that was refused as it is was sent with the least change: {detail}.",
     "flags_dropped": "In {folder}: the new server does not take these flags of so many messages: {detail}.",
     "source_validity_changed": "The folder {folder} was renumbered at the old server; its messages were recognised.",

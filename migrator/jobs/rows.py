@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from migrator.db.models import Endpoint, Failure, Job, JobEventRow, JobFolder, JobSample, Mailbox, Skipped
+from migrator.db.models import Endpoint, Failure, Job, JobEventRow, JobFolder, JobSample, Mailbox, Quarantined, Skipped
 from migrator.errors import UsageError
 from migrator.jobs import progress
 from migrator.jobs.states import JobKind, JobState
@@ -115,7 +115,7 @@ def sample_view(row: JobSample) -> SampleView:
     return SampleView(at=row.at, messages=row.messages, octets=row.octets, open_messages=row.open_messages)
 
 
-def failure_view(row: Failure, folder: str) -> FailureView:
+def failure_view(row: Failure, folder: str, kept: Quarantined | None = None) -> FailureView:
     """One message that was not carried."""
     return FailureView(
         folder=folder,
@@ -125,6 +125,8 @@ def failure_view(row: Failure, folder: str) -> FailureView:
         detail=row.detail,
         size=row.size,
         at=row.at,
+        kept=kept.id if kept is not None and kept.sealed_key is not None else None,
+        gone=kept.gone if kept is not None else "",
     )
 
 
@@ -140,7 +142,7 @@ def event_view(row: JobEventRow) -> EventView:
     )
 
 
-def key(row: Failure | Skipped) -> str:
+def key(row: Failure | Skipped | Quarantined) -> str:
     """The key at the old server, as people see it: `validity/uid`, or a name."""
     return str(MessageKey(row.origin_validity, row.origin_uid, row.origin_name))
 

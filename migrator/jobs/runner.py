@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from migrator.db.ledger import SqlLedger
+from migrator.db.quarantine import SqlQuarantine
 from migrator.db.store import Database
 from migrator.db.vault import Vault
 from migrator.errors import DatabaseUnavailable, Defect, Fenced, PostwagenError, Stopped
@@ -96,6 +97,7 @@ def _run_slice(
         world = World(
             ledger, holder, RealClock(), Chronicle(db, lease), may_reach, settings.quiet_seconds, limits,
             budget=lambda end: budget_of(db, end),
+            quarantine=SqlQuarantine(db, vault, ledger, settings.quarantine_mb * 1_000_000),
             one_more=lambda: one_more(db, lease, caps, settings.lease_seconds),
         )  # fmt: skip
         ending = attempt(lambda: assignment.work(db, vault, job_id, settings.archive_dir), world, holder, db, lease)

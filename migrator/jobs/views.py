@@ -61,6 +61,10 @@ class FailureView:
     detail: str
     size: int
     at: datetime | None = None
+    kept: int | None = None
+    """Its number in quarantine, where its octets are there."""
+    gone: str = ""
+    """Why they are there no more: `carried`, `expired`, or empty."""
 
 
 @dataclass(frozen=True, slots=True)

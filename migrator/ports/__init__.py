@@ -48,6 +48,7 @@ from migrator.ports.ledger import (
     Stand,
     Tally,
 )
+from migrator.ports.quarantine import Detained, Quarantine
 from migrator.ports.removing import Listed, Removal, Remover
 from migrator.ports.world import Budget, Clock, Event, Meter, Observer, RoundTrips, StopSignal
 
@@ -62,6 +63,7 @@ __all__ = [
     "Changes",
     "Clock",
     "Confirmation",
+    "Detained",
     "Entry",
     "Event",
     "FlagChange",
@@ -82,6 +84,7 @@ __all__ = [
     "Page",
     "PairLedger",
     "Parcel",
+    "Quarantine",
     "Refusal",
     "Refused",
     "Removal",

@@ -18,7 +18,7 @@ def main(message: str) -> None:
     known = len(list(ScriptDirectory.from_config(migrations.config()).walk_revisions()))
     with tempfile.TemporaryDirectory() as directory:
         database = Database(f"sqlite:///{Path(directory) / 'compare.sqlite3'}")
-        database.upgrade()
+        migrations.upgrade(database.engine)
         with database.engine.connect() as connection:
             command.revision(migrations.config(connection), message, autogenerate=True, rev_id=f"{known + 1:04d}")
         database.dispose()

@@ -1,7 +1,7 @@
 """The tables, typed (SQLAlchemy 2). Times are aware UTC; hashes and digests are octets.
 
 What a job does stands in `jobs`, `job_folders`, `failures`, `skips`; what was ever carried for a mailbox, by whichever
-job, stands in `entries` (the ledger).
+job, stands in `entries` (the ledger); what a new server would not take, with its octets, in `quarantined`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from migrator.db.models.jobs import (
 from migrator.db.models.ledger import Failure, Folder, LedgerEntry, Skipped
 from migrator.db.models.mailboxes import Endpoint, Mailbox
 from migrator.db.models.people import ApiToken, OneTimeLink, User
+from migrator.db.models.quarantine import Quarantined, QuarantinedPart
 
 __all__ = [
     "ApiToken",
@@ -43,6 +44,8 @@ __all__ = [
     "Mailbox",
     "OctetsRead",
     "OneTimeLink",
+    "Quarantined",
+    "QuarantinedPart",
     "Skipped",
     "StatusLink",
     "User",

@@ -15,7 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from migrator.db.ledger import SqlLedger
+from migrator.db.quarantine import SqlQuarantine
 from migrator.db.store import Database
+from migrator.db.vault import Vault
 from migrator.errors import LedgerBusy, PostwagenError, UsageError
 from migrator.jobs import assignment, queries
 from migrator.jobs import lease as leases
@@ -25,10 +27,11 @@ from migrator.jobs.lease import Lease
 from migrator.jobs.oneshot.operations import open_job
 from migrator.jobs.recipes import Result, Work, World, carry_out
 from migrator.jobs.report import whole
-from migrator.jobs.states import JobEvent
+from migrator.jobs.states import JobEvent, JobKind
 from migrator.jobs.views import JobView
 from migrator.ports import Observer
 from migrator.sessions.endpoint import Endpoint
+from migrator.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,7 @@ def run_once(
     *,
     stop: Interruptible,
     observer: Observer,
-    quiet_seconds: float,
+    settings: Settings,
     begun: Callable[[Database, int], None] = lambda _db, _job: None,
 ) -> Finished:
     """Run to the end. Raises LedgerBusy, UsageError, DatabaseUnavailable; other errors stand in the answer.
@@ -136,7 +139,9 @@ def run_once(
         begun(db, lease.job_id)
         ledger = SqlLedger(db, job_id=lease.job_id, mailbox_id=lease.mailbox_id, fence=lease.fence)
         world = World(
-            ledger, stop, RealClock(), observer, None, quiet_seconds, budget=lambda end: budget_of(db, end)
+            ledger, stop, RealClock(), observer, None, settings.quiet_seconds,
+            budget=lambda end: budget_of(db, end),
+            quarantine=_quarantine(work, db, ledger, settings),
         )  # fmt: skip
         result: Result = {}
         error: PostwagenError | None = None
@@ -152,6 +157,13 @@ def run_once(
         assert job is not None
         db.dispose()
     return Finished(job, result, error, seconds, engine_seconds, world.meter.round_trips)
+
+
+def _quarantine(work: Work, db: Database, ledger: SqlLedger, settings: Settings) -> SqlQuarantine | None:
+    """In the ledger's file, sealed with the data directory's key."""
+    if work.kind is not JobKind.COPY:
+        return None
+    return SqlQuarantine(db, Vault.open(settings.secret_key_file), ledger, settings.quarantine_mb * 1_000_000)
 
 
 def _end(db: Database, lease: Lease, error: PostwagenError | None, result: Result, seconds: float) -> None:
