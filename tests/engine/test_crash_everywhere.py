@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from migrator.db.quarantine import QuarantineSource
 from migrator.db.store import Database
+from migrator.db.vault import Vault
 from migrator.errors import ConnectionLost, Fenced, Stopped
 from migrator.mail.folders import Role
 from migrator.planning import batches
@@ -147,6 +149,22 @@ def all_but_the_refused(world: World) -> None:
     assert missing == Counter([hashlib.sha256(mail("near", body="a\0b\r\r\ntau")).hexdigest()])
     assert not digests(world, "new", "INBOX") - digests(world, "old", "INBOX")
     assert world.failures() == {"INBOX/4": "refused"}
+    assert world.kept() == [mail("near", body="a\0b\r\r\ntau")]
+
+
+def what_was_kept_is_put_in(world: World) -> None:
+    """Without the old server; and the new one names no keys, so that what is in doubt must be looked for."""
+    refused = (b"tau", b"twin")
+    fill(world)
+    world.new.behaviour.refuses = lambda octets: any(word in octets for word in refused)
+    world.run()
+    assert len(world.kept()) > 2
+    world.new.behaviour.refuses = lambda octets: False
+    world.new.behaviour.reports_keys = False
+    vault = world.vault
+    assert vault is not None
+    world.source_of = lambda _: QuarantineSource(world.db, vault, world.mailbox)
+    world.next_job()
 
 
 def somebody_carried_before_us(world: World) -> None:
@@ -254,6 +272,7 @@ CASES = {
         Case(several_batches_are_on_their_way),
         Case(dates_are_not_kept, same_digests),
         Case(one_message_is_refused, all_but_the_refused),
+        Case(what_was_kept_is_put_in),
         Case(somebody_carried_before_us, as_many_as_the_larger_side_had),
         Case(somebody_carried_before_us_without_uidplus, as_many_as_the_larger_side_had),
         Case(somebody_carried_more_twins_than_we_have, as_many_as_the_larger_side_had),
@@ -284,12 +303,13 @@ Begin = Callable[[Case], World]
 
 
 @pytest.fixture
-def begin(ledger_database: Database, monkeypatch: pytest.MonkeyPatch) -> Begin:
+def begin(ledger_database: Database, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> Begin:
     """Makes a fresh world in the state before the run that will be broken."""
     monkeypatch.setattr(batches, "BATCH_MESSAGES", 2)
 
     def make(case: Case) -> World:
         world = World(ledger_database)
+        world.vault = vault
         world.old.behaviour.page_rows = 3
         case.before(world)
         return world

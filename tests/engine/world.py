@@ -24,26 +24,42 @@ from migrator.db.models import (
     JobWarning,
     LedgerEntry,
     Mailbox,
+    Quarantined,
+    QuarantinedPart,
     Skipped,
 )
+from migrator.db.quarantine import QuarantineSource, SqlQuarantine
 from migrator.db.store import Database
+from migrator.db.vault import Vault
 from migrator.engine import run as run_module
 from migrator.engine.ahead import ReadingAhead
 from migrator.engine.run import Ends, Options, Outcome, run
 from migrator.engine.wrappers import Reopening, RetryingSource, RetryingTarget
 from migrator.mail.folders import FolderInfo, Namespace
 from migrator.planning import lanes
-from migrator.ports import Changes, Event, Opened, Page
+from migrator.ports import Changes, Event, Letter, Opened, Page, Want
 from migrator.sessions.memory import FakeClock, FakeStop, MemoryServer, MemorySource, MemoryTarget
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
 Fingerprint = tuple[str, frozenset[str], datetime | None]
-_EMPTIED = (LedgerEntry, Failure, Skipped, JobFolder, JobWarning, Folder, Job, Endpoint, Mailbox)
+_EMPTIED = (
+    QuarantinedPart,
+    Quarantined,
+    LedgerEntry,
+    Failure,
+    Skipped,
+    JobFolder,
+    JobWarning,
+    Folder,
+    Job,
+    Endpoint,
+    Mailbox,
+)
 
 
 _RESTING: set[str] = set()
 """Worlds that were seen to be at rest."""
-_WRITING = ("plan", "pair", "warn", "step")
+_WRITING = ("plan", "pair", "warn", "step", "detain", "keep", "settle")
 
 
 class Died(BaseException):
@@ -156,9 +172,11 @@ class World:
         """As the service does; then contacts with the source come at any time, and not after others."""
         self.lanes = 1
         """So many folders side by side; then contacts come in any order."""
+        self.vault: Vault | None = None
+        """Where given, there is a quarantine."""
         self.heard: list[Event] = []
         with db.writing() as session:
-            for table in (*_EMPTIED[:5], Base.metadata.tables["job_samples"], *_EMPTIED[5:]):
+            for table in (*_EMPTIED[:7], Base.metadata.tables["job_samples"], *_EMPTIED[7:]):
                 session.execute(delete(table))
             for number in (1, 2):
                 session.execute(
@@ -212,18 +230,21 @@ class World:
         for name, server in (("source", self.old), ("target", self.new)):
             server.behaviour.touch = (lambda step, n=name: witness(f"{n}.{step}")) if witness else (lambda _: None)
         ledger: Any = SqlLedger(self.db, job_id=self.job, mailbox_id=self.mailbox, fence=self.fence())
+        quarantine: Any = SqlQuarantine(self.db, self.vault, ledger, 10**6) if self.vault else None
         if witness:
             ledger = Watched(ledger, "ledger", witness)
-        common = {"stop": stop, "clock": self.clock, "observer": observer}
+            quarantine = quarantine and Watched(quarantine, "quarantine", witness)
+        common = {"stop": stop, "clock": self.clock, "observer": observer, "quarantine": quarantine}
+        around = {name: common[name] for name in ("stop", "clock", "observer")}
 
         @contextmanager
         def another() -> Iterator[Ends]:
             yield made()
 
         def made() -> Ends:
-            source = RetryingSource(Reopening("source", lambda: self.source_of(self.old), **common))
+            source = RetryingSource(Reopening("source", lambda: self.source_of(self.old), **around))
             target: Any = (
-                RetryingTarget(Reopening("target", lambda: MemoryTarget(self.new), **common))
+                RetryingTarget(Reopening("target", lambda: MemoryTarget(self.new), **around))
                 if self.target_of is None
                 else self.target_of()
             )
@@ -265,7 +286,10 @@ class World:
                 select(failure.folder_id, failure.origin_validity, failure.origin_uid, failure.reason)
             ).all()
             marks = session.execute(select(Folder.side, Folder.name, Folder.validity).order_by(Folder.id)).all()
-        return [tuple(row) for row in (*entries, *sorted(failures, key=tuple), *marks)]
+            kept = session.execute(
+                select(Quarantined.origin_uid, Quarantined.digest, Quarantined.gone).order_by(Quarantined.origin_uid)
+            ).all()
+        return [tuple(row) for row in (*entries, *sorted(failures, key=tuple), *marks, *kept)]
 
     def state(self) -> str:
         """The whole world in short: both servers and the ledger."""
@@ -274,6 +298,18 @@ class World:
             for server in (self.old, self.new)
         ]
         return hashlib.sha256(repr((servers, self.ledger_rows(), self.clock.now)).encode()).hexdigest()
+
+    def kept(self) -> list[bytes]:
+        """What lies in quarantine."""
+        assert self.vault is not None
+        source = QuarantineSource(self.db, self.vault, self.mailbox)
+        found: list[bytes] = []
+        for info in source.folders():
+            rows = [row for item in source.survey(info.name) if isinstance(item, Page) for row in item.rows]
+            for answer in source.read([Want(info.name, row.key, row.size) for row in rows]):
+                assert isinstance(answer, Letter)
+                found.append(b"".join(answer.chunks()))
+        return found
 
     def failures(self) -> dict[str, str]:
         """Reasons by `folder/uid` of what this job could not carry."""
