@@ -7,12 +7,16 @@ from typing import Any
 
 from sqlalchemy import update
 
+from migrator.db.ledger import SqlLedger
 from migrator.db.models import Job
+from migrator.db.quarantine import SqlQuarantine
 from migrator.db.store import Database
 from migrator.db.vault import Vault
 from migrator.jobs import operations
 from migrator.jobs.orders import NewEndpoint, NewJob
 from migrator.jobs.states import JobKind, JobState
+from migrator.mail.messages import MessageKey, Row
+from migrator.ports import Detained, Letter, Want
 from migrator.settings import Settings
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -66,6 +70,15 @@ def add(db: Database, *rows: object) -> None:
     """Write these rows."""
     with db.writing() as session:
         session.add_all(rows)
+
+
+def kept(db: Database, vault: Vault, job_id: int, key: MessageKey, octets: bytes, *, folder: str = "INBOX") -> None:
+    """The new server did not take this message, and it lies in quarantine."""
+    job = row(db, job_id)
+    ledger = SqlLedger(db, job_id=job_id, mailbox_id=job.mailbox_id, fence=job.fence)
+    here = SqlQuarantine(db, vault, ledger, 10**9)
+    here.detain(folder, folder, [Detained(Row(key, len(octets), frozenset(), NOW), "refused", "NO virus", "<1@x>")])
+    here.keep(Letter(Want(folder, key, len(octets)), octets[:1000], len(octets), lambda: iter([octets])))
 
 
 def row(db: Database, job_id: int) -> Job:

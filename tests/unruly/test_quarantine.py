@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+import threading
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
-from migrator.engine import detaining
+from migrator.db.store import Database
+from migrator.db.vault import Vault
+from migrator.engine import detaining, settle
+from migrator.jobs import queries, runner
+from migrator.jobs.quarantine import operations as quarantine
+from migrator.jobs.states import JobState
+from migrator.settings import Settings
+from tests.making import endpoint, job, order, row
 from tests.servers.command import Postwagen
 from tests.unruly.conftest import Copy, letter
 from tests.unruly.imap import Box, OrderlyImap, Talk
@@ -189,3 +200,35 @@ def test_it_is_listed_and_written_into_files_by_command(copy: Copy, tmp_path: Pa
     for file in (tmp_path / "data" / "ledgers").iterdir():
         assert b"The body of message 2" not in file.read_bytes(), file
     assert "no ledger" in command.call("quarantine", "list", ends[1], ends[0]).err
+
+
+def test_the_service_puts_it_in_by_a_job_of_its_own(
+    database_everywhere: Database, vault: Vault, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settle, "LOOK_AGAIN_SECONDS", 0.01)
+    db = database_everywhere
+    here = dataclasses.replace(settings, allowed_networks=(ip_network("127.0.0.0/8"),), quiet_seconds=0)
+
+    def work(job_id: int) -> JobState:
+        ended = threading.Event()
+        runner.run_slice(job_id, db=db, vault=vault, settings=here, owner="me", shutdown=ended)
+        return JobState(row(db, job_id).state)
+
+    with Picky() as new:
+        with OrderlyImap(*MAILS) as old:
+            ends = [endpoint(host="127.0.0.1", port=end.port, security="none") for end in (old, new)]
+            first = job(db, vault, here, order(source=ends[0], target=ends[1]), now=datetime.now(UTC))
+            assert work(first) is JobState.INCOMPLETE
+        found, _ = queries.failures(db, first)
+        assert {failure.message_id for failure in found if failure.kept} == POISONED
+        again = quarantine.replay(db, vault, first, actor="me")
+        assert work(again) is JobState.INCOMPLETE
+        new.hated = b"nothing of this"
+        asked = old.talks
+        third = quarantine.replay(db, vault, again, actor="me")
+        assert work(third) is JobState.SUCCEEDED
+        assert old.talks == asked
+        assert everything(new) == everything(old)
+        assert [failure.gone for failure in queries.failures(db, first)[0]] == ["carried", "carried"]
+        with pytest.raises(quarantine.NothingKept):
+            quarantine.replay(db, vault, third, actor="me")

@@ -38,9 +38,11 @@ from migrator.jobs.operations import NewEndpoint, NewJob
 from migrator.jobs.probe import ProbeReport
 from migrator.jobs.states import JobKind, JobState
 from migrator.mail.folders import FolderInfo, Namespace, Role
+from migrator.mail.messages import MessageKey
 from migrator.planning.advice import NOT_TRIED, advise
 from migrator.planning.limits import Large, Largest
 from migrator.settings import Settings, load
+from tests import making
 
 STAFF = "jana.petersen@nordhafen.example"
 PASSWORD = "wagen rot sieben"
@@ -158,6 +160,8 @@ class Maker:
         self.fail(job_id, [("Posteingang", "refused", 9_120, "NO [CANNOT] Invalid header"),
                            ("Posteingang", "substitute_at_source", 1_204, "The message could not be retrieved"),
                            ("=cmd|' /C calc'!A0", "short_at_source", 70_112, "4,096 of 70,112 octets")])  # fmt: skip
+        making.kept(self.db, self.vault, job_id, MessageKey(1, 7_700), b"Subject: odd\r\n\r\nodd\r\n",
+                    folder="Posteingang")  # fmt: skip
         return job_id
 
     def waiting(self) -> int:

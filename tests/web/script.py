@@ -45,7 +45,7 @@ class Script:
 def fits_description(method: str, path: str, answer: TestResponse) -> None:
     """The status, the media type and the body are those that OpenAPI names for this address."""
     document = openapi.document()
-    plain = re.sub(r"/(jobs|archives)/\d+", r"/\1/{id}", path.partition("?")[0])
+    plain = re.sub(r"/(jobs|archives|quarantine)/\d+", r"/\1/{id}", path.partition("?")[0])
     operation = document["paths"].get(plain, {}).get(method.lower())
     if operation is None:
         assert answer.status_code in (401, 404, 405)

@@ -379,7 +379,7 @@ def test_the_description_is_public_and_names_every_address(app: Flask) -> None:
     described = {(path, method.upper()) for path, item in answer.json["paths"].items() for method in item
                  if method != "parameters"}  # fmt: skip
     served = {
-        (re.sub(r"<[^>]*(job|archive)_id>", "{id}", rule.rule), method)
+        (re.sub(r"<[^>]*(job|archive|item)_id>", "{id}", rule.rule), method)
         for rule in app.url_map.iter_rules()
         if rule.endpoint.startswith("api.")
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
@@ -395,7 +395,7 @@ def test_the_descriptions_schemas_are_valid_and_nothing_points_nowhere() -> None
         assert name in document["components"]["schemas"]
     names = [operation["operationId"] for item in document["paths"].values() for name, operation in item.items()
              if name != "parameters"]  # fmt: skip
-    assert len(set(names)) == len(names) == 20
+    assert len(set(names)) == len(names) == 22
 
 
 def test_the_description_refuses_what_the_api_refuses() -> None:

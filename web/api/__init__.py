@@ -10,7 +10,7 @@ bp = Blueprint("api", __name__, url_prefix=PREFIX)
 
 def load() -> Blueprint:
     """The blueprint with all its handlers."""
-    from web.api import access, archives, reports, views
+    from web.api import access, archives, quarantine, reports, views
 
-    _ = access, archives, reports, views  # they register themselves
+    _ = access, archives, quarantine, reports, views  # they register themselves
     return bp

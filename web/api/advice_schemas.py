@@ -13,7 +13,8 @@ from migrator.jobs.probe import ProbeReport, preview, preview_json
 from migrator.planning.advice import Note, Track, advice_text
 from migrator.planning.limits import Code, Severity
 from migrator.planning.mapping import MappingRules
-from web.api.schemas import Endpoint, ErrorOut, FolderOptions, Strict
+from web.api.option_schemas import FolderOptions, Strict
+from web.api.schemas import Endpoint, ErrorOut
 
 
 class CheckIn(Strict):

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from migrator.jobs.keeping.views import ArchiveState
-from web.api.schemas import Keep, Password, Strict
+from web.api.option_schemas import Strict
+from web.api.schemas import Keep, Password
 
 
 class KeepIn(Keep):

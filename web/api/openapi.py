@@ -29,8 +29,8 @@ _WORDS: Final = {
 _ALWAYS: Final = ("401", "429", "500", "503")
 _BODY: Final = ("400", "413", "415", "422")
 _IN: Final = (
-    schemas.NewJobIn, schemas.RetryIn, schemas.NothingIn, archives.KeepIn, archives.CustomerIn, archives.CloseIn,
-    archives.DestroyIn, advice.CheckIn,
+    schemas.NewJobIn, schemas.RetryIn, schemas.ReplayIn, schemas.NothingIn, archives.KeepIn, archives.CustomerIn,
+    archives.CloseIn, archives.DestroyIn, advice.CheckIn,
 )  # fmt: skip
 _OUT: Final = (
     schemas.Job, schemas.JobList, schemas.FailureList, schemas.Problem, archives.Archive, archives.ArchiveList,
@@ -94,6 +94,18 @@ def _paths() -> dict[str, Any]:
                 "listFailures", "Messages that were not carried", "FailureList", "200", ("404", "422"),
                 parameters=[_limit(100), _cursor()],
             ),
+        },
+        f"{job}/replay": {
+            "parameters": [number],
+            "post": _operation(
+                "replayJob", "A new job that puts in what lies in quarantine", "Job", "201", ("404", "409", *_BODY),
+                takes="ReplayIn", optional=True, located=True,
+            ),
+        },
+        "/api/v1/quarantine/{id}": {
+            "parameters": [number],
+            "get": _stream("getQuarantined", "The octets of a message that the new server would not take",
+                           "message/rfc822", []),
         },
         f"{job}/report": {"parameters": [number], "get": _report()},
     }  # fmt: skip

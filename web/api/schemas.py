@@ -6,7 +6,7 @@ The same models are the OpenAPI description.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
@@ -14,15 +14,9 @@ from migrator.jobs.operations import NewEndpoint, NewJob
 from migrator.jobs.orders import ArchiveEnd, Keeping, usual_port
 from migrator.jobs.states import JobKind, JobState
 from migrator.jobs.views import Counts, EndpointView, FailureView, FolderView, JobLine, JobView
+from web.api.option_schemas import Options, Strict
 
-Text = Annotated[str, Field(min_length=1, max_length=1_000)]
 Securities = Literal["tls", "starttls", "none"]
-
-
-class Strict(BaseModel):
-    """Unknown fields are refused by name; a number is no text, and a text no number."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 Password = Annotated[str, Field(min_length=1, max_length=4_096, json_schema_extra={"writeOnly": True})]
@@ -47,67 +41,6 @@ class Endpoint(Strict):
         """As an order names it."""
         values = self.model_dump()
         return NewEndpoint(**{**values, "port": self.port or usual_port(self.protocol, self.security)})
-
-
-class MessageRef(Strict):
-    """A message as reports and manifests name it."""
-
-    folder: Text
-    key: Annotated[str, Field(min_length=1, max_length=300)]
-
-
-class FolderOptions(Strict):
-    """Which folders go along, and where to. Folder names are full names of their end."""
-
-    map: Annotated[list[tuple[Text, Text]], Field(max_length=5_000, description="Pairs OLD, NEW.")] | None = None
-    include: Annotated[list[Text], Field(max_length=1_000, description="Patterns of whole source names.")] | None = None
-    exclude: Annotated[list[Text], Field(max_length=5_000, description="Patterns of whole source names.")] | None = None
-    under: Annotated[str, Field(max_length=1_000, description="Everything below this folder.")] | None = None
-    shared: Annotated[bool, Field(description="Also folders of other users and of everybody.")] | None = None
-    apart: Annotated[bool, Field(description="Two folders of one use are not merged.")] | None = None
-
-    def ordered(self) -> dict[str, Any]:
-        """As an order names them: what was not given is left out."""
-        values = self.model_dump(exclude_none=True)
-        if "map" in values:
-            values["map"] = dict(values["map"])
-        return values
-
-
-class Options(FolderOptions):
-    """What a job may be told beside its ends. Folder names are full names of their end."""
-
-    max_octets: Annotated[int, Field(ge=1, le=2**40, description="Larger messages are skipped.")] | None = None
-    recreated: Annotated[
-        Literal["ask", "replay", "keep"], Field(description="For a target folder that was deleted and created again.")
-    ] | None = None  # fmt: skip
-    connections: Annotated[int, Field(ge=1, le=16, description="At most so many to each server.")] | None = None
-    repair: Annotated[
-        bool, Field(description="Send what is refused for its form with the least change that helps, and say so.")
-    ] | None = None  # fmt: skip
-    each_label: Annotated[
-        bool, Field(description="Gmail: a message goes into the folder of each of its labels.")
-    ] | None = None  # fmt: skip
-    dry_run: Annotated[bool, Field(description="Write nothing at the target.")] | None = None
-    level: Annotated[
-        Literal["counts", "fingerprints", "digests"], Field(description="How closely `verify` looks.")
-    ] | None = None  # fmt: skip
-    at: Annotated[
-        str, Field(max_length=40, description="An archive as it was then; a time with its zone (RFC 3339).")
-    ] | None = None  # fmt: skip
-    messages: Annotated[list[MessageRef], Field(max_length=10_000, description="`play-in`: only these.")] | None = None
-    restore: Annotated[
-        bool, Field(description="`play-in`: also what was carried before and is gone at the new server since.")
-    ] | None = None  # fmt: skip
-    after_days: Annotated[int, Field(ge=0, le=3_650, description="`remove`: collected so long ago.")] | None = None
-    wish: Annotated[str, Field(max_length=1_000, description="`remove`: who asked for it, and when.")] | None = None
-
-    def ordered(self) -> dict[str, Any]:
-        """As an order names them: what was not given is left out."""
-        values = FolderOptions.ordered(self)
-        if values.get("recreated") == "ask":
-            del values["recreated"]
-        return values
 
 
 class ArchiveRef(Strict):
@@ -183,6 +116,17 @@ class RetryIn(Strict):
     target_password: Annotated[Password | None, Field(repr=False)] = None
 
 
+class ReplayIn(Strict):
+    """How what lies in quarantine is put in. The old server is not asked."""
+
+    repair: Annotated[
+        bool | None, Field(description="Send what is refused for its form with the least change; null: as the job did.")
+    ] = None
+    target_password: Annotated[
+        Password | None, Field(repr=False, description="Needed where that of the job was wiped.")
+    ] = None
+
+
 class NothingIn(Strict):
     """No field at all."""
 
@@ -228,8 +172,14 @@ class Folder(Messages):
         return cls(**named, **numbers)
 
 
+Gone = Literal["carried", "expired"] | None
+
+
 class Failure(BaseModel):
-    """A message that was not carried. `key` is its UIDVALIDITY/UID on the old server."""
+    """A message that was not carried. `key` is its UIDVALIDITY/UID on the old server.
+
+    `quarantine`: the number under which its octets are kept; null where they are not, or no more: `gone` says why.
+    """
 
     folder: str
     key: str
@@ -237,6 +187,8 @@ class Failure(BaseModel):
     reason: str
     detail: str
     size: int
+    quarantine: int | None
+    gone: Gone
 
     @classmethod
     def of(cls, view: FailureView) -> Failure:
@@ -248,6 +200,8 @@ class Failure(BaseModel):
             reason=view.reason,
             detail=view.detail,
             size=view.size,
+            quarantine=view.kept,
+            gone=cast("Gone", view.gone or None),
         )
 
 

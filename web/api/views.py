@@ -41,7 +41,7 @@ def create() -> Response:
     except operations.Invalid as error:
         return problems.invalid([problems.field_error(*problem) for problem in error.problems])
     here.enqueue(job_id)
-    answer = _json(schemas.job_out(_job(job_id)), 201)
+    answer = shown(job_id, 201)
     answer.headers["Location"] = url_for("api.show", job_id=job_id)
     return answer
 
@@ -92,7 +92,7 @@ def index() -> Response:
 def show(job_id: int) -> Response:
     """One job."""
     reading.query()
-    return _json(schemas.job_out(_job(job_id)))
+    return shown(job_id)
 
 
 @bp.get(f"/jobs/{JOB}/failures")
@@ -134,6 +134,11 @@ def retry(job_id: int) -> Response:
     return _ask(partial(_retry, wanted), job_id, wanted.options.ordered() if wanted.options else None)
 
 
+def shown(job_id: int, status: int = 200) -> Response:
+    """A job as JSON."""
+    return _json(schemas.job_out(_job(job_id)), status)
+
+
 # ---- inside --------------------------------------------------------------------------------------------------------
 
 
@@ -165,7 +170,7 @@ def _ask(operation: Callable[..., JobState], job_id: int, options: dict[str, Any
         return problems.invalid([problems.field_error(*problem) for problem in error.problems])
     if state is JobState.QUEUED:
         services().enqueue(job_id)
-    return _json(schemas.job_out(_job(job_id)))
+    return shown(job_id)
 
 
 def _json(value: BaseModel, status: int = 200) -> Response:

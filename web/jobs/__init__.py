@@ -9,7 +9,7 @@ bp = Blueprint("jobs", __name__)
 
 def load() -> Blueprint:
     """The blueprint with all its handlers."""
-    from web.jobs import actions, failures, new, pages, report
+    from web.jobs import actions, failures, new, pages, quarantine, report
 
-    _ = actions, failures, new, pages, report  # they register themselves
+    _ = actions, failures, new, pages, quarantine, report  # they register themselves
     return bp

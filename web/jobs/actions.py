@@ -54,14 +54,14 @@ def password(job_id: int) -> AnyResponse:
             if request.form.get(end):
                 _replace_password(job_id, end, request.form[end])
     except (operations.Invalid, operations.WrongState) as error:
-        flash(_problem(error), "failed")
+        flash(problem(error), "failed")
         return redirect(url_for("jobs.show", job_id=job_id), 303)
     return _ask(operations.retry, job_id, _("The new password is stored; the job continues where it stopped."))
 
 
 def _replace_password(job_id: int, end: str, typed: str) -> None:
     try:
-        operations.replace_password(services().db, services().vault, job_id, end, typed, actor=_actor())
+        operations.replace_password(services().db, services().vault, job_id, end, typed, actor=actor())
     except operations.NotFound:
         page.wanted(job_id)  # says that there is none
         raise
@@ -92,12 +92,12 @@ def _ask(operation: Callable[..., JobState], job_id: int, said: object, options:
 ):  # fmt: skip
     """Carry it out, tell a worker where one is needed now, and say what happened."""
     try:
-        state = operation(services().db, job_id, actor=_actor(), options=options)
+        state = operation(services().db, job_id, actor=actor(), options=options)
     except operations.NotFound:
         page.wanted(job_id)
         raise
     except (operations.WrongState, operations.CredentialsWiped, operations.Invalid) as error:
-        flash(_problem(error), "needs")
+        flash(problem(error), "needs")
     else:
         if state is JobState.QUEUED:
             services().enqueue(job_id)
@@ -105,12 +105,13 @@ def _ask(operation: Callable[..., JobState], job_id: int, said: object, options:
     return redirect(url_for("jobs.show", job_id=job_id), 303)
 
 
-def _actor() -> str:
+def actor() -> str:
+    """Who asks."""
     user = current_user()
     return user.email if user else ""
 
 
-def _problem(error: Exception) -> str:
+def problem(error: Exception) -> str:
     """Why it was not possible, in one sentence."""
     if isinstance(error, operations.WrongState):
         return _("That is not possible now: the job’s status is “%(state)s”.", state=STATES[error.state].word)

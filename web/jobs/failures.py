@@ -34,7 +34,9 @@ def failures(job_id: int) -> str:
         (failure, names.whole(failure.folder), failure_text(failure.reason, from_archive=from_archive))
         for failure in found
     ]
-    return render_template("jobs/failures.html", job=job, failures=lines, following=following, left=work(job).left)
+    return render_template(
+        "jobs/failures.html", job=job, failures=lines, following=following, left=work(job).left, kept_words=_kept
+    )
 
 
 @bp.get(f"/jobs/{JOB}/failures.csv")
@@ -48,10 +50,17 @@ def failures_csv(job_id: int) -> Response:
 
 def _rows(job_id: int) -> Iterator[str]:
     heads = [_("Folder"), _("Message number"), "Message-ID", _("Reason"), _("Code"), _("Detail"), _("Size in bytes"),
-             _("Time")]  # fmt: skip
+             _("Time"), _("Quarantine")]  # fmt: skip
     return spreadsheets.lines(itertools.chain([heads], map(_cells, queries.every_failure(services().db, job_id))))
 
 
 def _cells(failure: FailureView) -> list[str]:
     return [failure.folder, failure.key, failure.message_id, str(failure_text(failure.reason).short), failure.reason,
-            failure.detail, str(failure.size), spreadsheets.moment(failure.at)]  # fmt: skip
+            failure.detail, str(failure.size), spreadsheets.moment(failure.at), _kept(failure)]  # fmt: skip
+
+
+def _kept(failure: FailureView) -> str:
+    """What became of its octets."""
+    if failure.kept is not None:
+        return _("kept")
+    return {"carried": _("put in since"), "expired": _("forgotten after its time")}.get(failure.gone, "")

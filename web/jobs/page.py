@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Final
 
 from flask import abort, render_template, url_for
 from werkzeug.exceptions import NotFound
 
 from migrator.jobs import queries
+from migrator.jobs.quarantine import queries as quarantine
 from migrator.jobs.reporting import REPORTED
 from migrator.jobs.states import JobState
 from migrator.jobs.views import JobView
@@ -20,6 +22,8 @@ from web.services import services
 from web.texts.failures import failure_text
 from web.texts.jobs import STATES, until_text
 from web.texts.work import failed_text, is_countless, parts, promise, route, work
+
+_AT_WORK: Final = (JobState.RUNNING, JobState.QUEUED)
 
 
 def wanted(job_id: int) -> JobView:
@@ -93,6 +97,7 @@ def pieces(job: JobView) -> dict[str, Piece]:
 def failures_piece(job: JobView) -> Piece:
     """Failures by reason; hidden while there are none."""
     goes_on = job.state in (JobState.RUNNING, JobState.QUEUED, JobState.PAUSED)
+    kept = 0 if job.state in _AT_WORK or not job.failure_groups else quarantine.of_job(services().db, job.id)
     return piece(
         "jobs/pieces/failures.html",
         "failures",
@@ -103,6 +108,7 @@ def failures_piece(job: JobView) -> Piece:
         ],
         title=failed_text(job, sum(group.count for group in job.failure_groups)),
         names=names_of(job),
+        kept=kept,
         note=f"{_('The job continues.')} {work(job).left}" if goes_on else work(job).left,
     )
 

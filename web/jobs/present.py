@@ -150,14 +150,20 @@ def _next(job: JobView) -> str:
 
 def all_passwords(job: JobView) -> bool:
     """Whether the job could go on without anybody typing a password."""
-    return job.source.credential_stored and job.target.credential_stored
+    return all(endpoint.credential_stored for _end, endpoint in _logged_in_to(job))
+
+
+def _logged_in_to(job: JobView) -> list[tuple[str, EndpointView]]:
+    """What comes out of quarantine needs no old server."""
+    ends = [("target", job.target)]
+    return ends if job.options.get("from_quarantine") else [("source", job.source), *ends]
 
 
 def password_ends(job: JobView) -> list[tuple[str, str]]:
     """Which passwords are asked for: those that were wiped, and the one that was refused."""
     wrong = str((job.error or {}).get("end", ""))
     ends = []
-    for end, endpoint in (("source", job.source), ("target", job.target)):
+    for end, endpoint in _logged_in_to(job):
         if not endpoint.credential_stored or wrong in (end, ""):
             ends.append((end, _("Password of %(user)s at %(host)s", user=endpoint.user, host=endpoint.host)))
     return ends
@@ -228,6 +234,8 @@ def connection_facts(job: JobView) -> list[tuple[str, str, str]]:
         (_("New"), f"{job.target.host}:{job.target.port}", _end_note(job.target)),
     ]
     rows = [row for row, end in zip(rows, (job.source, job.target), strict=True) if end.archive_id is None]
+    if job.options.get("from_quarantine"):
+        rows[0] = (_("Old"), f"{job.source.host}:{job.source.port}", _("is not asked: only what lies in quarantine"))
     rows += chosen(job)
     dropped = sum(folder.dropped_flags for folder in job.folders)
     if dropped:

@@ -213,12 +213,13 @@ WARNINGS: Final[Mapping[str, LazyString]] = {
     "not_seen_again": _("The new server accepted messages and does not list them"),
     "date_not_kept": _("The new server did not keep the date of messages"),
     "flags_not_kept": _("The new server did not keep marks like “read” of messages"),
+    "not_in_quarantine": _("Failed messages could not be put into quarantine; only the old server has them"),
     "message_repaired": _("A message that was refused as it is was sent with the least change"),
     "flags_dropped": _("The new server does not take some marks of messages"),
     "altered_by_target": _("The new server altered messages slightly when storing them"),
     "damaged_by_target": _("The new server stored messages differently than they were sent"),
 }
-_COUNTED: Final = frozenset({"not_seen_again", "date_not_kept", "flags_not_kept"})
+_COUNTED: Final = frozenset({"not_seen_again", "date_not_kept", "flags_not_kept", "not_in_quarantine"})
 """Warnings whose detail is a number of messages."""
 
 

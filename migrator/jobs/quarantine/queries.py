@@ -8,8 +8,8 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
-from migrator.db.models import Folder, Mailbox, Quarantined
-from migrator.db.quarantine import octets_of
+from migrator.db.models import Folder, Job, Mailbox, Quarantined
+from migrator.db.quarantine import Damaged, octets_of
 from migrator.db.store import Database
 from migrator.db.vault import Vault
 from migrator.jobs import rows
@@ -37,6 +37,8 @@ class KeptView:
 class Mail:
     """A message's octets."""
 
+    name: str
+    """For a file."""
     size: int
     octets: Iterator[bytes]
 
@@ -45,6 +47,13 @@ def mailbox_of(db: Database, route: str) -> int | None:
     """The number of this pair of accounts."""
     with db.reading() as session:
         return session.scalar(select(Mailbox.id).where(Mailbox.route == route))
+
+
+def of_job(db: Database, job_id: int) -> int:
+    """How many messages of a job's mailbox could be put in."""
+    with db.reading() as session:
+        mailbox = session.scalar(select(Job.mailbox_id).where(Job.id == job_id))
+    return 0 if mailbox is None else number_here(db, mailbox)
 
 
 def number_here(db: Database, mailbox_id: int) -> int:
@@ -74,9 +83,10 @@ def mail(db: Database, vault: Vault, item_id: int) -> Mail | None:
     """One message's octets; None where they are not here. Iterating raises Damaged; raises CannotUnseal."""
     with db.reading() as session:
         row = session.get(Quarantined, item_id)
-    if row is None or row.sealed_key is None:
-        return None
-    return Mail(row.size, iter(octets_of(db, vault, row)))
+        if row is None or row.sealed_key is None:
+            return None
+        folder = session.get_one(Folder, row.folder_id).name
+    return Mail(f"{folder}-{rows.key(row)}.eml", row.size, iter(octets_of(db, vault, row)))
 
 
 def _view(row: Quarantined, folder: str) -> KeptView:
@@ -93,3 +103,6 @@ def _view(row: Quarantined, folder: str) -> KeptView:
         at=row.at,
         gone=row.gone or ("" if row.sealed_key is not None else "not_kept"),
     )
+
+
+__all__ = ["Damaged", "KeptView", "Mail", "kept", "mail", "mailbox_of", "number_here", "of_job"]
