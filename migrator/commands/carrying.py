@@ -318,12 +318,9 @@ def _report(finished: Finished, state: Path) -> dict[str, Any]:
     from migrator.db.store import Database
 
     db = Database(f"sqlite:///{state.absolute()}")
-    failures, cursor = queries.failures(db, finished.job.id, limit=1000, cursor=None)
-    found = list(failures)
-    while cursor is not None:
-        more, cursor = queries.failures(db, finished.job.id, limit=1000, cursor=cursor)
-        found.extend(more)
+    found = list(queries.every_failure(db, finished.job.id))
+    differences = list(queries.every_difference(db, finished.job.id))
     left = skips(db, finished.job)
     db.dispose()
     cost = {name: getattr(finished, name) for name in ("seconds", "engine_seconds", "round_trips")}
-    return report(finished.job, found, left, finished.result, finished.error, cost)
+    return report(finished.job, found, left, differences, finished.result, finished.error, cost)

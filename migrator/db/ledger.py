@@ -11,15 +11,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import cast
 
-from sqlalchemy import Table, bindparam, func, select, update
+from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session, aliased
 
-from migrator.db.models import Folder, Job, JobFolder, JobSample, JobWarning, LedgerEntry
+from migrator.db.models import Folder, Job, JobDifference, JobFolder, JobSample, JobWarning, LedgerEntry
 from migrator.db.pairs import SqlPairLedger
 from migrator.db.store import Database
 from migrator.errors import Fenced
 from migrator.mail.folders import FolderInfo
-from migrator.ports import Carried, FolderPair, Stand
+from migrator.ports import Carried, Difference, FolderPair, Stand
 
 SAMPLE_SECONDS = 2.0
 _JOBS = cast("Table", Job.__table__)
@@ -29,6 +29,7 @@ _HOLD = (
     .values(fence=bindparam("held"))
 )
 """Of the table, not of objects: it is run with every step."""
+DIFFERENCES_AT_ONCE = 1_000
 REASON = 40
 """So long a reason may be (PostgreSQL refuses longer ones)."""
 
@@ -172,6 +173,14 @@ class SqlLedger:
                 row.state, row.error = "failed", error
                 row.found = max(row.found or 0, row.announced or 0)
                 row.failed = row.found - (row.copied or 0) - (row.already_there or 0) - (row.skipped or 0)
+
+    def differ(self, found: Sequence[Difference]) -> None:
+        """Keep what a comparison has found."""
+        with self.writing() as session:
+            session.execute(delete(JobDifference).where(JobDifference.job_id == self.job_id))
+            for start in range(0, len(found), DIFFERENCES_AT_ONCE):
+                some = found[start : start + DIFFERENCES_AT_ONCE]
+                session.execute(insert(JobDifference), [{"job_id": self.job_id, **one._asdict()} for one in some])
 
     def warn(self, code: str, folder: str, detail: str) -> None:
         """Keep a warning for the report, once."""

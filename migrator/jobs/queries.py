@@ -17,6 +17,7 @@ from migrator.db.models import (
     Failure,
     Folder,
     Job,
+    JobDifference,
     JobEventRow,
     JobFolder,
     JobSample,
@@ -45,7 +46,7 @@ from migrator.jobs.views import (
     StatusView,
     WarningView,
 )
-from migrator.ports import Stand
+from migrator.ports import Difference, Stand
 
 FIRST: Final = 100
 """Failures and skips that a job's view shows; the others are paged."""
@@ -160,6 +161,19 @@ def every_failure(db: Database, job_id: int) -> Iterator[FailureView]:
             return
 
 
+def every_difference(db: Database, job_id: int) -> Iterator[Difference]:
+    """All that a comparison found, read page by page."""
+    below = 0
+    while True:
+        query = select(JobDifference).where(JobDifference.job_id == job_id, JobDifference.id > below)
+        with db.reading() as session:
+            found = session.scalars(query.order_by(JobDifference.id).limit(AT_ONCE)).all()
+        yield from (Difference(row.folder, row.key, row.kind, row.detail) for row in found)
+        if len(found) < AT_ONCE:
+            return
+        below = found[-1].id
+
+
 def every_skip(db: Database, job_id: int) -> Iterator[SkipView]:
     """All single messages that a rule left behind, read page by page."""
     below = 0
@@ -195,6 +209,7 @@ def report(db: Database, job_id: int, now: datetime) -> Report | None:
         at=now,
         skip_counts=skip_counts(db, job_id),
         stored_failures=functools.partial(every_failure, db, job_id),
+        stored_differences=functools.partial(every_difference, db, job_id),
         stored_skips=functools.partial(every_skip, db, job_id),
     )
 

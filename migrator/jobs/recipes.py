@@ -26,7 +26,19 @@ from migrator.jobs.states import JobKind
 from migrator.memory import be_thrifty
 from migrator.planning.mapping import MappingRules, plan_mapping
 from migrator.planning.verification import Level
-from migrator.ports import Budget, Clock, Ledger, Meter, Observer, Page, Quarantine, Source, StopSignal, Target
+from migrator.ports import (
+    Budget,
+    Clock,
+    Difference,
+    Ledger,
+    Meter,
+    Observer,
+    Page,
+    Quarantine,
+    Source,
+    StopSignal,
+    Target,
+)
 from migrator.providers.profile import profile_of
 from migrator.sessions.connect import AddressRule
 from migrator.sessions.endpoint import Endpoint
@@ -41,7 +53,7 @@ CONNECTIONS = 2
 NEAR = 0.005
 """Seconds of round trip. On longer lines one connection that reads ahead is never idle; two that do not, wait."""
 MOST_DISCREPANCIES = 1000
-"""So many are kept in a job's result; the number of all of them is kept too."""
+"""So many stand in a job's result, for its page; the report has all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +246,7 @@ def _play_in(ends: Ends, options: Options, raw: Mapping[str, Any]) -> Result:
 
 def _verify(ends: Ends, options: Options, raw: Mapping[str, Any]) -> Result:
     found = audit(ends, options, Level(raw.get("level", Level.DIGESTS)))
+    ends.ledger.differ([Difference(one.folder, one.key, one.kind.value, one.detail) for one in found.discrepancies])
     shown = [asdict(item) for item in found.discrepancies[:MOST_DISCREPANCIES]]
     return {"proven": found.proven, "discrepancies": shown, "discrepancies_total": len(found.discrepancies)}
 

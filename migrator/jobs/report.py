@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from migrator.errors import PostwagenError
 from migrator.jobs.states import JobKind
 from migrator.jobs.views import Counts, FailureView, FolderView, JobView, SkipView
+from migrator.ports import Difference
 
 
 def report(
     job: JobView,
     failures: Sequence[FailureView],
     skips: Sequence[SkipView],
+    differences: Iterable[Difference],
     result: dict[str, Any],
     error: PostwagenError | None,
     cost: dict[str, float],
@@ -43,7 +45,7 @@ def report(
         "error": error.as_dict() if error else None,
     }
     if job.kind is JobKind.VERIFY:
-        shown["discrepancies"] = result.get("discrepancies", [])
+        shown["discrepancies"] = [one._asdict() for one in differences]
     if result.get("dry_run"):
         shown |= {"dry_run": True, "would_copy": sum(would_copy.values())}
     return shown

@@ -10,17 +10,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from migrator.jobs.report import rehearsed, whole_folders
 from migrator.jobs.states import JobKind, JobState
 from migrator.jobs.views import FailureView, JobView, SkipView
-from migrator.planning.verification import Kind as Difference
+from migrator.planning.verification import Kind as DifferenceKind
+from migrator.ports import Difference
 
 REPORTED: Final = frozenset({JobKind.COPY, JobKind.ARCHIVE, JobKind.PLAY_IN, JobKind.VERIFY})
 """Kinds of work that go through folders; the others have a result of their own."""
 FINAL: Final = frozenset({JobState.SUCCEEDED, JobState.INCOMPLETE, JobState.FAILED, JobState.CANCELLED})
-_AT_THE_TARGET: Final = frozenset({Difference.EXTRA, Difference.DUPLICATE})
+_AT_THE_TARGET: Final = frozenset({DifferenceKind.EXTRA, DifferenceKind.DUPLICATE})
 """Differences whose folder and key are the target's."""
 
 
@@ -64,6 +65,7 @@ class Report:
     skip_counts: Sequence[SkipView]
     """Single messages that were skipped, counted by folder and rule."""
     stored_failures: Callable[[], Iterator[FailureView]]
+    stored_differences: Callable[[], Iterator[Difference]]
     stored_skips: Callable[[], Iterator[SkipView]]
 
     @property
@@ -73,14 +75,9 @@ class Report:
 
     @property
     def differences_total(self) -> int:
-        """How many differences a comparison found; a job keeps only the first ones by name."""
+        """How many differences a comparison found."""
         result = self.job.result or {}
         return int(result.get("discrepancies_total", len(result.get("discrepancies", ()))))
-
-    @property
-    def differences_kept(self) -> int:
-        """So many of them are named."""
-        return len((self.job.result or {}).get("discrepancies", ()))
 
     def items(self) -> Iterator[Item]:
         """Every exception: folders that failed, messages that failed, differences, what was skipped."""
@@ -107,10 +104,10 @@ class Report:
             )  # fmt: skip
 
     def differences(self) -> Iterator[Item]:
-        """What a comparison found, as far as the job keeps it by name."""
+        """All that a comparison found."""
         targets = self._targets()
         sources = {target: source for source, target in reversed(targets.items()) if target}
-        for one in (self.job.result or {}).get("discrepancies", ()):
+        for one in self.stored_differences():
             yield _difference(one, targets, sources)
 
     def skips(self) -> Iterator[Item]:
@@ -134,11 +131,8 @@ class Report:
         return {folder.source: folder.target for folder in self.job.folders}
 
 
-def _difference(one: dict[str, Any], targets: dict[str, str], sources: dict[str, str]) -> Item:
+def _difference(one: Difference, targets: dict[str, str], sources: dict[str, str]) -> Item:
     """Named by the folder at the end where the message is, and named back to the other one."""
-    folder, kind = str(one["folder"]), str(one["kind"])
-    there = kind in _AT_THE_TARGET
-    source, target = (sources.get(folder, ""), folder) if there else (folder, targets.get(folder, ""))
-    return Item(
-        ItemKind.DIFFERENCE, source, target, kind, key=str(one.get("key", "")), detail=str(one.get("detail", ""))
-    )
+    there = one.kind in _AT_THE_TARGET
+    source, target = (sources.get(one.folder, ""), one.folder) if there else (one.folder, targets.get(one.folder, ""))
+    return Item(ItemKind.DIFFERENCE, source, target, one.kind, key=one.key, detail=one.detail)

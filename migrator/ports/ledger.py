@@ -228,6 +228,15 @@ class Carried(NamedTuple):
     target: str
 
 
+class Difference(NamedTuple):
+    """What a comparison found: folder and key at the end where the message is, a stable kind."""
+
+    folder: str
+    key: str
+    kind: str
+    detail: str
+
+
 class Ledger(Protocol):
     """All of one mailbox's ledger, written under one job's fence."""
 
@@ -255,6 +264,9 @@ class Ledger(Protocol):
 
     def fail_folder(self, name: str, error: dict[str, str]) -> None:
         """A folder could not be carried as a whole."""
+
+    def differ(self, found: Sequence[Difference]) -> None:
+        """Keep what this job's comparison has found, in place of what it has found before. ONE commit."""
 
     def warn(self, code: str, folder: str, detail: str) -> None:
         """Keep a warning for the report; the same one again does nothing."""

@@ -22,6 +22,7 @@ from migrator.db.models import (
     Failure,
     Folder,
     Job,
+    JobDifference,
     JobEventRow,
     JobFolder,
     JobSample,
@@ -190,6 +191,7 @@ class Maker:
         columns = {"kind": JobKind.VERIFY.value, "failed": 1, "result": result}
         job_id = self.partly(JobState.INCOMPLETE, "tanzschule-vogt.example", "kurse", **columns)
         self.only_compared(job_id)
+        making.add(self.db, *(JobDifference(job_id=job_id, **one) for one in differences))
         return job_id
 
     def proven(self) -> int:

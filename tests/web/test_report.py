@@ -18,10 +18,10 @@ from flask import Flask, has_app_context
 from jsonschema import Draft202012Validator
 from pypdf import PdfReader
 
-from migrator.db.models import Job
+from migrator.db.models import Job, JobDifference
 from migrator.db.store import Database
 from migrator.jobs.states import JobKind
-from tests.making import NEW_PASSWORD, OLD_PASSWORD
+from tests.making import NEW_PASSWORD, OLD_PASSWORD, add
 from tests.web.conftest import Browser
 from tests.web.gallery import Gallery
 from tests.web.reported import FAILURES, FOLDERS, HOSTILE, Numbers, report_on
@@ -141,15 +141,24 @@ def test_a_comparison_names_every_difference_in_every_form(viewer: Browser, show
     assert found["discrepancies_total"] == 3
 
 
-def test_a_comparison_that_found_more_than_it_names_says_so(
+def test_however_many_differences_a_comparison_found_all_are_named(
     viewer: Browser, shown: Gallery, database: Database
 ) -> None:
+    job_id = shown.jobs["verified"]
+    more = (
+        JobDifference(job_id=job_id, folder="INBOX", key=f"9/{n}", kind="missing", detail="d") for n in range(2_500)
+    )
+    add(database, *more)
     with database.writing() as session:
-        job = session.get_one(Job, shown.jobs["verified"])
-        job.result = {**(job.result or {}), "discrepancies_total": 1_234}
-    for form in ("", ".csv", ".pdf"):
-        text = text_of(form, viewer.get(f"/jobs/{shown.jobs['verified']}/report{form}").data)
-        assert "the first 3 of its differences by name; it found 1,234." in re.sub(r"\s+", " ", text)
+        job = session.get_one(Job, job_id)
+        job.result = {**(job.result or {}), "discrepancies_total": 2_503}
+    found = json.loads(viewer.get(f"/jobs/{job_id}/report.json").data)
+    assert len(found["discrepancies"]) == found["discrepancies_total"] == 2_503
+    table = rows(viewer.get(f"/jobs/{job_id}/report.csv").data)
+    assert sum(row[0] == "difference" for row in table) == 2_503
+    for form in ("", ".pdf"):
+        text = text_of(form, viewer.get(f"/jobs/{job_id}/report{form}").data)
+        assert "The first 500 of 2,503 are listed here." in re.sub(r"\s+", " ", text)
 
 
 def test_what_is_proven_is_said(viewer: Browser, shown: Gallery) -> None:

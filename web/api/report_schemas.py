@@ -130,7 +130,7 @@ class Report(BaseModel):
     error: ReportError | None
     folders: list[ReportFolder]
     warnings: list[ReportWarning]
-    discrepancies_total: Annotated[int, Field(description="A job keeps the first 1,000 of them by name.")]
+    discrepancies_total: int
     folder_errors: list[FolderError]
     failures: list[ReportFailure]
     discrepancies: list[ReportDiscrepancy]

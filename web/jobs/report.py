@@ -40,7 +40,7 @@ def report(job_id: int) -> str:
         failed=failed_text(job, failed),
         failures_left=words.left_out(failed),
         differences=[words.line(found, item) for item in itertools.islice(found.differences(), words.MOST)],
-        differences_left=f"{words.left_out(found.differences_kept)} {words.unnamed(found)}".strip(),
+        differences_left=words.left_out(found.differences_total),
         skips=skips,
         skipped=sum(one.count for one in skips),
     )

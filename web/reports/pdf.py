@@ -108,9 +108,7 @@ def _differences(paper: Paper, report: Report) -> None:
                Column(_("Detail"), 35)]  # fmt: skip
     lines = [words.line(report, item) for item in itertools.islice(report.differences(), words.MOST)]
     paper.table(columns, ([_named(one), one.key or "–", one.reason, one.detail or "–"] for one in lines))
-    _left_out(paper, report.differences_kept)
-    if unnamed := words.unnamed(report):
-        paper.paragraph(unnamed, strong=True)
+    _left_out(paper, total)
 
 
 def _skips(paper: Paper, report: Report) -> None:

@@ -58,7 +58,7 @@ def _numbers(report: Report) -> Iterator[list[str]]:
 
 
 def _warnings(report: Report) -> Iterator[list[str]]:
-    for text in filter(None, [*words.warnings(report), words.unnamed(report)]):
+    for text in words.warnings(report):
         yield _row(pgettext("report", "Good to know"), text=text)
 
 

@@ -221,17 +221,6 @@ def left_out(total: int) -> str:
     )  # fmt: skip
 
 
-def unnamed(report: Report) -> str:
-    """That a comparison found more differences than any form of the report names; empty where all are named."""
-    kept, total = report.differences_kept, report.differences_total
-    if total <= kept:
-        return ""
-    return _(
-        "A comparison keeps the first %(kept)s of its differences by name; it found %(total)s.",
-        kept=formats.number(kept), total=formats.number(total),
-    )  # fmt: skip
-
-
 def about() -> str:
     """How messages are named, and what the report leaves out on purpose."""
     return _(

@@ -11,6 +11,7 @@ from migrator.db.models.base import Base, BigId, Instant, conditions_for_postgre
 from migrator.db.models.jobs import (
     HostLease,
     Job,
+    JobDifference,
     JobEventRow,
     JobFolder,
     JobSample,
@@ -36,6 +37,7 @@ __all__ = [
     "HostLease",
     "Instant",
     "Job",
+    "JobDifference",
     "JobEventRow",
     "JobFolder",
     "JobSample",

@@ -50,7 +50,7 @@ class Job(Base):
     working_seconds: Mapped[float] = mapped_column(default=0.0)
     """Time spent in slices."""
     result: Mapped[dict[str, Any] | None]
-    """What a VERIFY found: counts and discrepancies."""
+    """What a VERIFY found: the verdict, and the first differences."""
 
 
 class JobEventRow(Base):
@@ -110,6 +110,18 @@ class JobWarning(Base):
     code: Mapped[str] = mapped_column(String(40))
     folder: Mapped[str] = mapped_column(String(1000), default="")
     detail: Mapped[str] = mapped_column(String(1000), default="")
+
+
+class JobDifference(Base):
+    """One difference that a comparison found (`planning.verification`)."""
+
+    __tablename__ = "job_differences"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), index=True)
+    folder: Mapped[str] = mapped_column(Text)
+    key: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(String(20))
+    detail: Mapped[str] = mapped_column(Text, default="")
 
 
 class JobSample(Base):

@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
-from migrator.db.models import Failure, Folder, JobFolder, Skipped
+from migrator.db.ledger import SqlLedger
+from migrator.db.models import Failure, Folder, JobDifference, JobFolder, Skipped
 from migrator.db.store import Database
 from migrator.jobs import queries
 from migrator.jobs.reporting import ItemKind, Report
 from migrator.jobs.states import JobKind, JobState
+from migrator.ports import Difference
 from tests.making import NOW, add, row
 
 Make = Callable[..., int]
@@ -60,6 +62,7 @@ def test_a_difference_is_named_at_both_ends_wherever_the_message_is(db: Database
     result = {"proven": False, "discrepancies": found, "discrepancies_total": 3}
     job_id = make(kind=JobKind.VERIFY.value, state=JobState.INCOMPLETE, result=result)
     add(db, folder(job_id, "Kunden/Müller", "INBOX.Kunden.Müller"))
+    add(db, *(JobDifference(job_id=job_id, **one) for one in found))
     here = report(db, job_id)
     assert [(one.code, one.folder, one.target) for one in here.differences()] == [
         ("missing", "Kunden/Müller", "INBOX.Kunden.Müller"),
@@ -95,3 +98,13 @@ def test_no_report_is_made_of_what_is_not_there_or_goes_through_no_folders(db: D
     assert queries.report(db, 999, NOW) is None
     for kind in (JobKind.CHECK, JobKind.REMOVE):
         assert queries.report(db, make(kind=kind.value), NOW) is None
+
+
+def test_a_comparison_that_is_made_again_replaces_what_it_found_before(db: Database, make: Make) -> None:
+    job_id = make(kind=JobKind.VERIFY.value)
+    ledger = SqlLedger(db, job_id=job_id, mailbox_id=row(db, job_id).mailbox_id, fence=0)
+    found = [Difference("INBOX", f"1/{number}", "missing", "") for number in range(queries.AT_ONCE * 2 + 1)]
+    ledger.differ(found)
+    assert list(queries.every_difference(db, job_id)) == found
+    ledger.differ(found[:1])
+    assert list(queries.every_difference(db, job_id)) == found[:1]
