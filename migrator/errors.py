@@ -17,7 +17,8 @@ Foreign errors are translated in one place per protocol (`sessions/*/translate.p
     ├── TargetFull              quota                                                        exit 6
     │   └── NoRoom              or the place for archives: a pass would not fit
     ├── FolderRefused           one folder cannot be opened, made or listed
-    │   └── FolderNotMade       a folder of this name
+    │   ├── FolderNotMade       a folder of this name
+    │   └── FolderRenumbered    its UIDVALIDITY changes while we work with it
     ├── FolderRecreated         the target's folder was made anew: replay or keep?
     ├── LedgerBusy              another run holds this ledger                                exit 5
     ├── DatabaseUnavailable     our own database is away, locked or cannot be written        exit 5
@@ -242,6 +243,13 @@ class FolderRefused(PostwagenError):
 
 class FolderNotMade(FolderRefused):
     """A folder of this name cannot be made; perhaps one of another name can."""
+
+
+class FolderRenumbered(FolderRefused):
+    """A folder's UIDVALIDITY changed while we worked with it, and again when we came back."""
+
+    code = "folder_renumbered"
+    hint = "Run the same again later; if it stays so, ask the server's administrator why UIDVALIDITY changes."
 
 
 class FolderRecreated(PostwagenError):

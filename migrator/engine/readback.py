@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from migrator.engine.settle import candidates
-from migrator.errors import Stopped
+from migrator.errors import FolderRenumbered
 from migrator.mail.flags import fitting, same_flags
 from migrator.mail.folders import FolderRef
 from migrator.mail.messages import MessageKey, Row
@@ -30,7 +30,8 @@ def look_after(
     """
     now = ends.target.look(folder.name)
     if now.validity != folder.validity:
-        raise Stopped(f"The folder {folder.name} was renumbered at the new server while it was filled.")
+        text = f"The folder {folder.name} was renumbered at the new server while it was filled."
+        raise FolderRenumbered(text, end="target")
     floor = max(1, looked)
     keyless = _keyless(ends, ledger)
     claims = ledger.claims(now.validity, 1) if keyless else frozenset()

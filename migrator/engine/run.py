@@ -22,7 +22,7 @@ from migrator.engine.quiet import Quiet
 from migrator.engine.settle import settle_folder
 from migrator.engine.together import carry_together, fit_together
 from migrator.engine.unchanged import changed, is_taken_over
-from migrator.errors import ConnectionLost, FolderRefused, PostwagenError, Radius, ServerBusy
+from migrator.errors import ConnectionLost, FolderRefused, FolderRenumbered, PostwagenError, Radius, ServerBusy
 from migrator.mail.folders import FolderInfo
 from migrator.mail.messages import Row
 from migrator.planning.lanes import side_by_side
@@ -47,6 +47,8 @@ from migrator.ports import (
 
 REVISITS = 6
 """How often one folder may fall into doubt in one run before we give the server a rest."""
+RENUMBERED = 2
+"""So often one is begun anew because it was renumbered meanwhile; some servers do so at every look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +224,11 @@ class _Round:
             if visits >= REVISITS:
                 raise ConnectionLost("The new server keeps breaking connections in mid-append.", end="target") from None
             self._waiting.append((pair, visits + 1))
+        except FolderRenumbered as error:
+            if visits < RENUMBERED:
+                self._waiting.append((pair, visits + 1))
+            else:
+                self._fail(pair, error)
         except FolderRefused as error:
             if error.radius is not Radius.FOLDER:
                 raise

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from migrator.engine.quiet import Quiet
-from migrator.errors import ConnectionLost
+from migrator.errors import ConnectionLost, FolderRenumbered
 from migrator.mail.folders import FolderRef
 from migrator.mail.messages import MessageKey, Row, take_prints
 from migrator.planning.doubt import Candidate, settle
@@ -81,6 +81,8 @@ def stable(target: Target, folder: FolderRef, quiet: Quiet) -> FolderRef:
         if (now.uidnext, now.messages, now.validity) == (before.uidnext, before.messages, before.validity):
             return now
         before = now
+    if now.validity != folder.validity:
+        raise FolderRenumbered(f"The folder {folder.name} is renumbered at every look.", end="target")
     raise ConnectionLost("The target folder does not come to rest; somebody fills it.", end="target")
 
 

@@ -10,7 +10,7 @@ from migrator.engine.flagging import FlagChanges
 from migrator.engine.hindered import Hindered
 from migrator.engine.history import History
 from migrator.engine.settle import shelved
-from migrator.errors import Stopped
+from migrator.errors import FolderRenumbered
 from migrator.mail.flags import fitting
 from migrator.mail.folders import FolderRef
 from migrator.mail.messages import Row
@@ -85,11 +85,12 @@ class Weighing:
             self._book.count.already_there += 1
 
     def unread(self, row: Row, answer: Unread) -> None:
-        """It was asked for, and not delivered. Raises Stopped where another run must ask."""
+        """It was asked for, and not delivered. Raises FolderRenumbered where it must be listed anew."""
         if answer.absence is Absence.GONE:
             self.skip(row, answer.absence.value)
         elif answer.absence is Absence.LATER:
-            raise Stopped(f"The folder {answer.want.folder} changed its UIDVALIDITY while it was read.")
+            text = f"The folder {answer.want.folder} was renumbered at the old server while it was read."
+            raise FolderRenumbered(text, end="source")
         else:
             self.refuse(row, Refusal(row.key, answer.absence.value, answer.detail, row.size))
 

@@ -282,6 +282,34 @@ def test_a_folder_that_is_renumbered_doubles_nothing(copy: Copy, side: str, at: 
         assert told.code == 0, told.json
 
 
+class AlwaysRenumbers(OrderlyImap):
+    """UIDVALIDITY is another one each time somebody looks."""
+
+    habit = True
+
+    def on_select(self, talk: Talk, tag: bytes, command: bytes) -> Iterator[bytes]:
+        self.boxes[b"INBOX"].validity += self.habit
+        return super().on_select(talk, tag, command)
+
+    on_examine = on_select
+
+
+@pytest.mark.parametrize("side", ["old", "new"])
+def test_a_folder_that_is_renumbered_at_every_look_fails_and_is_not_tried_for_ever(copy: Copy, side: str) -> None:
+    with AlwaysRenumbers(*MAILS) as old, AlwaysRenumbers() as new:
+        (new if side == "old" else old).habit = False
+        old.box(b"Sane").add(letter(51))
+        for _ in range(2):
+            told = copy(old, new)
+            assert told.code in (0, 1), told.json
+            errors = {row["source"]: row["error"]["code"] for row in told.json["folders"] if "error" in row}
+            assert told.code == 0 or errors == {"INBOX": "folder_renumbered"}, told.json
+            assert b"<51@unruly.example>" in new.marks(b"Sane")
+        old.habit = new.habit = False
+        assert copy(old, new).code == 0
+        assert sorted(new.marks()) == sorted(old.marks())
+
+
 class Expunges(OrderlyImap):
     """Somebody deletes a message after it was listed; it is told at once, or with the next NOOP."""
 

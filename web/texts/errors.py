@@ -178,6 +178,15 @@ TEXTS: Final[Mapping[str, ErrorText]] = {
         NOTHING_LOST,
         helps=("renew", "again"),
     ),
+    "folder_renumbered": ErrorText(
+        _("A folder is renumbered again and again"),
+        _(
+            "So no message in it can be known for certain. The other folders were carried. Retry the job later; if it "
+            "stays so, ask the server's administrator why UIDVALIDITY changes."
+        ),
+        NOTHING_LOST,
+        helps=("again",),
+    ),
     "flags_refused": ErrorText(
         _("A folder on the new server takes no changes of marks"),
         _("The messages are there; marks like “read” that changed on the old server since could not be carried."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 
-from migrator.errors import FolderRefused, Stopped
+from migrator.errors import FolderRefused, FolderRenumbered
 from migrator.mail.flags import SYSTEM_FLAGS, normalised
 from migrator.mail.folders import FolderInfo, FolderPath, FolderRef, Role
 from migrator.mail.messages import Row
@@ -138,7 +138,8 @@ class ImapTarget:
             return iter((Page(early[2]),))
         selected = self._session.open_folder(folder.name, writable=True, again=True)
         if selected.validity != folder.validity:
-            raise Stopped(f"The folder {folder.name} was renumbered at the new server while it was looked at.")
+            text = f"The folder {folder.name} was renumbered at the new server while it was looked at."
+            raise FolderRenumbered(text, end="target")
         return rows(self._session, selected.validity, floor=floor)
 
     # ---- messages ----------------------------------------------------------------------------------------------
