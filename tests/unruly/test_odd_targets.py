@@ -41,12 +41,18 @@ def with_poison(*at: int) -> list[bytes]:
         (b"NO Message contains bare newlines", "refused"),
     ],
 )
-@pytest.mark.parametrize("at", [(0,), (3, 7), tuple(range(12))])
-def test_a_refused_message_is_named_and_stops_no_other(
-    copy: Copy, refusal: bytes, reason: str, at: tuple[int, ...]
-) -> None:
-    with OrderlyImap(*with_poison(*at)) as old, Picky() as new:
+def test_a_refused_message_is_named_with_its_reason(copy: Copy, refusal: bytes, reason: str) -> None:
+    with OrderlyImap(*with_poison(3, 7)) as old, Picky() as new:
         new.refusal = refusal
+        told = copy(old, new)
+        assert told.code == 1
+        assert told.reasons == {f"<{number}@unruly.example>": reason for number in (3, 7)}, told.json
+        assert len(new.marks()) == 10
+
+
+@pytest.mark.parametrize("at", [(0,), (3, 7), tuple(range(12))])
+def test_a_refused_message_is_named_and_stops_no_other(copy: Copy, at: tuple[int, ...]) -> None:
+    with OrderlyImap(*with_poison(*at)) as old, Picky() as new:
         for _ in range(2):
             told = copy(old, new)
             assert told.code == 1

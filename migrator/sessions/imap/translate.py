@@ -34,7 +34,7 @@ _FULL = re.compile(
     re.IGNORECASE,
 )
 _BIG = re.compile(
-    r"\[(TOOBIG|LIMIT)|(maximum|max).*(message|size|append)|message.*too (big|large)|too (big|large)|size.*exceed"
+    r"\[TOOBIG|(maximum|max).*(message|size|append)|message.*too (big|large)|too (big|large)|size.*exceed"
     r"|exceeds?.*size|command argument error\.? 11",
     re.IGNORECASE,
 )

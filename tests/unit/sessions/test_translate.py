@@ -38,6 +38,7 @@ PASSING = (
     "Server Unavailable.",
     "Try again later",
     "[LIMIT] LOGIN Rate limit hit.",
+    "[LIMIT] Rate limit exceeded, please try again later",
     "Too many login attempts",
     "Account is temporarily locked",
 )
@@ -60,14 +61,17 @@ def test_an_empty_message_hits_nobody_else(text: str) -> None:
     assert append_error(Answer("NO", text)) == ("empty", text)
 
 
-@pytest.mark.parametrize("text", ["Invalid message", "Message contains NUL characters", "[CANNOT] no", ""])
+@pytest.mark.parametrize(
+    "text", ["Invalid message", "Message contains NUL characters", "[CANNOT] no", "[LIMIT] Line too long", ""]
+)
 def test_any_other_refusal_hits_this_message(text: str) -> None:
     assert append_error(Answer("NO", text)) == ("refused", text)
 
 
 @pytest.mark.parametrize("text", PASSING)
 def test_what_passes_is_no_wrong_password_and_no_refused_message(text: str) -> None:
-    for found in (login_error(text, "h"), command_error(Answer("NO", text), "x")):
+    answer = Answer("NO", text)
+    for found in (login_error(text, "h"), command_error(answer, "x"), append_error(answer)):
         assert isinstance(found, ServerBusy)
         assert found.remedy is Remedy.LATER
 
