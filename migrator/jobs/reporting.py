@@ -54,6 +54,8 @@ class Item:
     at: datetime | None = None
     end: str = ""
     """At which end the folder's error was met: source, target or empty."""
+    fate: str = ""
+    """What became of a failed message's octets (`FailureView.fate`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ class Report:
         for one in self.stored_failures():
             yield Item(
                 ItemKind.FAILURE, one.folder, targets.get(one.folder, ""), one.reason, key=one.key,
-                message_id=one.message_id, size=one.size, detail=one.detail, at=one.at,
+                message_id=one.message_id, size=one.size, detail=one.detail, at=one.at, fate=one.fate,
             )  # fmt: skip
 
     def differences(self) -> Iterator[Item]:

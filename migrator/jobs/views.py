@@ -66,6 +66,11 @@ class FailureView:
     gone: str = ""
     """Why they are there no more: `carried`, `expired`, or empty."""
 
+    @property
+    def fate(self) -> str:
+        """What became of its octets: `kept`, `carried`, `expired`, or empty."""
+        return "kept" if self.kept is not None else self.gone
+
 
 @dataclass(frozen=True, slots=True)
 class FailureGroup:

@@ -63,7 +63,8 @@ def test_the_list_leads_to_the_octets_of_what_is_kept_and_of_nothing_else(staff:
     assert answer.headers["Content-Disposition"].startswith('attachment; filename="INBOX-7-3.eml"')
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert staff.get("/quarantine/2.eml").status_code == 404
-    assert "kept" in staff.get(f"/jobs/{incomplete}/failures.csv").text
+    for form in ("failures.csv", "report", "report.csv", "report.json"):
+        assert "kept in quarantine" in staff.get(f"/jobs/{incomplete}/{form}").text, form
 
 
 def test_nobody_else_gets_them(anybody: Browser, incomplete: int) -> None:
@@ -88,7 +89,7 @@ def test_they_are_put_in_by_a_job_of_its_own_that_needs_no_old_server(
     assert target.credential is not None
     assert vault.unseal(target.credential, operations.credential_context(target.id)) == NEW_PASSWORD
     page = staff.get(f"/jobs/{new}").text
-    assert "is not asked: only what lies in quarantine" in page
+    assert "the old server is not asked" in page
 
 
 def test_a_wiped_password_is_asked_for(

@@ -85,6 +85,9 @@ class ReportFailure(BaseModel):
     text: Text
     detail: str
     at: datetime | None
+    quarantine: Annotated[
+        Literal["kept", "carried", "expired"] | None, Field(description="What became of its octets there.")
+    ]
 
 
 class ReportDiscrepancy(BaseModel):

@@ -18,7 +18,7 @@ from web.jobs.folders import names_of
 from web.jobs.pages import JOB
 from web.paging import cursor
 from web.services import services
-from web.texts.failures import failure_text
+from web.texts.failures import FATES, failure_text
 from web.texts.work import work
 
 PAGE: Final = 100
@@ -61,6 +61,4 @@ def _cells(failure: FailureView) -> list[str]:
 
 def _kept(failure: FailureView) -> str:
     """What became of its octets."""
-    if failure.kept is not None:
-        return _("kept")
-    return {"carried": _("put in since"), "expired": _("forgotten after its time")}.get(failure.gone, "")
+    return str(FATES.get(failure.fate, ""))

@@ -234,8 +234,6 @@ def connection_facts(job: JobView) -> list[tuple[str, str, str]]:
         (_("New"), f"{job.target.host}:{job.target.port}", _end_note(job.target)),
     ]
     rows = [row for row, end in zip(rows, (job.source, job.target), strict=True) if end.archive_id is None]
-    if job.options.get("from_quarantine"):
-        rows[0] = (_("Old"), f"{job.source.host}:{job.source.port}", _("is not asked: only what lies in quarantine"))
     rows += chosen(job)
     dropped = sum(folder.dropped_flags for folder in job.folders)
     if dropped:
@@ -261,8 +259,10 @@ def archive_of(job: JobView) -> int | None:
 
 
 def chosen(job: JobView) -> list[tuple[str, str, str]]:
-    """What a job with an archive was told: point in time, folders, who wants things deleted."""
+    """What of the source is meant: quarantine, point in time, folders; who wants things deleted."""
     options, rows = job.options, []
+    if options.get("from_quarantine"):
+        rows.append((_("From"), _("quarantine"), _("the old server is not asked")))
     if options.get("at"):
         rows.append((_("Point in time"), formats.when(datetime.fromisoformat(str(options["at"]))), ""))
     if options.get("include") and job.source.archive_id is not None:

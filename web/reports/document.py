@@ -93,7 +93,7 @@ def _failure(report: Report, item: Item) -> dict[str, Any]:
     shown = {name: getattr(item, name) for name in ("folder", "target", "key", "message_id", "size")}
     reason, explanation = words.said(report.job, item)
     return {**shown, "reason": item.code, "text": f"{formats.capital(reason)}. {explanation}", "detail": item.detail,
-            "at": _moment(item.at)}  # fmt: skip
+            "at": _moment(item.at), "quarantine": item.fate or None}  # fmt: skip
 
 
 def _difference(report: Report, item: Item) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from web.babel import LazyString, lazy_pgettext, pgettext
 from web.babel import gettext as _
 from web.jobs import present
 from web.texts.errors import error_text, shown_host
-from web.texts.failures import DIFFERENCES, failure_text, rule_text, warning_line, warning_text
+from web.texts.failures import DIFFERENCES, FATES, failure_text, rule_text, warning_line, warning_text
 from web.texts.work import Part, parts, route, work
 
 NO_SIGN: Final = "\N{REPLACEMENT CHARACTER}"
@@ -75,7 +75,8 @@ def said(job: JobView, item: Item) -> tuple[str, str]:
     """The reason in a few words, and sentences that explain it where there is more to say."""
     if item.kind is ItemKind.FAILURE:
         failure = failure_text(item.code, from_archive=job.source.archive_id is not None)
-        return str(failure.short), f"{failure.body} {failure.remedy}"
+        fate = FATES.get(item.fate)
+        return f"{failure.short} ({fate})" if fate else str(failure.short), f"{failure.body} {failure.remedy}"
     if item.kind is ItemKind.FOLDER:
         error = error_text(item.code)
         host = shown_host({"end": item.end}, job.source_host, job.target_host)

@@ -203,6 +203,14 @@ def target_reason(reason: str) -> LazyString | str:
     return TARGET_REASONS.get(reason) or rule_text(reason)
 
 
+FATES: Final[Mapping[str, LazyString]] = {
+    "kept": _("kept in quarantine"),
+    "carried": _("put in since"),
+    "expired": _("forgotten after its time"),
+}
+"""What became of a failed message's octets."""
+
+
 # ---- to know -------------------------------------------------------------------------------------------------------
 
 WARNINGS: Final[Mapping[str, LazyString]] = {
