@@ -178,6 +178,12 @@ TEXTS: Final[Mapping[str, ErrorText]] = {
         NOTHING_LOST,
         helps=("renew", "again"),
     ),
+    "nothing_kept": ErrorText(
+        _("Nothing lies in quarantine"),
+        _("What is not kept there is read from the old server: retry the job itself."),
+        NOTHING_LOST,
+        helps=("again",),
+    ),
     "folder_renumbered": ErrorText(
         _("A folder is renumbered again and again"),
         _(
