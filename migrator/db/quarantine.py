@@ -53,19 +53,20 @@ class SqlQuarantine:
         self._vault = vault
         self._ledger = ledger
         self._most = most_octets
+        self._used: int | None = None
+        """Octets that are here, once they were counted."""
 
     def detain(self, folder: str, target: str, found: Sequence[Detained]) -> list[Detained]:
         """These were not taken. Gives those whose octets are not here yet."""
         lacking: list[Detained] = []
-        with self._ledger.writing() as session:
-            folder_id = numbered_folder(session, self._ledger.mailbox_id, "old", folder)
-            for start in range(0, len(found), KEYS_AT_ONCE):
-                some = found[start : start + KEYS_AT_ONCE]
+        for start in range(0, len(found), KEYS_AT_ONCE):
+            some = found[start : start + KEYS_AT_ONCE]
+            with self._ledger.writing() as session:
+                folder_id = numbered_folder(session, self._ledger.mailbox_id, "old", folder)
                 kept = _of_keys(session, folder_id, [one.row.key for one in some])
                 for one in some:
                     self._note(session, folder_id, target, one)
-                    if one.row.key not in kept:
-                        lacking.append(one)
+            lacking += [one for one in some if one.row.key not in kept]
         return lacking
 
     def _note(self, session: Session, folder_id: int, target: str, one: Detained) -> None:
@@ -91,13 +92,11 @@ class SqlQuarantine:
 
     def has_room(self, octets: int) -> bool:
         """Whether so many more are within the limit."""
-        with self._db.reading() as session:
-            used = session.scalar(
-                select(func.coalesce(func.sum(Quarantined.size), 0)).where(
-                    Quarantined.mailbox_id == self._ledger.mailbox_id, Quarantined.sealed_key.is_not(None)
-                )
-            )
-        return (used or 0) + octets <= self._most
+        if self._used is None:
+            here = and_(Quarantined.mailbox_id == self._ledger.mailbox_id, Quarantined.sealed_key.is_not(None))
+            with self._db.reading() as session:
+                self._used = int(session.scalar(select(func.sum(Quarantined.size)).where(here)) or 0)
+        return self._used + octets <= self._most
 
     def keep(self, letter: Letter) -> None:
         """All of its octets in ONE commit, or none."""
@@ -121,30 +120,24 @@ class SqlQuarantine:
                     sealed_key=self._vault.seal(base64.b64encode(key).decode(), key_context(item_id)),
                 )
             )
+        self._used = None if self._used is None else self._used + letter.size
 
     def settle(self) -> None:
         """Let go of what was carried meanwhile.
 
-        Under its own key; or, where the old server has numbered its messages anew, with the same octets under another
-        one: rather one of two twins stays out than that a message is doubled.
+        Under its own key; or, where the old server has numbered its messages anew (POP3 servers never say so), with the
+        same octets under another one: rather one of two twins stays out than that a message is doubled.
         """
-        same_key = and_(
-            *(
-                getattr(LedgerEntry, name) == getattr(Quarantined, name)
-                for name in ("origin_validity", "origin_uid", "origin_name")
-            )
-        )
-        renumbered = and_(
-            or_(LedgerEntry.origin_validity != Quarantined.origin_validity, Quarantined.origin_name != ""),
-            or_(LedgerEntry.digest == Quarantined.digest, LedgerEntry.soft == Quarantined.soft),
-        )
-        carried = exists().where(
-            LedgerEntry.origin_folder_id == Quarantined.folder_id,
-            LedgerEntry.stand == Stand.CONFIRMED.value,
-            or_(same_key, renumbered),
-        )
+        names = ("origin_validity", "origin_uid", "origin_name")
+        same_key = [getattr(LedgerEntry, name) == getattr(Quarantined, name) for name in names]
+        same_octets = or_(LedgerEntry.digest == Quarantined.digest, LedgerEntry.soft == Quarantined.soft)
+        today = select(Folder.validity).where(Folder.id == Quarantined.folder_id).scalar_subquery()
+        renumbered = or_(Quarantined.origin_name != "", Quarantined.origin_validity != today)
+        mine = Quarantined.mailbox_id == self._ledger.mailbox_id
         with self._ledger.writing() as session:
-            let_go(session, "carried", and_(Quarantined.mailbox_id == self._ledger.mailbox_id, carried))
+            let_go(session, "carried", and_(mine, _is_carried(*same_key)))
+            let_go(session, "carried", and_(mine, renumbered, _is_carried(same_octets)))
+        self._used = None
 
     def places(self) -> Mapping[str, str]:
         """The target folder of each source folder of which octets are here."""
@@ -271,6 +264,12 @@ def _held(db: Database, mailbox_id: int) -> dict[str, tuple[str, int]]:
     )
     with db.reading() as session:
         return {row.name: (row.target_name, row.id) for row in session.execute(query)}
+
+
+def _is_carried(*how: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether the ledger has an entry of the same source folder that is the same in this."""
+    here = (LedgerEntry.origin_folder_id == Quarantined.folder_id, LedgerEntry.stand == Stand.CONFIRMED.value)
+    return exists().where(*here, *how)
 
 
 def _letter(want: Want, size: int, octets: Octets) -> Letter:

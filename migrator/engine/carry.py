@@ -8,7 +8,7 @@ needs no intent: what is appended there again under the same origin is there onc
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ from migrator.engine.readback import look_after, read_back
 from migrator.engine.recreated import heal_source, heal_target
 from migrator.engine.renamed import Renamed
 from migrator.engine.results import Results
-from migrator.engine.settle import settle_folder, shelved
+from migrator.engine.settle import settle_folder
 from migrator.engine.unchanged import MOST_UNLOOKED
 from migrator.engine.weighing import Weighing
 from migrator.errors import ConnectionLost, Fenced, FolderRefused, PostwagenError, ServerBusy, Stopped
@@ -119,9 +119,14 @@ class FolderCarry:
     def carry(self) -> None:
         """Carry the folder. Raises InDoubt, FolderRefused, and whatever hits the mailbox."""
         self.begin()
-        while self._pass() or not self._is_concluded():
-            pass
-        self.end()
+        try:
+            while self._pass() or not self._is_concluded():
+                pass
+            self.end()
+        except (FolderRefused, ConnectionLost, ServerBusy):
+            with suppress(PostwagenError):
+                self._detain()  # perhaps nobody comes back to this folder
+            raise
         self.keep()
 
     def begin(self) -> None:
@@ -149,12 +154,15 @@ class FolderCarry:
         self._settle_keyless()
         looked = self._look_after()
         read_back(self._ends, self._pair, self._folder, self.ledger)
-        self._weighing.detention.keep(self._ends, self._pair, self._folder.name)
+        self._detain()
         if names := self._results.left_off:
             self._ends.ledger.warn("flags_dropped", self._pair.source.name, names)
         mark = self._weighing.history.mark(self._folder)
         state = self._pair.source.state if self._is_whole else ""
         self._book.mark = replace(mark, looked=mark.looked or looked, state=state, unlooked=self._unlooked)
+
+    def _detain(self) -> None:
+        self._weighing.detention.keep(self._ends, self._pair, self._folder.name)
 
     def _is_concluded(self) -> bool:
         return self._weighing.history.is_concluded(self._pair.source, self._folder, self.ledger)
@@ -208,17 +216,7 @@ class FolderCarry:
         if looked or self._ends.target.traits.keeps_history:
             return 0
         now, unseen = look_after(self._ends, self._pair, self._folder, self.ledger, self._looked)
-        ours = self.ledger.entries([entry.origin for entry in unseen])
-        for entry in unseen:
-            refusal = shelved(entry, "not_seen_again")
-            self._book.shelve(refusal)
-            known = ours.get(entry.origin)
-            if known is not None and known.id == entry.id:  # not of another folder that is merged into this one
-                self._book.count.failed += 1
-                self._book.count.copied -= int(entry.this_job)
-                self._book.count.already_there -= int(not entry.this_job)
-                row = Row(entry.origin, entry.prints.size, entry.flags, entry.instant)
-                self._weighing.detention.add(row, refusal.reason, refusal.detail)
+        self._weighing.unseen(unseen, self.ledger.entries([entry.origin for entry in unseen]))
         return now.uidnext
 
     def _settle_keyless(self) -> None:

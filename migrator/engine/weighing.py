@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from migrator.engine.booking import Booking
@@ -13,7 +14,7 @@ from migrator.engine.settle import shelved
 from migrator.errors import FolderRenumbered
 from migrator.mail.flags import fitting
 from migrator.mail.folders import FolderRef
-from migrator.mail.messages import Row
+from migrator.mail.messages import MessageKey, Row
 from migrator.planning.delta import Verdict, decide
 from migrator.ports import Absence, Entry, Refusal, Unread
 
@@ -93,6 +94,19 @@ class Weighing:
             raise FolderRenumbered(text, end="source")
         else:
             self.refuse(row, Refusal(row.key, answer.absence.value, answer.detail, row.size))
+
+    def unseen(self, entries: Iterable[Entry], ours: Mapping[MessageKey, Entry]) -> None:
+        """What the target said OK to and does not list. `ours`: the entries of this source folder by their origin."""
+        for entry in entries:
+            refusal = shelved(entry, "not_seen_again")
+            self._book.shelve(refusal)
+            known = ours.get(entry.origin)
+            if known is not None and known.id == entry.id:  # not of another folder that is merged into this one
+                self._book.count.failed += 1
+                self._book.count.copied -= int(entry.this_job)
+                self._book.count.already_there -= int(not entry.this_job)
+                row = Row(entry.origin, entry.prints.size, entry.flags, entry.instant)
+                self.detention.add(row, refusal.reason, refusal.detail)
 
     def refuse(self, row: Row, refusal: Refusal) -> None:
         """It cannot be carried."""

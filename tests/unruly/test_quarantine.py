@@ -21,7 +21,8 @@ from migrator.settings import Settings
 from tests.making import endpoint, job, order, row
 from tests.servers.command import Postwagen
 from tests.unruly.conftest import Copy, letter
-from tests.unruly.imap import Box, OrderlyImap, Talk
+from tests.unruly.imap import Box, Mail, OrderlyImap, Talk
+from tests.unruly.listening import Hangup
 
 MAILS = [letter(number, b"poison " if number in (2, 5) else b"") for number in range(8)]
 POISONED = {f"<{number}@unruly.example>" for number in (2, 5)}
@@ -158,6 +159,24 @@ def test_of_very_many_only_some_are_kept_and_the_others_counted(copy: Copy, monk
         told = copy(old, new)
         assert sorted(item["quarantined"] for item in told.json["failures"]) == [False, True]
         assert any("1 messages that failed" in line for line in told.json["warnings"])
+
+
+class BreaksAtTheLast(OrderlyImap):
+    """Each connection ends when the last message is read."""
+
+    def bodies(self, talk: Talk, command: bytes, mails: Sequence[Mail]) -> Iterator[bytes]:
+        if any(mail.octets == MAILS[7] for mail in mails):
+            raise Hangup
+        return super().bodies(talk, command, mails)
+
+
+def test_what_was_refused_is_kept_although_its_folder_breaks_later(copy: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
+    with BreaksAtTheLast(*MAILS) as old, Picky() as new:
+        old.box(b"Sane").add(letter(50))
+        told = copy(old, new)
+        assert told.code != 0
+        assert {one: told.reasons[one] for one in POISONED} == dict.fromkeys(POISONED, "refused"), told.json
+        assert all(item["quarantined"] for item in told.json["failures"] if item["message_id"] in POISONED)
 
 
 class Forgetful(OrderlyImap):
