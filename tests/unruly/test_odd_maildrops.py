@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from migrator.engine import settle, wrappers
+from migrator.sessions.pop3 import translate
 from tests.servers.command import Postwagen, adds_up
 from tests.unruly.conftest import Told, letter
 from tests.unruly.imap import OrderlyImap
@@ -21,6 +23,7 @@ ODD = 3
 def postwagen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Postwagen:
     monkeypatch.setattr(settle, "LOOK_AGAIN_SECONDS", 0.01)
     monkeypatch.setattr(wrappers, "DELAYS", (0.01,) * len(wrappers.DELAYS))
+    monkeypatch.setattr(translate, "EXCLUSIVE", timedelta(milliseconds=10))
     return Postwagen(tmp_path / "data", "secret", "secret", quiet_seconds=0)
 
 

@@ -17,14 +17,15 @@ _BUSY = re.compile(
 _DELAY = re.compile(r"\[LOGIN-DELAY", re.IGNORECASE)
 LOGIN_DELAY = timedelta(minutes=5)
 """A server that limits logins says no number in its answer (RFC 2449, 8.1.1)."""
-_EXCLUSIVE = timedelta(seconds=30)
+EXCLUSIVE = timedelta(seconds=30)
+"""Another program has the mailbox: usually not for long."""
 
 
 def busy(text: str) -> ServerBusy | None:
     """The server asks for patience (RFC 2449, 8.1; RFC 3206): another client has the mailbox, or we came too soon."""
     if not _BUSY.search(text):
         return None
-    later = LOGIN_DELAY if _DELAY.search(text) else _EXCLUSIVE
+    later = LOGIN_DELAY if _DELAY.search(text) else EXCLUSIVE
     return ServerBusy(
         "The mailbox is in use by another program, or the server limits logins.",
         hint="POP3 lets in one program at a time: close the mail program that fetches there, or wait a moment.",
