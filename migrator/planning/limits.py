@@ -268,9 +268,9 @@ _REMEDIES: Final[dict[Code, str]] = {
     Code.QUOTA_TIGHT: "Raise the new mailbox's quota to at least {wanted}, so that new mail does not bounce.",
     Code.SIZE_NOT_KNOWN: "Ask the old provider, or look in its webmail, how much the mailbox holds.",
     Code.TOO_MANY_MESSAGES: "Raise the number of messages that the new mailbox may hold first.",
-    Code.MESSAGES_TOO_BIG: "Raise the size that the new server accepts; otherwise they stay behind, each named in the "
-    "report. An archive holds them all the same.",
-    Code.LARGEST_NOT_KNOWN: "Go on: whatever is too large stays behind, and is named in the report.",
+    Code.MESSAGES_TOO_BIG: "Raise the size that the new server accepts; otherwise they wait in quarantine until "
+    "it does, each named in the report. An archive holds them all the same.",
+    Code.LARGEST_NOT_KNOWN: "Go on: whatever is too large waits in quarantine, and is named in the report.",
     Code.TOO_MANY_FOLDERS: "Merge folders (--map OLD=NEW) or leave some behind (--exclude), or let more be allowed "
     "first; what cannot be made stays behind, and is named in the report.",
     Code.FOLDERS_TOO_DEEP: "Go on: they are made with fewer levels, which the report tells; or choose their places "

@@ -16,11 +16,11 @@ REMEDIES: Final[Mapping[Code, LazyString]] = {
     Code.SIZE_NOT_KNOWN: _("Look in the old provider’s webmail how much the mailbox holds."),
     Code.TOO_MANY_MESSAGES: _("Raise the number of messages that the new mailbox may hold first."),
     Code.MESSAGES_TOO_BIG: _(
-        "Raise the size that the new server accepts. Otherwise they stay on the old server and are named in the "
-        "report; an archive takes them along all the same."
+        "Raise the size that the new server accepts. Otherwise they wait in quarantine until it does, each named in "
+        "the report; an archive takes them along all the same."
     ),
     Code.LARGEST_NOT_KNOWN: _(
-        "Test the old server once more, or begin: what is too large stays behind and is named in the report."
+        "Test the old server once more, or begin: what is too large waits in quarantine and is named in the report."
     ),
     Code.TOO_MANY_FOLDERS: _(
         "Merge folders or leave some behind, below in the preview. What cannot be created stays behind and is named in "
