@@ -50,7 +50,7 @@ PAGE = 1000
 LARGEST = 2**63 - 1
 """No key is higher."""
 KEYS_AT_ONCE = 400
-SHELVED = frozenset({"ambiguous", "not_seen_again"})
+SHELVED = frozenset({"ambiguous", "not_seen_again", "damaged_at_target"})
 """Reasons for which an entry stays refused for good: another append might double it."""
 REASON = 40
 """So long a reason may be (PostgreSQL refuses longer ones)."""

@@ -14,12 +14,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from migrator.engine.adopt import Adoption
+from migrator.engine.announced import Announced
 from migrator.engine.booking import Booking
 from migrator.engine.hindered import Hindered, cured_letter
 from migrator.engine.history import History
 from migrator.engine.prints import prints_of
 from migrator.engine.progress import Count
-from migrator.engine.quiet import Quiet
+from migrator.engine.quiet import InDoubt, Quiet
 from migrator.engine.readback import look_after, read_back
 from migrator.engine.recreated import heal_source, heal_target
 from migrator.engine.renamed import Renamed
@@ -38,6 +39,7 @@ from migrator.ports import (
     AppendResult,
     Batch,
     Changes,
+    Entry,
     FolderPair,
     Intent,
     Letter,
@@ -54,10 +56,6 @@ if TYPE_CHECKING:
     from migrator.engine.run import Ends, Options
 
 PAGE_ROWS = 2000
-
-
-class InDoubt(Exception):
-    """Something is in doubt here: come back when the target has been left alone for a while."""
 
 
 @dataclass(slots=True)
@@ -113,14 +111,16 @@ class FolderCarry:
         """Others, whose news are committed with every intent of this one."""
         self._adoption = Adoption(ends.target, folder, ledger)
         self._renamed = Renamed(ends.source, pair.source.name, ledger)
+        self._announced = Announced(ends, pair)
 
     # ---- the whole folder ----------------------------------------------------------------------------------------
 
     def carry(self) -> None:
         """Carry the folder. Raises InDoubt, FolderRefused, and whatever hits the mailbox."""
         self.begin()
+        source = self._pair.source
         try:
-            while self._pass() or not self._is_concluded():
+            while self._pass() or not self._weighing.history.is_concluded(source, self._folder, self.ledger):
                 pass
             self.end()
         except (FolderRefused, ConnectionLost, ServerBusy):
@@ -153,19 +153,22 @@ class FolderCarry:
         self._change_flags()
         self._settle_keyless()
         looked = self._look_after()
-        read_back(self._ends, self._pair, self._folder, self.ledger)
+        self._lose(read_back(self._ends, self._pair, self._folder, self.ledger), "damaged_at_target")
         self._detain()
+        if (gap := self._announced.gap(self._book.count.found)) is not None:
+            self.keep()
+            raise gap
         if names := self._results.left_off:
             self._ends.ledger.warn("flags_dropped", self._pair.source.name, names)
         mark = self._weighing.history.mark(self._folder)
         state = self._pair.source.state if self._is_whole else ""
         self._book.mark = replace(mark, looked=mark.looked or looked, state=state, unlooked=self._unlooked)
 
+    def _lose(self, entries: Sequence[Entry], reason: str) -> None:
+        self._weighing.lost(entries, reason, self.ledger.entries([entry.origin for entry in entries]))
+
     def _detain(self) -> None:
         self._weighing.detention.keep(self._ends, self._pair, self._folder.name)
-
-    def _is_concluded(self) -> bool:
-        return self._weighing.history.is_concluded(self._pair.source, self._folder, self.ledger)
 
     @property
     def _is_whole(self) -> bool:
@@ -208,15 +211,12 @@ class FolderCarry:
         return self._folder.name, max(1, self._looked)
 
     def _look_after(self) -> int:
-        """What the target said OK to and does not list is not called copied. (`History` has compared every key.)
-
-        Returns up to which UID the target folder was looked at; 0: as before.
-        """
+        """Up to which UID the target folder was looked at; 0: as before. (`History` has compared every key.)"""
         looked = not self.appended and self._looked >= self._folder.uidnext
         if looked or self._ends.target.traits.keeps_history:
             return 0
         now, unseen = look_after(self._ends, self._pair, self._folder, self.ledger, self._looked)
-        self._weighing.unseen(unseen, self.ledger.entries([entry.origin for entry in unseen]))
+        self._lose(unseen, "not_seen_again")
         return now.uidnext
 
     def _settle_keyless(self) -> None:
@@ -350,6 +350,7 @@ class FolderCarry:
             letter.close()
             self._weighing.skip(row, "folder_internal_data")
             return None
+        self._announced.read(row, letter)
         if cures := self._hindered.cures(row.key):
             detail = f"{row.key} {self._hindered.message_id(row.key)}: {', '.join(sorted(cures))}"
             self._ends.ledger.warn("message_repaired", self._pair.source.name, detail)  # before its first octet

@@ -9,6 +9,10 @@ from migrator.errors import Stopped
 from migrator.ports import Clock, StopSignal
 
 
+class InDoubt(Exception):
+    """Something is in doubt here: come back when the target has been left alone for a while."""
+
+
 class Quiet:
     """Since when nobody of ours can have anything in flight to the target."""
 

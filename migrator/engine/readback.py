@@ -79,20 +79,23 @@ def _keyless(ends: Ends, ledger: PairLedger) -> list[Entry]:
     return [entry for entry in ledger.keyless() if entry.this_job]
 
 
-def read_back(ends: Ends, pair: FolderPair, folder: FolderRef, ledger: PairLedger) -> None:
+def read_back(ends: Ends, pair: FolderPair, folder: FolderRef, ledger: PairLedger) -> list[Entry]:
     """Compare every message noted for it with what stands there now; note what became of it, and warn.
 
-    If one of the samples among them was altered without a change of its size (Cyrus, in headers), so may others be that
-    no listing shows: then all of that kind are read back.
+    Returns what was damaged for certain: its header is what was sent, and its body is not. (Who writes messages anew,
+    as Exchange does, touches the header, too.) If one of the samples was altered without a change of its size (Cyrus,
+    in headers), so may others be that no listing shows: then all of that kind are read back.
     """
-    if _compare(ends, pair, folder, ledger, ledger.unread_back()):
+    damaged: list[Entry] = []
+    if _compare(ends, pair, folder, ledger, ledger.unread_back(), damaged):
         ends.samples.betrayed = True
     if not ends.samples.betrayed:
-        return
+        return damaged
     after = 0
     while page := ledger.carried(after=after):
         after = page[-1].id
-        _compare(ends, pair, folder, ledger, [entry for entry in page if _is_like_a_sample(entry)])
+        _compare(ends, pair, folder, ledger, [entry for entry in page if _is_like_a_sample(entry)], damaged)
+    return damaged
 
 
 def _is_like_a_sample(entry: Entry) -> bool:
@@ -100,8 +103,15 @@ def _is_like_a_sample(entry: Entry) -> bool:
     return ours and entry.note == "" and entry.prints.suspect
 
 
-def _compare(ends: Ends, pair: FolderPair, folder: FolderRef, ledger: PairLedger, entries: Sequence[Entry]) -> bool:
-    """Read these back. Whether a sample was altered, and has its size."""
+def _compare(
+    ends: Ends,
+    pair: FolderPair,
+    folder: FolderRef,
+    ledger: PairLedger,
+    entries: Sequence[Entry],
+    damaged: list[Entry],
+) -> bool:
+    """Read these back; add to `damaged`. Whether a sample was altered, and has its size."""
     waiting: dict[MessageKey, Entry] = {}
     for entry in entries:
         if entry.target_key is not None and entry.target_key.validity == folder.validity:
@@ -113,6 +123,9 @@ def _compare(ends: Ends, pair: FolderPair, folder: FolderRef, ledger: PairLedger
         note = ""
         if found.prints.digest != entry.prints.digest:
             note = "altered" if found.prints.soft == entry.prints.soft else "damaged"
+            if note == "damaged" and found.prints.header == entry.prints.header:
+                damaged.append(entry)
+                continue
             detail = f"{entry.origin}: {entry.prints.size} octets became {found.prints.size}"
             ends.ledger.warn(f"{note}_by_target", pair.source.name, detail)
             betrayed = betrayed or (not entry.prints.delicate and found.prints.size == entry.prints.size)

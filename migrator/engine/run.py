@@ -13,12 +13,12 @@ from itertools import takewhile
 from typing import cast
 
 from migrator.engine.booking import Samples
-from migrator.engine.carry import FolderCarry, InDoubt
+from migrator.engine.carry import FolderCarry
 from migrator.engine.hindered import Hindered
 from migrator.engine.history import forget_newer
 from migrator.engine.lanes import in_lanes
 from migrator.engine.placing import ensured, is_first
-from migrator.engine.quiet import Quiet
+from migrator.engine.quiet import InDoubt, Quiet
 from migrator.engine.settle import settle_folder
 from migrator.engine.together import carry_together, fit_together
 from migrator.engine.unchanged import changed, is_taken_over

@@ -64,11 +64,12 @@ def settle_folder(target: Target, folder: FolderRef, ledger: PairLedger, quiet: 
 _SHELVED = {
     "ambiguous": "the new server may have it already, but it altered its octets: look there before you retry",
     "not_seen_again": "the new server accepted it and does not list it: look there before you retry",
+    "damaged_at_target": "the new server kept its header and another body: look at it there",
 }
 
 
 def shelved(entry: Entry, reason: str = "ambiguous") -> Refusal:
-    """What may be there, and cannot be told apart or is not shown, is reported and never appended again."""
+    """What is or may be there, and is not what was sent, is reported and never appended again."""
     return Refusal(entry.origin, reason, _SHELVED[reason], entry.prints.size, entry=entry.id)
 
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from migrator.engine.carry import FolderCarry, InDoubt
+from migrator.engine.carry import FolderCarry
+from migrator.engine.quiet import InDoubt
 from migrator.errors import ConnectionLost, FolderRefused, PostwagenError, ServerBusy
 from migrator.mail.folders import FolderPath
 from migrator.planning.batches import FOLDERS_TOGETHER, ROWS_TOGETHER

@@ -95,10 +95,13 @@ class Weighing:
         else:
             self.refuse(row, Refusal(row.key, answer.absence.value, answer.detail, row.size))
 
-    def unseen(self, entries: Iterable[Entry], ours: Mapping[MessageKey, Entry]) -> None:
-        """What the target said OK to and does not list. `ours`: the entries of this source folder by their origin."""
+    def lost(self, entries: Iterable[Entry], reason: str, ours: Mapping[MessageKey, Entry]) -> None:
+        """What the target said OK to and does not have as it was sent: it is not called copied any more.
+
+        `ours`: the entries of this source folder by their origin.
+        """
         for entry in entries:
-            refusal = shelved(entry, "not_seen_again")
+            refusal = shelved(entry, reason)
             self._book.shelve(refusal)
             known = ours.get(entry.origin)
             if known is not None and known.id == entry.id:  # not of another folder that is merged into this one

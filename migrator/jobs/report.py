@@ -112,6 +112,8 @@ _WARNINGS = {
     "flags_not_kept": "In {folder}: the new server did not keep the flags of {detail} messages.",
     "not_in_quarantine": "In {folder}: {detail} messages that failed could not be put into quarantine; "
     "the old server is the only one that has them.",
+    "shorter_than_announced": "In {folder}: the old server delivered {detail} messages shorter than it announces them. "
+    "Some servers announce wrong sizes; look at one of them if this one is not known for it.",
     "message_repaired": "In {folder}: a message that was refused as it is was sent with the least change: {detail}.",
     "flags_dropped": "In {folder}: the new server does not take these flags of so many messages: {detail}.",
     "source_validity_changed": "The folder {folder} was renumbered at the old server; its messages were recognised.",

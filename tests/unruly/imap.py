@@ -195,9 +195,13 @@ class OrderlyImap(Listening):
             yield tag + b" NO no such folder\r\n"
             return
         items = arguments(command)[2].upper().split()
-        numbers = {b"MESSAGES": len(box.mails), b"UIDVALIDITY": box.validity, b"UIDNEXT": box.uidnext}
+        numbers = {b"MESSAGES": self.counted(box), b"UIDVALIDITY": box.validity, b"UIDNEXT": box.uidnext}
         said = b" ".join(b"%b %d" % (item, numbers[item]) for item in items if item in numbers)
         yield b"* STATUS %b (%b)\r\n" % (self.said_name(name), said) + tag + b" OK done\r\n"
+
+    def counted(self, box: Box) -> int:
+        """How many messages it says lie in a folder that is not open."""
+        return len(box.mails)
 
     def on_select(self, talk: Talk, tag: bytes, command: bytes) -> Iterator[bytes]:
         name = arguments(command)[1]

@@ -97,6 +97,12 @@ REASONS: Final[Mapping[str, FailureText]] = {
         _("The new server confirmed that it stored them, and does not list them."),
         _("Look at the folder on the new server and at its filters; we do not write them again by ourselves."),
     ),
+    "damaged_at_target": FailureText(
+        _("damaged by the new server"),
+        _("damaged"),
+        _("The new server confirmed that it stored them, and keeps another body than it was sent."),
+        _("Look at them on the new server and at its filters; we do not write them again by ourselves."),
+    ),
     "connection_lost_on_append": FailureText(
         _("cut off while being written"),
         _("cut off"),
@@ -222,12 +228,15 @@ WARNINGS: Final[Mapping[str, LazyString]] = {
     "date_not_kept": _("The new server did not keep the date of messages"),
     "flags_not_kept": _("The new server did not keep marks like “read” of messages"),
     "not_in_quarantine": _("Failed messages could not be put into quarantine; only the old server has them"),
+    "shorter_than_announced": _("The old server delivered messages shorter than it announces them; some always do"),
     "message_repaired": _("A message that was refused as it is was sent with the least change"),
     "flags_dropped": _("The new server does not take some marks of messages"),
     "altered_by_target": _("The new server altered messages slightly when storing them"),
     "damaged_by_target": _("The new server stored messages differently than they were sent"),
 }
-_COUNTED: Final = frozenset({"not_seen_again", "date_not_kept", "flags_not_kept", "not_in_quarantine"})
+_COUNTED: Final = frozenset(
+    {"not_seen_again", "date_not_kept", "flags_not_kept", "not_in_quarantine", "shorter_than_announced"}
+)
 """Warnings whose detail is a number of messages."""
 
 
