@@ -104,6 +104,30 @@ def test_sizes_are_hints(postwagen: Postwagen, lie: int) -> None:
     assert_all_arrive_once(postwagen, old)
 
 
+class ListsFewer(OrderlyPop3):
+    """LIST leaves the last messages out."""
+
+    def on_list(self, talk: int, *number: bytes) -> bytes:
+        lines = super().on_list(talk, *number).split(b"\r\n")
+        return b"\r\n".join([*lines[:-4], *lines[-2:]])
+
+
+class NamesFewer(ListsFewer):
+    """So does UIDL; only STAT tells of them."""
+
+    def on_uidl(self, talk: int, *number: bytes) -> bytes:
+        lines = super().on_uidl(talk, *number).split(b"\r\n")
+        return b"\r\n".join([*lines[:-4], *lines[-2:]])
+
+
+def test_messages_that_one_command_leaves_out_are_found_by_another_or_no_success(postwagen: Postwagen) -> None:
+    assert_all_arrive_once(postwagen, ListsFewer(*MAILS))
+    with NamesFewer(*MAILS) as old, OrderlyImap() as new:
+        told = collected(postwagen, old, new)
+        assert told.code == 1
+        assert (told.json["messages"]["copied"], told.json["messages"]["failed"]) == (6, 2), told.json
+
+
 class RefusesOne(OrderlyPop3):
     refusal = b"-ERR [SYS/PERM] message is damaged\r\n"
 

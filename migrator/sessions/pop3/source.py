@@ -29,6 +29,8 @@ class Pop3Source:
         self._session = session
         self._numbers: dict[str, int] = {}
         self._rows: list[Row] | None = None
+        self._announced = 0
+        """As many messages as any command has spoken of."""
         limits = f"POP3 {session.tls}".strip()
         self.traits = Traits(
             namespace=Namespace(delimiter=""), has_folders=False, has_flags=False, has_dates=False,
@@ -40,7 +42,12 @@ class Pop3Source:
         rows = self._listed()
         return [
             FolderInfo(
-                "INBOX", INBOX, Role.INBOX, subscribed=True, messages=len(rows), octets=sum(row.size for row in rows)
+                "INBOX",
+                INBOX,
+                Role.INBOX,
+                subscribed=True,
+                messages=self._announced,
+                octets=sum(row.size for row in rows),
             )
         ]
 
@@ -86,6 +93,8 @@ class Pop3Source:
         if sizes is None:
             raise refused(self._session.command(b"STAT"), "listing messages")
         named = self._session.listing(b"UIDL") or {}
+        sizes = dict.fromkeys(named, b"") | sizes  # what only one of both shows is a message, too
+        self._announced = max(len(sizes), _octets(self._session.command(b"STAT").text.encode()))
         names = {number: _name(uidl) for number, uidl in named.items() if uidl not in (b"", b"%d" % number)}
         often = Counter(names.values())
         unsure = [number for number in sizes if often.get(names.get(number, ""), 0) != 1]
