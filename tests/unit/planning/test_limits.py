@@ -20,6 +20,7 @@ from migrator.planning.limits import (
     Severity,
     finding_text,
     findings,
+    size_text,
 )
 from migrator.ports import FolderPair
 
@@ -257,3 +258,50 @@ def test_no_word_on_the_quota_means_that_all_fits_with_a_tenth_left(
         assert used + left <= 0.9 * limit
     if found and found[0].severity is Severity.WILL_NOT_FIT:
         assert used + left > limit
+
+
+# ---- exactly at the edge -------------------------------------------------------------------------------------------
+
+
+def test_as_many_folders_as_the_server_allows_fit() -> None:
+    burden = Burden(0, pairs=(pair("A"), pair("B")))
+    assert findings(burden, Place((), mailboxes=Quota(3, 5))) == ()
+    assert codes(burden, Place((), mailboxes=Quota(4, 5))) == [Code.TOO_MANY_FOLDERS]
+
+
+def test_exactly_what_is_free_is_tight_and_not_too_much() -> None:
+    place = Place((folder("INBOX", 1, 0),), storage=Quota(1 * GB, 3 * GB))
+    assert codes(Burden(2 * GB), place) == [Code.QUOTA_TIGHT]
+    assert codes(Burden(2 * GB + 1), place) == [Code.QUOTA_TOO_SMALL]
+
+
+def test_the_number_of_large_messages_is_a_lower_bound_only_where_some_were_left_out() -> None:
+    large = (Large("A", "1/1", 20 * MB),)
+    for more, least in ((0, False), (1, True)):
+        burden = Burden(0, pairs=(pair("A"),), largest=Largest(10 * MB, large, more))
+        found = only(burden, Place((), max_octets=10 * MB))
+        assert found.at_least is least
+        assert finding_text(found)[0].startswith("At least ") is least
+
+
+@pytest.mark.parametrize(("number", "words"), [(1, "in 1 folder the"), (2, "in 2 folders the")])
+def test_one_folder_is_one_folder(number: int, words: str) -> None:
+    burden = Burden(0, pairs=tuple(pair(name) for name in "AB"[:number]))
+    assert words in finding_text(only(burden, Place((), max_octets=10)))[0]
+
+
+def test_who_allows_so_few_folders_is_said() -> None:
+    burden = Burden(0, pairs=(pair("A"), pair("B")))
+    by_server = only(burden, Place((), mailboxes=Quota(0, 1)))
+    by_provider = only(burden, Place((), most_folders=1, provider="GMX"))
+    assert finding_text(by_server)[0] == "There would be 2 folders, and the new server allows 1."
+    assert finding_text(by_provider)[0] == "There would be 2 folders, and GMX allows 1 in its smallest tariff."
+
+
+@pytest.mark.parametrize(
+    ("octets", "text"),
+    [(1_000, "1.0 kB"), (99_900, "99.9 kB"), (99_950, "100 kB"), (999_400, "999 kB"), (999_500, "1.0 MB"),
+     (5 * 10**15, "5000 TB")],
+)  # fmt: skip
+def test_sizes_are_told_in_steps_of_a_thousand(octets: int, text: str) -> None:
+    assert size_text(octets) == text

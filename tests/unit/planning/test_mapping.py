@@ -373,3 +373,11 @@ def test_folders_of_one_use_that_have_no_name_of_their_own_stay_together() -> No
 def test_what_is_merged_by_hand_has_one_spelling() -> None:
     found = plan([folder("A"), folder("Kunden")], [], by_hand=(("A", "kunden"),))
     assert len(set(places(found).values())) == 1
+
+
+def test_calendars_stay_behind_unless_they_are_asked_for_by_name() -> None:
+    calendar = FolderInfo("Kalender", ("Kalender",), holds_mail=False)
+    left = plan_mapping([calendar], [], SLASH, MappingRules()).left_out
+    assert [(info.name, rule) for info, rule in left] == [("Kalender", "no_mail_folder")]
+    asked = plan_mapping([calendar], [], SLASH, MappingRules(include=("Kal*",)))
+    assert [pair.source.name for pair in asked.pairs] == ["Kalender"]
