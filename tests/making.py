@@ -76,7 +76,7 @@ def kept(db: Database, vault: Vault, job_id: int, key: MessageKey, octets: bytes
     """The new server did not take this message, and it lies in quarantine."""
     job = row(db, job_id)
     ledger = SqlLedger(db, job_id=job_id, mailbox_id=job.mailbox_id, fence=job.fence)
-    here = SqlQuarantine(db, vault, ledger, 10**9)
+    here = SqlQuarantine(db, lambda: vault, ledger, 10**9)
     here.detain(folder, folder, [Detained(Row(key, len(octets), frozenset(), NOW), "refused", "NO virus", "<1@x>")])
     here.keep(Letter(Want(folder, key, len(octets)), octets[:1000], len(octets), lambda: iter([octets])))
 

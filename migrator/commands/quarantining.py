@@ -25,7 +25,13 @@ from migrator.sessions.endpoint import parse_url
 from migrator.settings import Settings
 
 _AT_ONCE = 1_000
-_GONE = {"": "kept", "carried": "put in since", "expired": "forgotten after its time", "not_kept": "not kept"}
+_GONE = {
+    "": "kept",
+    "carried": "put in since",
+    "expired": "forgotten after its time",
+    "not_kept": "not kept",
+    "renumbered": "kept under another number",
+}
 
 
 @click.group(short_help="What the new server would not take.")

@@ -9,14 +9,15 @@ from __future__ import annotations
 import base64
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from itertools import groupby
-from typing import Final
+from typing import Final, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, false, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from migrator.db.bulk import own_insert
@@ -25,7 +26,7 @@ from migrator.db.ledger import SqlLedger, numbered_folder
 from migrator.db.models import Folder, LedgerEntry, Quarantined, QuarantinedPart
 from migrator.db.pairs import KEYS_AT_ONCE
 from migrator.db.store import Database
-from migrator.db.vault import Vault
+from migrator.db.vault import CannotUnseal, Vault
 from migrator.errors import FolderRefused
 from migrator.mail.folders import FolderInfo
 from migrator.mail.messages import HEAD_OCTETS, MessageKey, Row, take_prints
@@ -48,9 +49,10 @@ def key_context(item_id: int) -> str:
 class SqlQuarantine:
     """Fulfils `ports.Quarantine` for one job that holds the lease; `most_octets`: for each mailbox."""
 
-    def __init__(self, db: Database, vault: Vault, ledger: SqlLedger, most_octets: int) -> None:
+    def __init__(self, db: Database, vault: Callable[[], Vault], ledger: SqlLedger, most_octets: int) -> None:
+        """`vault` is opened when it is needed first."""
         self._db = db
-        self._vault = vault
+        self._vault = cache(vault)
         self._ledger = ledger
         self._most = most_octets
         self._used: int | None = None
@@ -117,36 +119,62 @@ class SqlQuarantine:
                     size=letter.size,
                     digest=prints.digest,
                     soft=prints.soft,
-                    sealed_key=self._vault.seal(base64.b64encode(key).decode(), key_context(item_id)),
+                    sealed_key=self._vault().seal(base64.b64encode(key).decode(), key_context(item_id)),
                 )
             )
+            self._replace(session, folder_id, letter.want.key, prints.digest)
         self._used = None if self._used is None else self._used + letter.size
 
-    def settle(self) -> None:
-        """Let go of what was carried meanwhile.
+    def _replace(self, session: Session, folder_id: int, key: MessageKey, digest: bytes) -> None:
+        """The same message was kept under the number that it had before the old server gave all of them anew."""
+        stale = or_(
+            Quarantined.origin_validity != key.validity,
+            and_(Quarantined.origin_name != "", Quarantined.job_id != self._ledger.job_id),
+        )
+        same = (Quarantined.folder_id == folder_id, Quarantined.digest == digest, Quarantined.sealed_key.is_not(None))
+        found = session.scalar(select(Quarantined.id).where(*same, stale).order_by(Quarantined.id).limit(1))
+        if found is not None:
+            let_go(session, "renumbered", Quarantined.id == found)
 
-        Under its own key; or, where the old server has numbered its messages anew (POP3 servers never say so), with the
-        same octets under another one: rather one of two twins stays out than that a message is doubled.
+    def settle(self) -> None:
+        """Let go of what was carried meanwhile, and seen at the target since then.
+
+        Under its own key; or, where the old server has numbered its messages anew (POP3 servers never say so) and this
+        job has not found it again, with the same octets under another one: rather one of two twins stays out than that
+        a message is doubled.
         """
         names = ("origin_validity", "origin_uid", "origin_name")
-        same_key = [getattr(LedgerEntry, name) == getattr(Quarantined, name) for name in names]
+        same_key = and_(*(getattr(LedgerEntry, name) == getattr(Quarantined, name) for name in names))
         same_octets = or_(LedgerEntry.digest == Quarantined.digest, LedgerEntry.soft == Quarantined.soft)
-        today = select(Folder.validity).where(Folder.id == Quarantined.folder_id).scalar_subquery()
-        renumbered = or_(Quarantined.origin_name != "", Quarantined.origin_validity != today)
+        another = or_(Quarantined.origin_name != "", LedgerEntry.origin_validity != Quarantined.origin_validity)
         mine = Quarantined.mailbox_id == self._ledger.mailbox_id
+        before = Quarantined.job_id != self._ledger.job_id
         with self._ledger.writing() as session:
-            let_go(session, "carried", and_(mine, _is_carried(*same_key)))
-            let_go(session, "carried", and_(mine, renumbered, _is_carried(same_octets)))
+            _heal_again(session, and_(mine, _is_carried(same_key)))
+            let_go(session, "carried", and_(mine, _is_carried(same_key, _SEEN)))
+            let_go(session, "carried", and_(mine, before, _is_carried(same_octets, another, _SEEN)))
         self._used = None
 
     def places(self) -> Mapping[str, str]:
-        """The target folder of each source folder of which octets are here."""
-        return {name: target for name, (target, _) in _held(self._db, self._ledger.mailbox_id).items()}
+        """Where what is here of each source folder was to go at last."""
+        return {name: held.target for name, held in _held(self._db, self._ledger.mailbox_id).items()}
+
+    def elsewhere(self) -> int:
+        """So many messages were to go to another folder than the last ones of theirs: a later replay's."""
+        held = _held(self._db, self._ledger.mailbox_id).values()
+        with self._db.reading() as session:
+            all_of_them = session.scalar(
+                select(func.count()).where(
+                    Quarantined.folder_id.in_([one.id for one in held]), Quarantined.sealed_key.is_not(None)
+                )
+            )
+            now = session.scalar(select(func.count()).where(or_(false(), *(_goes_there(one) for one in held))))
+        return (all_of_them or 0) - (now or 0)
 
     def source(self) -> QuarantineSource:
         """What lies here and was not carried meanwhile, as the end of a run."""
         self.settle()
-        return QuarantineSource(self._db, self._vault, self._ledger.mailbox_id)
+        return QuarantineSource(self._db, self._vault(), self._ledger.mailbox_id)
 
 
 class QuarantineSource:
@@ -155,22 +183,22 @@ class QuarantineSource:
     def __init__(self, db: Database, vault: Vault, mailbox_id: int) -> None:
         self._db = db
         self._vault = vault
-        self._ids = {name: number for name, (_, number) in _held(db, mailbox_id).items()}
+        self._held = _held(db, mailbox_id)
         self.traits = Traits(keys_are_stable=False, partial=True, limits="quarantine")
 
     def folders(self) -> Sequence[FolderInfo]:
         """Those of which something is here, by their old names."""
         query = (
             select(Quarantined.folder_id, func.count(), func.sum(Quarantined.size))
-            .where(Quarantined.folder_id.in_(self._ids.values()), Quarantined.sealed_key.is_not(None))
+            .where(or_(false(), *map(_goes_there, self._held.values())))
             .group_by(Quarantined.folder_id)
         )
         with self._db.reading() as session:
             sums = {row[0]: (row[1], row[2]) for row in session.execute(query)}
         return [
-            FolderInfo(name, (name,), messages=sums[number][0], octets=int(sums[number][1]))
-            for name, number in self._ids.items()
-            if number in sums
+            FolderInfo(name, (name,), messages=sums[held.id][0], octets=int(sums[held.id][1]))
+            for name, held in self._held.items()
+            if held.id in sums
         ]
 
     def foresee(self, folders: Sequence[str]) -> None:
@@ -178,9 +206,8 @@ class QuarantineSource:
 
     def survey(self, folder: str) -> Iterator[Opened | Page]:
         """The messages, in the order of their keys."""
-        here = and_(Quarantined.folder_id == self._number(folder), Quarantined.sealed_key.is_not(None))
         with self._db.reading() as session:
-            found = session.scalars(select(Quarantined).where(here)).all()
+            found = session.scalars(select(Quarantined).where(_goes_there(self._of(folder)))).all()
         rows = sorted(Row(origin_of(row), row.size, unpacked(row.flags), row.instant) for row in found)
         yield Opened(folder, 0, 0, len(rows))
         yield Page(rows)
@@ -194,19 +221,19 @@ class QuarantineSource:
         for _, group in groupby(wants, lambda want: want.folder):
             for want in group:
                 with self._db.reading() as session:
-                    row = session.scalar(select(Quarantined).where(*_is(self._number(want.folder), want.key)))
+                    row = session.scalar(select(Quarantined).where(*_is(self._of(want.folder).id, want.key)))
                 if row is None or row.sealed_key is None:
                     yield Unread(want, Absence.GONE)
                     continue
                 try:
                     yield _letter(want, row.size, octets_of(self._db, self._vault, row))
-                except Damaged:
+                except (Damaged, CannotUnseal):
                     yield Unread(want, Absence.SHORT, "its octets in the database are not those that were kept")
 
-    def _number(self, folder: str) -> int:
-        if folder not in self._ids:
+    def _of(self, folder: str) -> _Held:
+        if folder not in self._held:
             raise FolderRefused(f"Nothing of the folder {folder} is in quarantine.")
-        return self._ids[folder]
+        return self._held[folder]
 
     def close(self) -> None:
         """Nothing is open."""
@@ -254,8 +281,15 @@ def let_go(session: Session, why: str, which: ColumnElement[bool]) -> int:
     return len(ids)
 
 
-def _held(db: Database, mailbox_id: int) -> dict[str, tuple[str, int]]:
-    """Target folder and number of each source folder of which something is here."""
+class _Held(NamedTuple):
+    """A source folder of which something is here, and where the last of it was to go."""
+
+    id: int
+    target: str
+
+
+def _held(db: Database, mailbox_id: int) -> dict[str, _Held]:
+    """Each of them by its name."""
     query = (
         select(Folder.id, Folder.name, Quarantined.target_name)
         .join(Folder, Folder.id == Quarantined.folder_id)
@@ -263,13 +297,33 @@ def _held(db: Database, mailbox_id: int) -> dict[str, tuple[str, int]]:
         .order_by(Quarantined.at, Quarantined.id)
     )
     with db.reading() as session:
-        return {row.name: (row.target_name, row.id) for row in session.execute(query)}
+        return {row.name: _Held(row.id, row.target_name) for row in session.execute(query)}
+
+
+def _goes_there(held: _Held) -> ColumnElement[bool]:
+    """Which messages of that folder go where the last of it goes."""
+    place = and_(Quarantined.folder_id == held.id, Quarantined.target_name == held.target)
+    return and_(place, Quarantined.sealed_key.is_not(None))
+
+
+_SEEN: Final = and_(
+    LedgerEntry.target_uid < select(Folder.looked).where(Folder.id == LedgerEntry.target_folder_id).scalar_subquery(),
+    LedgerEntry.note.not_in(("unread_back", "damaged")),
+)
+"""What was looked at after it was appended, and was what it should be."""
 
 
 def _is_carried(*how: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Whether the ledger has an entry of the same source folder that is the same in this."""
+    """Whether the ledger has such an entry of the same source folder."""
     here = (LedgerEntry.origin_folder_id == Quarantined.folder_id, LedgerEntry.stand == Stand.CONFIRMED.value)
     return exists().where(*here, *how)
+
+
+def _heal_again(session: Session, carried: ColumnElement[bool]) -> None:
+    """What was put in under a number of yesterday must get today's, else the next run would not know it."""
+    here = and_(Quarantined.folder_id == Folder.id, Quarantined.origin_validity != Folder.validity, carried)
+    stale = and_(Folder.validity != 0, exists().where(here, Quarantined.sealed_key.is_not(None)))
+    session.execute(update(Folder).where(stale).values(validity=0, state=""), {"synchronize_session": False})
 
 
 def _letter(want: Want, size: int, octets: Octets) -> Letter:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migrator.errors import FolderRefused
 from migrator.mail.messages import Row
-from migrator.ports import FolderPair, Letter
+from migrator.ports import FolderPair, Letter, Page
 
 if TYPE_CHECKING:
     from migrator.engine.run import Ends
@@ -24,18 +23,27 @@ class Announced:
         """A message was delivered. Sizes are hints (quirks.md, 5), but a message that was cut short looks like that."""
         self._shorter += letter.size < row.size
 
-    def gap(self, found: int) -> FolderRefused | None:
-        """All of the folder was listed: so many messages. What it fails with where the source still announces more.
+    def missing(self, found: int) -> int:
+        """All of the folder was listed: so many messages. How many more the source announces, and does not show.
 
-        It is asked once more: somebody may have deleted messages since it was asked first.
+        Where it looks like that, the folder is listed once more between two questions for its number: since it was
+        asked first, messages may have come and gone. Warns of both.
         """
+        name, announced = self._pair.source.name, self._pair.source.messages
         if self._shorter:
-            self._ends.ledger.warn("shorter_than_announced", self._pair.source.name, str(self._shorter))
-        announced, name = self._pair.source.messages, self._pair.source.name
+            self._ends.ledger.warn("shorter_than_announced", name, str(self._shorter))
         if announced is None or found >= announced or self._ends.source.traits.partial:
-            return None
-        now = next((info.messages for info in self._ends.source.folders() if info.name == name), None)
-        if now is None or now < announced:
-            return None
-        text = f"The old server announces {now} messages of the folder {name} and shows {found}."
-        return FolderRefused(text, hint="Ask the old provider; run the same again later.", end="source")
+            return 0
+        before = self._number()
+        shown = (
+            sum(len(item.rows) for item in self._ends.source.survey(name) if isinstance(item, Page)) if before else 0
+        )
+        missing = min(before, self._number()) - shown
+        if missing > 0:
+            self._ends.ledger.warn("announced_not_shown", name, str(missing))
+        return max(0, missing)
+
+    def _number(self) -> int:
+        """What it announces now."""
+        infos = self._ends.source.folders()
+        return next((info.messages or 0 for info in infos if info.name == self._pair.source.name), 0)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from migrator.engine.announced import Announced
 from migrator.engine.placing import found_place
 from migrator.engine.prints import forgiving
 from migrator.engine.progress import Count
@@ -55,6 +56,8 @@ def audit(ends: Ends, options: Options, level: Level) -> Audit:
         name = folder.name if folder else ends.target.traits.namespace.to_name(path)
         comparisons.append(_compare(ends, pairs, folder, level))
         for pair in pairs:
+            _tell_gap(ends, pair, comparisons[-1])
+        for pair in pairs:
             _show(ends, pair, name, comparisons[-1])
     moved(comparisons)
     found.discrepancies = [item for comparison in comparisons for item in comparison.discrepancies]
@@ -68,6 +71,16 @@ def _compare(ends: Ends, pairs: Sequence[FolderPair], folder: FolderRef | None, 
         return _compare_counts(source, target)
     traits = ends.source.traits
     return compare(source, target, dates=traits.has_dates, flags=traits.has_flags)
+
+
+def _tell_gap(ends: Ends, pair: FolderPair, comparison: Comparison) -> None:
+    """What the source announces and does not show is proven of nobody."""
+    both = (*comparison.proven, *comparison.differing)
+    missing = Announced(ends, pair).missing(sum(record.folder == pair.source.name for record in both))
+    for number in range(1, missing + 1):
+        detail = f"announced by the old server and not shown ({number} of {missing})"
+        comparison.discrepancies.append(Discrepancy(pair.source.name, "", Kind.MISSING, detail))
+        comparison.differing.append(Record(pair.source.name, "", b"", b"", frozenset(), None))
 
 
 def _compare_counts(source: Sequence[Record], target: Sequence[Record]) -> Comparison:

@@ -155,9 +155,9 @@ class FolderCarry:
         looked = self._look_after()
         self._lose(read_back(self._ends, self._pair, self._folder, self.ledger), "damaged_at_target")
         self._detain()
-        if (gap := self._announced.gap(self._book.count.found)) is not None:
-            self.keep()
-            raise gap
+        missing = self._announced.missing(self._book.count.found)
+        self._book.count.found += missing
+        self._book.count.failed += missing
         if names := self._results.left_off:
             self._ends.ledger.warn("flags_dropped", self._pair.source.name, names)
         mark = self._weighing.history.mark(self._folder)

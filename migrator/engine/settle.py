@@ -64,7 +64,7 @@ def settle_folder(target: Target, folder: FolderRef, ledger: PairLedger, quiet: 
 _SHELVED = {
     "ambiguous": "the new server may have it already, but it altered its octets: look there before you retry",
     "not_seen_again": "the new server accepted it and does not list it: look there before you retry",
-    "damaged_at_target": "the new server kept its header and another body: look at it there",
+    "damaged_at_target": "the new server keeps something else than it was sent, or does not give it back: look there",
 }
 
 

@@ -225,7 +225,11 @@ def _around(world: World) -> dict[str, Any]:
 
 
 def _copy(ends: Ends, options: Options, raw: Mapping[str, Any]) -> Result:
+    if ends.quarantine is not None:
+        ends.quarantine.settle()
     if raw.get("from_quarantine") and ends.quarantine is not None:
+        if later := ends.quarantine.elsewhere():
+            ends.ledger.warn("left_in_quarantine", "", str(later))
         options = replace(options, rules=MappingRules(by_hand=tuple(ends.quarantine.places().items())))
     if raw.get("dry_run"):
         return {"dry_run": True, "would_copy": rehearse(ends, options)}

@@ -70,12 +70,12 @@ def outcome(job: JobView, result: dict[str, Any], error: PostwagenError | None) 
     """succeeded, incomplete, failed or stopped."""
     if error is not None:
         return error.outcome
-    return "succeeded" if whole(job.counts, result) else "incomplete"
+    return "succeeded" if whole(job.counts, result, failures=bool(job.failure_groups)) else "incomplete"
 
 
-def whole(counts: Counts, result: dict[str, Any]) -> bool:
-    """Whether nothing has failed and nothing was left without an answer."""
-    answered = counts.failed == 0 and counts.found == counts.done
+def whole(counts: Counts, result: dict[str, Any], *, failures: bool) -> bool:
+    """Whether nothing has failed and nothing was left without an answer. `failures`: a message is named that has."""
+    answered = counts.failed == 0 and counts.found == counts.done and not failures
     return answered and not result.get("failed_folders") and bool(result.get("proven", True))
 
 
@@ -112,6 +112,11 @@ _WARNINGS = {
     "flags_not_kept": "In {folder}: the new server did not keep the flags of {detail} messages.",
     "not_in_quarantine": "In {folder}: {detail} messages that failed could not be put into quarantine; "
     "the old server is the only one that has them.",
+    "perhaps_doubled": "In {folder}: the new server lists {detail} messages that look like second copies of ours.",
+    "left_in_quarantine": "{detail} messages stay in quarantine for now: they were to go to other folders than the "
+    "last ones of theirs. Replay once more when these are in.",
+    "announced_not_shown": "In {folder}: the old server goes on announcing {detail} messages more than it shows. "
+    "Ask the old provider.",
     "shorter_than_announced": "In {folder}: the old server delivered {detail} messages shorter than it announces them. "
     "Some servers announce wrong sizes; look at one of them if this one is not known for it.",
     "message_repaired": "In {folder}: a message that was refused as it is was sent with the least change: {detail}.",

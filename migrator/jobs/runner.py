@@ -97,7 +97,7 @@ def _run_slice(
         world = World(
             ledger, holder, RealClock(), Chronicle(db, lease), may_reach, settings.quiet_seconds, limits,
             budget=lambda end: budget_of(db, end),
-            quarantine=SqlQuarantine(db, vault, ledger, settings.quarantine_mb * 1_000_000),
+            quarantine=SqlQuarantine(db, lambda: vault, ledger, settings.quarantine_mb * 1_000_000),
             one_more=lambda: one_more(db, lease, caps, settings.lease_seconds),
         )  # fmt: skip
         ending = attempt(lambda: assignment.work(db, vault, job_id, settings.archive_dir), world, holder, db, lease)
@@ -151,7 +151,8 @@ def _stopped(holder: Holder, error: Stopped) -> Ending | None:
 
 
 def _finished(db: Database, lease: Lease, result: Result) -> Ending:
-    complete = whole(assignment.counts(db, lease.job_id), result)
+    failures = assignment.has_failures(db, lease.job_id)
+    complete = whole(assignment.counts(db, lease.job_id), result, failures=failures)
     return Ending(JobEvent.SUCCEED if complete else JobEvent.FALL_SHORT, result=result)
 
 

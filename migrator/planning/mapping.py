@@ -118,6 +118,7 @@ def _placed(
             place = namespace.to_name(other.target_path)
             merged.append(("folders_merged", one.info.name, f"{other.source.name} → {place}"))
         pairs[one.info.name] = pair
+    late = _with_children(late, wanted, before)
     free = Places(namespace, [one.path for one in wanted])
     moved: dict[FolderPath, FolderPath] = {}
     of_role: dict[tuple[Role, FolderPath], FolderPair] = {}
@@ -135,6 +136,22 @@ def _placed(
         if together:
             of_role.setdefault(together, pair)
     return _with_others([pairs[one.info.name] for one in wanted], free), merged
+
+
+def _with_children(
+    late: Sequence[_Wanted], wanted: Sequence[_Wanted], before: Mapping[str, FolderPath]
+) -> list[_Wanted]:
+    """What lies below a folder that does not get its name follows it, and not another folder of that name."""
+    paths = {one.info.path for one in late}
+    below = [
+        one
+        for one in wanted
+        if one not in late
+        and one.reason == "same_name"
+        and one.info.name not in before
+        and any(one.info.path[:at] in paths for at in range(1, len(one.info.path)))
+    ]
+    return sorted([*late, *below], key=lambda one: len(one.info.path))
 
 
 def _was_there(one: _Wanted, other: FolderPair, before: Mapping[str, FolderPath]) -> bool:

@@ -36,7 +36,10 @@ class Quarantine(Protocol):
         """Let go of what was carried meanwhile."""
 
     def places(self) -> Mapping[str, str]:
-        """The target folder of each source folder of which something lies here."""
+        """Where the last of each source folder of which something lies here was to go."""
+
+    def elsewhere(self) -> int:
+        """How many messages were to go elsewhere than `places` says; they are not in `source`."""
 
     def source(self) -> Source:
         """What lies here, as the end of a run: with the keys of the old server, and as part of what it has."""

@@ -230,7 +230,8 @@ class World:
         for name, server in (("source", self.old), ("target", self.new)):
             server.behaviour.touch = (lambda step, n=name: witness(f"{n}.{step}")) if witness else (lambda _: None)
         ledger: Any = SqlLedger(self.db, job_id=self.job, mailbox_id=self.mailbox, fence=self.fence())
-        quarantine: Any = SqlQuarantine(self.db, self.vault, ledger, 10**6) if self.vault else None
+        vault = self.vault
+        quarantine: Any = SqlQuarantine(self.db, lambda: vault, ledger, 10**6) if vault else None
         if witness:
             ledger = Watched(ledger, "ledger", witness)
             quarantine = quarantine and Watched(quarantine, "quarantine", witness)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
+from migrator.engine import wrappers
+from migrator.planning import batches
+from tests.servers.command import Postwagen
 from tests.unruly.conftest import Copy, letter
 from tests.unruly.imap import Box, Mail, OrderlyImap, Talk
+from tests.unruly.pop3 import OrderlyPop3
 
 MAILS = [letter(number) for number in range(12)]
 ODD = 5
@@ -115,3 +120,245 @@ def test_a_message_that_the_new_server_writes_anew_is_told(copy: Copy) -> None:
         told = copy(old, new, altering=True)
         assert told.code == 0
         assert any("stored other octets than it was sent" in line for line in told.json["warnings"]), told.json
+
+
+class KeepsNothingOfIt(Damages):
+    """Stores an empty message."""
+
+    damage = staticmethod(lambda octets: b"")
+
+
+def test_an_empty_message_at_the_target_is_no_success(copy: Copy) -> None:
+    with OrderlyImap(*MAILS) as old, KeepsNothingOfIt() as new:
+        told = copy(old, new, altering=True)
+        assert told.code == 1 or told.json["warnings"], told.json
+
+
+class CannotGiveItBack(OrderlyImap):
+    """Lists another size, and answers NIL when it is asked for the octets."""
+
+    def size(self, mail: Mail) -> bytes:
+        return b"17" if b"<5@" in mail.octets else super().size(mail)
+
+    def body(self, talk: Talk, mail: Mail) -> bytes:
+        return b"BODY[] NIL" if b"<5@" in mail.octets else super().body(talk, mail)
+
+
+def test_a_message_that_the_target_cannot_give_back_is_no_success(copy: Copy) -> None:
+    with OrderlyImap(*MAILS) as old, CannotGiveItBack() as new:
+        told = copy(old, new)
+        assert told.code == 1 or told.json["warnings"], told.json
+
+
+class DeletedBeforeArrivedBehind(OrderlyImap):
+    """A healthy server: between STATUS and EXAMINE one message was deleted, behind the listing another one came."""
+
+    seen = 0
+
+    def on_examine(self, talk: Talk, tag: bytes, command: bytes) -> Iterator[bytes]:
+        if not self.seen:
+            self.seen = 1
+            del self.boxes[b"INBOX"].mails[3]
+        yield from super().on_select(talk, tag, command)
+
+    def bodies(self, talk: Talk, command: bytes, mails: Sequence[Mail]) -> Iterator[bytes]:
+        if self.seen == 1:
+            self.seen = 2
+            self.boxes[b"INBOX"].add(letter(99))
+        yield from super().bodies(talk, command, mails)
+
+
+def test_mail_that_goes_and_comes_during_the_run_is_no_failure(copy: Copy) -> None:
+    with DeletedBeforeArrivedBehind(*MAILS) as old, OrderlyImap() as new:
+        told = copy(old, new, altering=True)  # the new message is of course not there yet
+        assert told.code == 0, told.json["folders"]
+
+
+class HidesAndOneIsDeleted(AnnouncesMore):
+    """Three are hidden from every command but STATUS; meanwhile somebody deletes one (that was listed)."""
+
+    done = False
+
+    def bodies(self, talk: Talk, command: bytes, mails: Sequence[Mail]) -> Iterator[bytes]:
+        yield from super().bodies(talk, command, mails)
+        if not self.done:
+            self.done = True
+            del self.boxes[b"INBOX"].mails[3]
+
+
+def test_a_gap_is_named_although_somebody_deletes_a_message_meanwhile(copy: Copy) -> None:
+    with HidesAndOneIsDeleted(*MAILS) as old, OrderlyImap() as new:
+        told = copy(old, new, altering=True)
+        assert told.code == 1, told.json
+
+
+class ExistsMore(OrderlyImap):
+    """STATUS is modest; EXISTS counts more than FETCH shows."""
+
+    def on_examine(self, talk: Talk, tag: bytes, command: bytes) -> Iterator[bytes]:
+        for piece in super().on_select(talk, tag, command):
+            yield piece.replace(b"* 12 EXISTS", b"* 15 EXISTS")
+
+    def on_fetch(self, talk: Talk, tag: bytes, command: bytes) -> Iterator[bytes]:
+        numbers = command.split(b" ")[1]
+        if int(numbers.split(b":")[0]) > 12:
+            yield tag + b" OK nothing\r\n"
+            return
+        yield from super().on_fetch(talk, tag, command)
+
+
+def test_what_exists_and_is_not_shown_is_no_success(copy: Copy) -> None:
+    with ExistsMore(*MAILS) as old, OrderlyImap() as new:
+        assert copy(old, new).code == 1
+
+
+class Stub(Damages):
+    damage = staticmethod(
+        lambda _: b"From: postmaster@new.example\r\nSubject: removed\r\n\r\nThe message was removed.\r\n"
+    )
+
+
+def test_a_stub_instead_of_the_message_is_no_success(copy: Copy) -> None:
+    with OrderlyImap(*MAILS) as old, Stub() as new:
+        told = copy(old, new, altering=True)
+        assert told.code == 1, told.json["warnings"]
+
+
+class StatRefused(OrderlyPop3):
+    def on_stat(self, talk: int) -> bytes:
+        return b"-ERR nicht m\xf6glich\r\n"
+
+
+@pytest.mark.parametrize("habit", [StatRefused])
+def test_a_maildrop_without_stat_is_collected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, habit: type) -> None:
+    monkeypatch.setattr(wrappers, "DELAYS", (0.01,) * len(wrappers.DELAYS))
+    postwagen = Postwagen(tmp_path / "data", "secret", "secret", quiet_seconds=0)
+    with habit(*MAILS) as old, OrderlyImap() as new:
+        ran = postwagen.call(
+            "copy",
+            f"pop3://info%40old.example@127.0.0.1:{old.port}?security=none",
+            f"imap://info%40new.example@127.0.0.1:{new.port}?security=none",
+            "--json",
+        )
+        assert ran.code == 0, ran.json
+
+
+def test_verify_names_what_is_announced_and_not_shown(copy: Copy, tmp_path: Path) -> None:
+    with AnnouncesMore(*MAILS) as old, OrderlyImap() as new:
+        assert copy(old, new).code == 1
+        ends = [f"imap://info%40old.example@127.0.0.1:{end.port}?security=none" for end in (old, new)]
+        ran = Postwagen(tmp_path / "data", "secret", "secret", quiet_seconds=0).call("verify", *ends, "--json")
+        assert ran.code == 1, ran.json
+
+
+class MungesAndCuts(OrderlyImap):
+    """Writes X for what is not ASCII in headers, but in the first three; cuts the third one's body."""
+
+    stored = 0
+
+    def greeting(self, talk: Talk) -> bytes:
+        return b"* OK Cyrus IMAP ready\r\n"
+
+    def store(self, box: Box, octets: bytes, flags: Sequence[bytes], date: bytes) -> None:
+        self.stored += 1
+        if b"<3@" in octets:
+            octets = octets.replace(b"body", b"BODY")
+        if self.stored > 3:
+            head, _, rest = octets.partition(b"\r\n\r\n")
+            octets = bytes(octet if octet < 128 else 88 for octet in head) + b"\r\n\r\n" + rest
+        super().store(box, octets, flags, date)
+
+
+def test_what_was_damaged_in_a_folder_that_is_merged_is_no_success(copy: Copy) -> None:
+    eight = [letter(n).replace(b"Subject: ", b"Subject: \xe4 ") for n in range(1, 9)]
+    with OrderlyImap(*eight[:3]) as old, MungesAndCuts() as new:
+        for mail in eight[3:]:
+            old.box(b"Zweiter").add(mail)
+        told = copy(old, new, "--map", "Zweiter=INBOX", "--connections", "1", altering=True)
+        assert told.json["failures"] == [] or told.code == 1, (told.json["failures"], told.json["messages"])
+
+
+class GrowsInSession(OrderlyPop3):
+    """No snapshot: a message that arrives behind LIST is counted by STAT."""
+
+    def on_uidl(self, talk: int, *number: bytes) -> bytes:
+        said = super().on_uidl(talk, *number)
+        if len(self.mails) == 8:
+            self.mails.append(letter(99))
+        return said
+
+
+def test_a_maildrop_into_which_mail_comes_is_collected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wrappers, "DELAYS", (0.01,) * len(wrappers.DELAYS))
+    postwagen = Postwagen(tmp_path / "data", "secret", "secret", quiet_seconds=0)
+    with GrowsInSession(*MAILS) as old, OrderlyImap() as new:
+        ran = postwagen.call(
+            "copy",
+            f"pop3://info%40old.example@127.0.0.1:{old.port}?security=none",
+            f"imap://info%40new.example@127.0.0.1:{new.port}?security=none",
+            "--json",
+        )
+        assert ran.code == 0, ran.json
+
+
+@pytest.mark.parametrize("folders", [1, 2])
+def test_an_archive_of_a_server_with_a_gap_keeps_what_was_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folders: int
+) -> None:
+    monkeypatch.setattr(wrappers, "DELAYS", (0.01,) * len(wrappers.DELAYS))
+    postwagen = Postwagen(tmp_path / "data", "secret", "secret", quiet_seconds=0)
+
+    class Announces(AnnouncesMore):
+        def counted(self, box: Box) -> int:
+            return len(box.mails) + 3 * (box is self.boxes[b"INBOX"])
+
+    with Announces(*MAILS) as old, OrderlyImap() as new:
+        if folders == 2:
+            old.box(b"Sane").add(letter(50))
+        ends = [f"imap://info%40old.example@127.0.0.1:{end.port}?security=none" for end in (old, new)]
+        archive = str(tmp_path / "a.archive")
+        for _ in range(2):
+            ran = postwagen.call("archive", ends[0], archive, "--json")
+            assert ran.code == 1, ran
+        ran = postwagen.call("play-in", archive, ends[1], "--json", "--state", str(tmp_path / "s.sqlite3"))
+        assert sorted(new.marks()) == sorted(old.marks()), ran.json["error"]
+
+
+class LeavesOutWhileOneIsDeleted(OrderlyImap):
+    """Leaves three messages out of one answer (quirks.md, 4), and tells in it that somebody deleted another one."""
+
+    once = True
+
+    def rows(self, talk: Talk, command: bytes, mails: Sequence[Mail]) -> Iterator[bytes]:
+        if self.once:
+            self.once = False
+            yield from super().rows(talk, command, [mail for mail in mails if mail.uid not in (7, 8, 9)])
+            del self.boxes[b"INBOX"].mails[0]
+            yield b"* 1 EXPUNGE\r\n"
+            return
+        yield from super().rows(talk, command, mails)
+
+
+def test_what_is_left_out_while_somebody_deletes_is_asked_for_again_or_no_success(
+    copy: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "ROWS_TOGETHER", 3)  # as a folder that is not small
+    with LeavesOutWhileOneIsDeleted(*[letter(number) for number in range(12)]) as old, OrderlyImap() as new:
+        told = copy(old, new, altering=True)
+        missing = set(old.marks()) - set(new.marks())
+        assert not missing or told.code == 1, (missing, told.json["messages"], told.json["warnings"])
+
+
+class StoresTwice(OrderlyImap):
+    capabilities = OrderlyImap.capabilities.replace(b" MULTIAPPEND", b"")
+
+    def on_append(self, talk: Talk, tag: bytes, command: bytes) -> Iterator[bytes]:
+        yield from super().on_append(talk, tag, command)
+        box = self.boxes[b"INBOX"]
+        box.add(box.mails[-1].octets)
+
+
+def test_a_target_that_doubles_is_named(copy: Copy) -> None:
+    with OrderlyImap(*MAILS) as old, StoresTwice() as new:
+        told = copy(old, new, altering=True)
+        assert told.code == 1 or told.json["warnings"], told.json["messages"]

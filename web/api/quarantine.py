@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import structlog
 from flask import Response, abort, url_for
 
 from migrator.db.vault import CannotUnseal
@@ -19,6 +20,8 @@ from web.jobs.pages import JOB
 from web.jobs.quarantine import EML
 from web.services import services
 
+log = structlog.get_logger(__name__)
+
 _ITEM: Final = "<int(max=9223372036854775807):item_id>"
 
 
@@ -30,9 +33,11 @@ def mail(item_id: int) -> Response:
         found = queries.mail(here.db, here.vault, item_id)
         if found is None:
             abort(404)
-        return streamed(found.octets, found.name, EML)
+        answer = streamed(found.octets, found.name, EML)
     except (CannotUnseal, queries.Damaged):
         return problems.problem(409, "damaged", "The octets in the database are not those that were kept.")
+    log.info("mail_fetched", item=item_id, by=actor())
+    return answer
 
 
 @bp.post(f"/jobs/{JOB}/replay")

@@ -86,7 +86,8 @@ class ReportFailure(BaseModel):
     detail: str
     at: datetime | None
     quarantine: Annotated[
-        Literal["kept", "carried", "expired"] | None, Field(description="What became of its octets there.")
+        Literal["kept", "carried", "expired", "renumbered"] | None,
+        Field(description="What became of its octets there."),
     ]
 
 

@@ -172,7 +172,7 @@ class Folder(Messages):
         return cls(**named, **numbers)
 
 
-Gone = Literal["carried", "expired"] | None
+Gone = Literal["carried", "expired", "renumbered"] | None
 
 
 class Failure(BaseModel):

@@ -100,7 +100,7 @@ REASONS: Final[Mapping[str, FailureText]] = {
     "damaged_at_target": FailureText(
         _("damaged by the new server"),
         _("damaged"),
-        _("The new server confirmed that it stored them, and keeps another body than it was sent."),
+        _("The new server confirmed that it stored them, and keeps something else, or does not give them back."),
         _("Look at them on the new server and at its filters; we do not write them again by ourselves."),
     ),
     "connection_lost_on_append": FailureText(
@@ -213,6 +213,7 @@ FATES: Final[Mapping[str, LazyString]] = {
     "kept": _("kept in quarantine"),
     "carried": _("put in since"),
     "expired": _("forgotten after its time"),
+    "renumbered": _("kept under another number"),
 }
 """What became of a failed message's octets."""
 
@@ -228,15 +229,18 @@ WARNINGS: Final[Mapping[str, LazyString]] = {
     "date_not_kept": _("The new server did not keep the date of messages"),
     "flags_not_kept": _("The new server did not keep marks like “read” of messages"),
     "not_in_quarantine": _("Failed messages could not be put into quarantine; only the old server has them"),
+    "left_in_quarantine": _("Messages stay in quarantine until another replay: they go to other folders"),
+    "announced_not_shown": _("The old server announces more messages than it shows"),
     "shorter_than_announced": _("The old server delivered messages shorter than it announces them; some always do"),
     "message_repaired": _("A message that was refused as it is was sent with the least change"),
     "flags_dropped": _("The new server does not take some marks of messages"),
     "altered_by_target": _("The new server altered messages slightly when storing them"),
     "damaged_by_target": _("The new server stored messages differently than they were sent"),
 }
-_COUNTED: Final = frozenset(
-    {"not_seen_again", "date_not_kept", "flags_not_kept", "not_in_quarantine", "shorter_than_announced"}
-)
+_COUNTED: Final = frozenset({
+    "not_seen_again", "date_not_kept", "flags_not_kept", "not_in_quarantine", "left_in_quarantine",
+    "announced_not_shown", "shorter_than_announced", "perhaps_doubled",
+})  # fmt: skip
 """Warnings whose detail is a number of messages."""
 
 

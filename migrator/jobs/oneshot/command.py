@@ -163,11 +163,13 @@ def _quarantine(work: Work, db: Database, ledger: SqlLedger, settings: Settings)
     """In the ledger's file, sealed with the data directory's key."""
     if work.kind is not JobKind.COPY:
         return None
-    return SqlQuarantine(db, Vault.open(settings.secret_key_file), ledger, settings.quarantine_mb * 1_000_000)
+    return SqlQuarantine(db, lambda: Vault.open(settings.secret_key_file), ledger, settings.quarantine_mb * 1_000_000)
 
 
 def _end(db: Database, lease: Lease, error: PostwagenError | None, result: Result, seconds: float) -> None:
-    event = JobEvent.SUCCEED if whole(assignment.counts(db, lease.job_id), result) else JobEvent.FALL_SHORT
+    failures = assignment.has_failures(db, lease.job_id)
+    complete = whole(assignment.counts(db, lease.job_id), result, failures=failures)
+    event = JobEvent.SUCCEED if complete else JobEvent.FALL_SHORT
     if error is not None:
         event = JobEvent.CANCEL if error.outcome == "stopped" else JobEvent.FAIL
     shown = error.as_dict() if error else None

@@ -40,12 +40,18 @@ def rows(session: ImapSession, validity: int, *, floor: int = 1) -> Iterator[Pag
     while position < last:
         end = min(position + PAGE_ROWS, last)
         page = _window(session, b"FETCH %d:%d" % (position + 1, end), validity)
-        if len(page) < end - position and not expunged:
+        found = {row.key.uid: row for row in page}
+        while len(page) < end - position and expunged:  # perhaps more is missing than was deleted: all numbers moved
+            position, end, last = _moved(expunged, position, end, last)
+            page = _window(session, b"FETCH %d:%d" % (position + 1, end), validity) if end > position else []
+            found |= {row.key.uid: row for row in page}
+        if len(page) < end - position:
             page = _ask_singly(session, page, position + 1, end, validity)
+            found |= {row.key.uid: row for row in page}
             if not expunged:
                 hidden += end - position - len(page)
         position = end
-        yield Page(page)
+        yield Page([found[uid] for uid in sorted(found)])
         for number in expunged:
             position, last = position - (number <= position), last - 1
         expunged.clear()
@@ -107,6 +113,14 @@ def _row(uid: int, items: dict[str, Any], validity: int) -> Row:
 def _normal(flags: tuple[str, ...]) -> frozenset[str]:
     """Few sets of flags stand at many messages; so they are made, and kept, once."""
     return normalised(flags)
+
+
+def _moved(expunged: list[int], position: int, end: int, last: int) -> tuple[int, int, int]:
+    """Where a window lies when these are gone; they are forgotten by that."""
+    for number in expunged:
+        position, end, last = position - (number <= position), end - (number <= end), last - 1
+    expunged.clear()
+    return position, end, last
 
 
 def _ask_singly(session: ImapSession, page: list[Row], first: int, last: int, validity: int) -> list[Row]:

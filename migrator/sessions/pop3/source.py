@@ -89,12 +89,13 @@ class Pop3Source:
         return self._rows
 
     def _list(self) -> list[Row]:
+        stat = self._session.command(b"STAT")  # first: what comes meanwhile is in the lists, on servers that show it
         sizes = self._session.listing(b"LIST")
         if sizes is None:
-            raise refused(self._session.command(b"STAT"), "listing messages")
+            raise refused(stat, "listing messages")
         named = self._session.listing(b"UIDL") or {}
         sizes = dict.fromkeys(named, b"") | sizes  # what only one of both shows is a message, too
-        self._announced = max(len(sizes), _octets(self._session.command(b"STAT").text.encode()))
+        self._announced = max(len(sizes), _octets(stat.text.encode()) if stat.ok else 0)
         names = {number: _name(uidl) for number, uidl in named.items() if uidl not in (b"", b"%d" % number)}
         often = Counter(names.values())
         unsure = [number for number in sizes if often.get(names.get(number, ""), 0) != 1]

@@ -38,7 +38,7 @@ def mailbox(db: Database, vault: Vault, settings: Settings) -> int:
 
 @pytest.fixture
 def here(db: Database, vault: Vault, mailbox: int) -> SqlQuarantine:
-    return SqlQuarantine(db, vault, ledger(db, mailbox), 20_000_000)
+    return SqlQuarantine(db, lambda: vault, ledger(db, mailbox), 20_000_000)
 
 
 def ledger(db: Database, mailbox: int, fence: int = 0) -> SqlLedger:
@@ -113,7 +113,7 @@ def test_octets_that_were_altered_in_the_database_are_never_handed_out(
 
 
 def test_who_lost_the_lease_writes_nothing(db: Database, vault: Vault, mailbox: int) -> None:
-    late = SqlQuarantine(db, vault, ledger(db, mailbox, fence=99), 1000)
+    late = SqlQuarantine(db, lambda: vault, ledger(db, mailbox, fence=99), 1000)
     with pytest.raises(Fenced):
         late.detain("INBOX", "INBOX", [detained(MessageKey(1, 1))])
     with db.reading() as session:

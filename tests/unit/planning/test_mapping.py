@@ -381,3 +381,15 @@ def test_calendars_stay_behind_unless_they_are_asked_for_by_name() -> None:
     assert [(info.name, rule) for info, rule in left] == [("Kalender", "no_mail_folder")]
     asked = plan_mapping([calendar], [], SLASH, MappingRules(include=("Kal*",)))
     assert [pair.source.name for pair in asked.pairs] == ["Kalender"]
+
+
+def test_what_lies_below_a_folder_that_got_a_number_follows_it() -> None:
+    names = ("Kunden", "Kunden/A", "kunden", "kunden/B", "kunden/B/C")
+    found = plan_mapping([FolderInfo(name, tuple(name.split("/"))) for name in names], [], SLASH, MappingRules())
+    assert places(found) == {
+        "Kunden": "Kunden",
+        "Kunden/A": "Kunden/A",
+        "kunden": "kunden (2)",
+        "kunden/B": "kunden (2)/B",
+        "kunden/B/C": "kunden (2)/B/C",
+    }
