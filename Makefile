@@ -30,7 +30,7 @@ run: runtime ## the service on this machine: web, worker, schedule
 	@$(BIN)/postwagen serve
 
 test: dev test-servers ## all tests; installs missing test servers where it may
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 test-fast: dev ## the tests that need no server, in under a minute
 	@$(BIN)/python -m pytest -n auto -m "not servers and not browser and not slow" $(ARGS)
