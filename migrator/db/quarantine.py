@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from itertools import groupby
 from typing import Final, NamedTuple
 
 from cryptography.exceptions import InvalidTag
@@ -218,17 +217,16 @@ class QuarantineSource:
 
     def read(self, wants: Iterable[Want]) -> Iterator[Letter | Unread]:
         """The messages' octets, each looked through before: a damaged one stops nothing."""
-        for _, group in groupby(wants, lambda want: want.folder):
-            for want in group:
-                with self._db.reading() as session:
-                    row = session.scalar(select(Quarantined).where(*_is(self._of(want.folder).id, want.key)))
-                if row is None or row.sealed_key is None:
-                    yield Unread(want, Absence.GONE)
-                    continue
-                try:
-                    yield _letter(want, row.size, octets_of(self._db, self._vault, row))
-                except (Damaged, CannotUnseal):
-                    yield Unread(want, Absence.SHORT, "its octets in the database are not those that were kept")
+        for want in wants:
+            with self._db.reading() as session:
+                row = session.scalar(select(Quarantined).where(*_is(self._of(want.folder).id, want.key)))
+            if row is None or row.sealed_key is None:
+                yield Unread(want, Absence.GONE)
+                continue
+            try:
+                yield _letter(want, row.size, octets_of(self._db, self._vault, row))
+            except (Damaged, CannotUnseal):
+                yield Unread(want, Absence.SHORT, "its octets in the database are not those that were kept")
 
     def _of(self, folder: str) -> _Held:
         if folder not in self._held:
