@@ -12,10 +12,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import ColumnElement, and_, delete, exists, false, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
@@ -25,11 +23,15 @@ from migrator.db.ledger import SqlLedger, numbered_folder
 from migrator.db.models import Folder, LedgerEntry, Quarantined, QuarantinedPart
 from migrator.db.pairs import KEYS_AT_ONCE
 from migrator.db.store import Database
-from migrator.db.vault import CannotUnseal, Vault
 from migrator.errors import FolderRefused
 from migrator.mail.folders import FolderInfo
 from migrator.mail.messages import HEAD_OCTETS, MessageKey, Row, take_prints
 from migrator.ports import Absence, Changes, Detained, Letter, Opened, Page, Stand, Traits, Unread, Want
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    from migrator.db.vault import Vault
 
 PIECE_OCTETS: Final = 1024 * 1024
 _KEY_OCTETS: Final = 32
@@ -109,7 +111,7 @@ class SqlQuarantine:
             assert item_id is not None, "it was detained before"
             session.execute(delete(QuarantinedPart).where(QuarantinedPart.item_id == item_id))
             for number, piece in enumerate(_pieces(letter.chunks())):
-                sealed = AESGCM(key).encrypt(_nonce(number), piece, None)
+                sealed = _sealing(key).encrypt(_nonce(number), piece, None)
                 session.execute(insert(QuarantinedPart).values(item_id=item_id, number=number, octets=sealed))
             session.execute(
                 update(Quarantined)
@@ -217,6 +219,8 @@ class QuarantineSource:
 
     def read(self, wants: Iterable[Want]) -> Iterator[Letter | Unread]:
         """The messages' octets, each looked through before: a damaged one stops nothing."""
+        from migrator.db.vault import CannotUnseal
+
         for want in wants:
             with self._db.reading() as session:
                 row = session.scalar(select(Quarantined).where(*_is(self._of(want.folder).id, want.key)))
@@ -243,11 +247,13 @@ class Octets:
     def __init__(self, db: Database, item_id: int, key: bytes, size: int) -> None:
         self._db = db
         self._item = item_id
-        self._key = AESGCM(key)
+        self._key = _sealing(key)
         self._size = size
 
     def __iter__(self) -> Iterator[bytes]:
         """The pieces. Raises Damaged."""
+        from cryptography.exceptions import InvalidTag
+
         number = octets = 0
         while octets < self._size:
             place = and_(QuarantinedPart.item_id == self._item, QuarantinedPart.number == number)
@@ -363,6 +369,13 @@ def _pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
             waiting = waiting[PIECE_OCTETS:]
     if waiting:
         yield waiting
+
+
+def _sealing(key: bytes) -> AESGCM:
+    """Imported when something is kept or read, which few copies do: it costs 7 MB."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    return AESGCM(key)
 
 
 def _nonce(number: int) -> bytes:

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from migrator.db.models import Archive, Failure, Job, JobFolder
+from migrator.db.models import Archive, Job, JobFolder
 from migrator.db.models import Endpoint as EndpointRow
 from migrator.db.store import Database
 from migrator.db.vault import Vault
@@ -111,12 +111,6 @@ def counts(db: Database, job_id: int) -> Counts:
             select(*(func.coalesce(func.sum(column), 0) for column in columns)).where(JobFolder.job_id == job_id)
         ).one()
     return Counts(*(int(number) for number in sums))
-
-
-def has_failures(db: Database, job_id: int) -> bool:
-    """Whether the job names a message that it could not carry."""
-    with db.reading() as session:
-        return session.scalar(select(Failure.id).where(Failure.job_id == job_id).limit(1)) is not None
 
 
 def somebody_waits(db: Database, lease: Lease, caps: Caps, now: datetime) -> str:

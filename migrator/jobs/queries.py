@@ -383,6 +383,12 @@ def _events(session: Session, job_id: int) -> list[EventView]:
     return [rows.event_view(row) for row in found]
 
 
+def has_failures(db: Database, job_id: int) -> bool:
+    """Whether the job names a message that it could not carry."""
+    with db.reading() as session:
+        return session.scalar(select(Failure.id).where(Failure.job_id == job_id).limit(1)) is not None
+
+
 def carried(db: Database, source: str, target: str) -> int:
     """Octets that jobs have brought from one account to the other, each by its identity."""
     query = (

@@ -151,7 +151,7 @@ def _stopped(holder: Holder, error: Stopped) -> Ending | None:
 
 
 def _finished(db: Database, lease: Lease, result: Result) -> Ending:
-    failures = assignment.has_failures(db, lease.job_id)
+    failures = queries.has_failures(db, lease.job_id)
     complete = whole(assignment.counts(db, lease.job_id), result, failures=failures)
     return Ending(JobEvent.SUCCEED if complete else JobEvent.FALL_SHORT, result=result)
 

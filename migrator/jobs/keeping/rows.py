@@ -6,20 +6,22 @@ import base64
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.orm import Session
 
 from migrator.db.models import Archive, ArchivePass, Endpoint, Job, Worker
-from migrator.db.vault import Vault
 from migrator.errors import Remedy, UsageError
 from migrator.jobs.keeping.views import recorded
 from migrator.jobs.orders import Invalid, Keeping
 from migrator.jobs.states import ENDED, JobKind, JobState
 from migrator.planning.passes import Rhythm, next_pass
 from migrator.settings import Settings
+
+if TYPE_CHECKING:
+    from migrator.db.vault import Vault
 
 _KEY_OCTETS: Final = 32
 _GOLDEN: Final = 0.6180339887

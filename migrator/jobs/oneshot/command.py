@@ -13,14 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from migrator.db.ledger import SqlLedger
 from migrator.db.quarantine import SqlQuarantine
 from migrator.db.store import Database
-from migrator.db.vault import Vault
 from migrator.errors import LedgerBusy, PostwagenError, UsageError
-from migrator.jobs import assignment, queries
 from migrator.jobs import lease as leases
+from migrator.jobs import queries
 from migrator.jobs.budget import budget_of
 from migrator.jobs.clock import RealClock
 from migrator.jobs.lease import Lease
@@ -32,6 +32,9 @@ from migrator.jobs.views import JobView
 from migrator.ports import Observer
 from migrator.sessions.endpoint import Endpoint
 from migrator.settings import Settings
+
+if TYPE_CHECKING:
+    from migrator.db.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +166,18 @@ def _quarantine(work: Work, db: Database, ledger: SqlLedger, settings: Settings)
     """In the ledger's file, sealed with the data directory's key."""
     if work.kind is not JobKind.COPY:
         return None
-    return SqlQuarantine(db, lambda: Vault.open(settings.secret_key_file), ledger, settings.quarantine_mb * 1_000_000)
+
+    def vault() -> Vault:
+        from migrator.db.vault import Vault
+
+        return Vault.open(settings.secret_key_file)
+
+    return SqlQuarantine(db, vault, ledger, settings.quarantine_mb * 1_000_000)
 
 
 def _end(db: Database, lease: Lease, error: PostwagenError | None, result: Result, seconds: float) -> None:
-    failures = assignment.has_failures(db, lease.job_id)
-    complete = whole(assignment.counts(db, lease.job_id), result, failures=failures)
+    failures = queries.has_failures(db, lease.job_id)
+    complete = whole(queries.counts(db, lease.job_id), result, failures=failures)
     event = JobEvent.SUCCEED if complete else JobEvent.FALL_SHORT
     if error is not None:
         event = JobEvent.CANCEL if error.outcome == "stopped" else JobEvent.FAIL
