@@ -19,7 +19,7 @@ from migrator.commands.passwords import supplier
 from migrator.commands.progress import Bars, Silence, summary
 from migrator.errors import UsageError
 from migrator.jobs import queries
-from migrator.jobs.oneshot.command import Finished, Interruptible, default_state, run_once
+from migrator.jobs.oneshot.command import Finished, Interruptible, default_state, existing, run_once
 from migrator.jobs.oneshot.queries import skips
 from migrator.jobs.recipes import Work
 from migrator.jobs.report import exit_code, report
@@ -233,9 +233,12 @@ def _carry(kind: JobKind, source: str, target: str, as_json: bool, quiet: bool, 
         new = parse_url(target, supplier("target", files[1], passwords.target))
         _refuse_itself(old, new)
     work = Work(kind, old, new, chosen_options(given))
-    for end in (new,) if work.options.get("from_quarantine") else (old, new):
-        end.credential()  # asked for now: later a Ctrl-C means "stop in good order", and bars cover the prompt
     state = _state(given["state"]) or default_state(settings.data_dir, work.source, work.target)
+    replays = bool(work.options.get("from_quarantine"))
+    if replays:
+        existing(state)
+    for end in (new,) if replays else (old, new):
+        end.credential()  # asked for now: later a Ctrl-C means "stop in good order", and bars cover the prompt
     finished = _run(work, state, settings, quiet)
     if finished.error is not None:
         complain(finished.error)

@@ -18,7 +18,7 @@ from migrator.db.quarantine import QuarantineSource
 from migrator.db.store import Database
 from migrator.db.vault import Vault
 from migrator.errors import UsageError
-from migrator.jobs.oneshot.command import default_state
+from migrator.jobs.oneshot.command import default_state, existing
 from migrator.jobs.quarantine import queries
 from migrator.planning.limits import size_text
 from migrator.sessions.endpoint import parse_url
@@ -109,12 +109,7 @@ def _ledger(source: str, target: str, state: Path | None) -> Iterator[tuple[Data
     """The ledger that `copy` has made for both, and how it calls them. Raises UsageError where there is none."""
     settings = all_settings.load()
     old, new = (parse_url(end, lambda: "") for end in (source, target))
-    file = (state or default_state(settings.data_dir, old, new)).absolute()
-    if not file.is_file():
-        raise UsageError(
-            f"There is no ledger {file}.",
-            hint="Name SOURCE, TARGET and --state as they were named to `postwagen copy`.",
-        )
+    file = existing((state or default_state(settings.data_dir, old, new)).absolute())
     db = Database(f"sqlite:///{file}")
     try:
         db.upgrade()

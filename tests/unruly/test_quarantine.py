@@ -218,7 +218,10 @@ def test_it_is_listed_and_written_into_files_by_command(copy: Copy, tmp_path: Pa
     assert written == sorted([MAILS[2], MAILS[5], MAILS[2] + b"twin\r\n"])
     for file in (tmp_path / "data" / "ledgers").iterdir():
         assert b"The body of message 2" not in file.read_bytes(), file
-    assert "no ledger" in command.call("quarantine", "list", ends[1], ends[0]).err
+    for words in (("quarantine", "list", ends[1], ends[0]), ("copy", ends[1], ends[0], "--from-quarantine")):
+        wrong = command.call(*words)
+        assert wrong.code == 2
+        assert "no ledger" in wrong.err
 
 
 def test_the_service_puts_it_in_by_a_job_of_its_own(

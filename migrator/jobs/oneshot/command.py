@@ -72,6 +72,14 @@ def default_state(directory: Path, source: Endpoint, target: Endpoint) -> Path:
     return directory / "ledgers" / f"{name}.sqlite3"
 
 
+def existing(state: Path) -> Path:
+    """The same. Raises UsageError where no run has made it."""
+    if not state.is_file():
+        hint = "Name SOURCE, TARGET and --state as they were named to `postwagen copy`."
+        raise UsageError(f"There is no ledger {state}.", hint=hint)
+    return state
+
+
 def carried(directory: Path, source: Endpoint, target: Endpoint) -> int:
     """Octets that earlier runs on that ledger have carried; 0 where there is none that can be read."""
     state = default_state(directory, source, target)
