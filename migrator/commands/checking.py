@@ -82,8 +82,15 @@ def check(
     ends = {"source": parse_url(source, supplier("source", source_password_file, passwords.source))}
     if target:
         ends["target"] = parse_url(target, supplier("target", target_password_file, passwords.target))
-    new = probe_end(ends["target"], "target", None) if "target" in ends else None
     answer = None if fetches_by_pop3 is None else fetches_by_pop3 == "yes"
+    return _check_servers(ends, rules, answer, settings, as_json)
+
+
+def _check_servers(
+    ends: dict[str, Endpoint], rules: MappingRules, answer: bool | None, settings: all_settings.Settings, as_json: bool
+) -> int:
+    """`answer`: whether a program of the customer's still fetches by POP3, as far as anybody knows."""
+    new = probe_end(ends["target"], "target", None) if "target" in ends else None
     both = probe_both(ends["source"], None, answer, above=_smallest_limit(new))
     reports = {"source": both.given} | ({"target": new} if new is not None else {})
     rows: list[PreviewRow] = []

@@ -385,8 +385,7 @@ def _events(session: Session, job_id: int) -> list[EventView]:
 
 def has_failures(db: Database, job_id: int) -> bool:
     """Whether the job names a message that it could not carry."""
-    with db.reading() as session:
-        return session.scalar(select(Failure.id).where(Failure.job_id == job_id).limit(1)) is not None
+    return next(every_failure(db, job_id), None) is not None
 
 
 def carried(db: Database, source: str, target: str) -> int:

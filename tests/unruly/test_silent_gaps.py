@@ -229,20 +229,6 @@ class StatRefused(OrderlyPop3):
         return b"-ERR nicht m\xf6glich\r\n"
 
 
-@pytest.mark.parametrize("habit", [StatRefused])
-def test_a_maildrop_without_stat_is_collected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, habit: type) -> None:
-    monkeypatch.setattr(wrappers, "DELAYS", (0.01,) * len(wrappers.DELAYS))
-    postwagen = Postwagen(tmp_path / "data", "secret", "secret", quiet_seconds=0)
-    with habit(*MAILS) as old, OrderlyImap() as new:
-        ran = postwagen.call(
-            "copy",
-            f"pop3://info%40old.example@127.0.0.1:{old.port}?security=none",
-            f"imap://info%40new.example@127.0.0.1:{new.port}?security=none",
-            "--json",
-        )
-        assert ran.code == 0, ran.json
-
-
 def test_verify_names_what_is_announced_and_not_shown(copy: Copy, tmp_path: Path) -> None:
     with AnnouncesMore(*MAILS) as old, OrderlyImap() as new:
         assert copy(old, new).code == 1
@@ -288,10 +274,13 @@ class GrowsInSession(OrderlyPop3):
         return said
 
 
-def test_a_maildrop_into_which_mail_comes_is_collected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("habit", [StatRefused, GrowsInSession])
+def test_a_maildrop_without_stat_or_into_which_mail_comes_is_collected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, habit: type[OrderlyPop3]
+) -> None:
     monkeypatch.setattr(wrappers, "DELAYS", (0.01,) * len(wrappers.DELAYS))
     postwagen = Postwagen(tmp_path / "data", "secret", "secret", quiet_seconds=0)
-    with GrowsInSession(*MAILS) as old, OrderlyImap() as new:
+    with habit(*MAILS) as old, OrderlyImap() as new:
         ran = postwagen.call(
             "copy",
             f"pop3://info%40old.example@127.0.0.1:{old.port}?security=none",

@@ -54,7 +54,7 @@ def document() -> dict[str, Any]:
         },
         "servers": [{"url": "/"}],
         "security": [{"token": []}],
-        "paths": {**_paths(), **_archive_paths()},
+        "paths": {**_paths(), **_quarantine_paths(), **_archive_paths()},
         "components": {
             "schemas": found["$defs"],
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
@@ -95,18 +95,6 @@ def _paths() -> dict[str, Any]:
                 parameters=[_limit(100), _cursor()],
             ),
         },
-        f"{job}/replay": {
-            "parameters": [number],
-            "post": _operation(
-                "replayJob", "A new job that puts in what lies in quarantine", "Job", "201", ("404", "409", *_BODY),
-                takes="ReplayIn", optional=True, located=True,
-            ),
-        },
-        "/api/v1/quarantine/{id}": {
-            "parameters": [number],
-            "get": _stream("getQuarantined", "The octets of a message that the new server would not take",
-                           "message/rfc822", []),
-        },
         f"{job}/report": {"parameters": [number], "get": _report()},
     }  # fmt: skip
     for verb, summary, takes in (
@@ -127,6 +115,31 @@ def _report() -> dict[str, Any]:
                        parameters=[form])  # fmt: skip
     found["responses"]["200"]["content"] |= {"text/csv": {"schema": {}}, "application/pdf": {"schema": {}}}
     return found
+
+
+def _quarantine_paths() -> dict[str, Any]:
+    number = {"name": "id", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}}
+    return {
+        "/api/v1/jobs/{id}/replay": {
+            "parameters": [number],
+            "post": _operation(
+                "replayJob",
+                "A new job that puts in what lies in quarantine",
+                "Job",
+                "201",
+                ("404", "409", *_BODY),
+                takes="ReplayIn",
+                optional=True,
+                located=True,
+            ),
+        },
+        "/api/v1/quarantine/{id}": {
+            "parameters": [number],
+            "get": _stream(
+                "getQuarantined", "The octets of a message that the new server would not take", "message/rfc822", []
+            ),
+        },
+    }
 
 
 def _archive_paths() -> dict[str, Any]:
