@@ -147,7 +147,14 @@ def test_every_reason_of_a_failure_is_explained_in_both_languages(app: Flask, re
 
 def warnings() -> set[str]:
     """Codes of `ledger.warn("…")` in the engine."""
-    found = {"altered_by_target", "damaged_by_target", "not_seen_again", "date_not_kept", "flags_not_kept"}
+    found = {
+        "altered_by_target",
+        "damaged_by_target",
+        "not_seen_again",
+        "date_not_kept",
+        "flags_not_kept",
+        "perhaps_doubled",
+    }
     for path in [*(CORE / "engine").rglob("*.py"), *(CORE / "planning").rglob("*.py")]:
         found |= set(re.findall(r'\.warn\(\s*"([a-z_]+)"', path.read_text(encoding="utf-8")))
         found |= set(re.findall(r'warnings\.append\(\("([a-z_]+)"', path.read_text(encoding="utf-8")))

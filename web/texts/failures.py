@@ -229,6 +229,7 @@ WARNINGS: Final[Mapping[str, LazyString]] = {
     "date_not_kept": _("The new server did not keep the date of messages"),
     "flags_not_kept": _("The new server did not keep marks like “read” of messages"),
     "not_in_quarantine": _("Failed messages could not be put into quarantine; only the old server has them"),
+    "perhaps_doubled": _("The new server lists messages that look like second copies of ours"),
     "left_in_quarantine": _("Messages stay in quarantine until another replay: they go to other folders"),
     "announced_not_shown": _("The old server announces more messages than it shows"),
     "shorter_than_announced": _("The old server delivered messages shorter than it announces them; some always do"),
