@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from io import BufferedReader
 from typing import Self
@@ -17,7 +18,7 @@ class Hangup(Exception):
         self.last = last
 
 
-class Listening:
+class Listening(ABC):
     """Use it in a `with` block: whatever goes wrong in the server itself is raised at its end."""
 
     def __init__(self) -> None:
@@ -38,9 +39,9 @@ class Listening:
         if self._failures:
             raise self._failures[0]
 
+    @abstractmethod
     def converse(self, sock: socket.socket, stream: BufferedReader, number: int) -> None:
         """Greet and answer until there is nothing more to say; `number`: so many connections came before."""
-        raise NotImplementedError
 
     def _accept(self) -> None:
         with suppress(OSError):
