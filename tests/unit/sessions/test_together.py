@@ -12,6 +12,7 @@ from migrator.errors import ConnectionLost, FolderRefused, PostwagenError
 from migrator.mail.folders import FolderRef, Role
 from migrator.mail.messages import MessageKey
 from migrator.ports import Absence, Batch, FolderWish, Letter, Meter, Opened, Page, Target, Unread, Want
+from migrator.sessions.imap import reading
 from migrator.sessions.imap import session as session_module
 from migrator.sessions.imap.session import ImapSession
 from migrator.sessions.imap.source import ImapSource
@@ -219,6 +220,34 @@ def test_what_was_left_out_is_asked_for_alone_before_the_next_folder_is_delivere
         wants = [want("A", 1), want("A", 2), want("A", 3), want("A", 9), want("B", 3), want("B", 4), want("C", 4)]
         answers = [told(answer) for answer in listed(session).read(wants)]
     assert answers == ["A1", "A2", "A3", f"A9 {Absence.GONE.value}", "B4", "B3", "C4"]
+
+
+@pytest.mark.parametrize("ended_first", [0, 1])
+def test_a_server_may_mix_what_several_commands_bring(monkeypatch: Patch, ended_first: int) -> None:
+    """Dovecot does; what it mixes is neither thrown away nor asked for once more."""
+    library = Library(A=[1, 2, 3, 4, 5], B=[6])
+    answer, mixed = library.server.says["UID FETCH"], b"".join(fetch(uid, uid, b"A%d" % uid) for uid in (3, 1, 4))
+
+    def mixing(rest: bytes) -> bytes:
+        assert callable(answer)
+        if rest.split()[2] == b"1:2":
+            return LATER
+        if rest.split()[2] == b"3:4":
+            tags = library.server.tags[-2:]
+            first, second = tags if ended_first == 0 else tags[::-1]
+            return mixed + b"%b OK done\r\n" % first + fetch(2, 2, b"A2") * ended_first + b"%b OK %%t\r\n" % second
+        return answer(rest)
+
+    library.server.says["UID FETCH"] = mixing
+    monkeypatch.setattr(reading, "GROUP_MESSAGES", 2)
+    with library.session(monkeypatch) as session:
+        wants = [want("A", uid) for uid in (1, 2, 3, 4, 5)] + [want("B", 6)]
+        answers = [told(answer) for answer in listed(session).read(wants)]
+        assert not session.wire.waiting
+    assert sorted(answers) == ["A1", "A2", "A3", "A4", "A5", "B6"]
+    asked = [command.split()[2] for command in library.server.commands if command.startswith(b"UID FETCH")]
+    left_out = [] if ended_first else [b"2", b"6"]  # and the folder behind it
+    assert asked == [b"1:2", b"3:4", b"5", b"6", *left_out]
 
 
 def test_messages_of_a_folder_that_was_renumbered_are_left_for_later_and_others_are_read(
