@@ -36,8 +36,10 @@ def postwagen(arguments: Sequence[str], environment: Mapping[str, str], look: Lo
 
 
 def clean_environment() -> dict[str, str]:
-    """Ours, without anything that is meant for the command."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("POSTWAGEN_")}
+    """Ours, without anything that is meant for the command, or for who develops it: an installed command is not
+    compiled anew each time."""
+    meant = ("POSTWAGEN_", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(meant)}
 
 
 def watched(command: Sequence[str], environment: Mapping[str, str] | None = None, look: Look = lambda: None) -> Cost:
