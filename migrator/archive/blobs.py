@@ -6,7 +6,6 @@ import hashlib
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import chain
 from typing import IO, Final, cast
 
@@ -50,7 +49,7 @@ def prepared(letter: Letter) -> Letter:
     prints, packed = exact_prints(letter.head, letter.chunks()), _packed(letter)
     head = header_block(letter.head)
     if packed is None:
-        return replace(letter, head=head, prints=prints)
+        return letter._replace(head=head, prints=prints)
     letter.close()
 
     def unpacked() -> Iterator[bytes]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import LargeBinary
-from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.engine import Connection, CursorResult, Dialect
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import Insert, Update
 from sqlalchemy.types import TypeEngine
+
+from migrator.db.models.base import Instant
 
 _Convert = Callable[[Any], Any]
 
@@ -23,13 +26,14 @@ class Bulk:
         self._made: dict[str, tuple[str, Callable[[Sequence[Mapping[str, Any]]], list[Any]]]] = {}
         """By dialect: the text, and what makes the driver's rows of ours."""
 
-    def execute(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    def execute(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> CursorResult[Any]:
         """Each of `rows` has a value for each of the statement's parameters."""
         dialect = connection.dialect
         if dialect.name not in self._made:
             self._made[dialect.name] = self._compiled(dialect)
         text, as_the_driver_takes_them = self._made[dialect.name]
-        connection.exec_driver_sql(text, as_the_driver_takes_them(rows))
+        values = as_the_driver_takes_them(rows)
+        return connection.exec_driver_sql(text, values[0] if len(values) == 1 else values)
 
     def _compiled(self, dialect: Dialect) -> tuple[str, Callable[[Sequence[Mapping[str, Any]]], list[Any]]]:
         compiled = self._statement.compile(dialect=dialect)
@@ -57,7 +61,19 @@ class Bulk:
 
 def _converter(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
     """None: the driver takes such values as they are. Octets too: every driver of ours takes `bytes`."""
+    if isinstance(kind, Instant) and dialect.name == "sqlite":
+        return _instant_for_sqlite
     return None if isinstance(kind, LargeBinary) else kind.dialect_impl(dialect).bind_processor(dialect)
+
+
+def _instant_for_sqlite(value: datetime | None) -> str | None:
+    """As `Instant` and SQLAlchemy make it, for less."""
+    if value is None:
+        return None
+    if value.tzinfo is None:
+        raise ValueError("a time without zone must not reach the database")
+    utc = value if value.tzinfo is UTC else value.astimezone(UTC)
+    return utc.isoformat(" ", "microseconds").removesuffix("+00:00")
 
 
 def own_insert(session: Session, table: Any) -> Any:

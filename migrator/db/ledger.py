@@ -14,6 +14,7 @@ from typing import cast
 from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session, aliased
 
+from migrator.db.bulk import Bulk
 from migrator.db.models import Folder, Job, JobDifference, JobFolder, JobSample, JobWarning, LedgerEntry
 from migrator.db.pairs import SqlPairLedger
 from migrator.db.store import Database
@@ -23,12 +24,12 @@ from migrator.ports import Carried, Difference, FolderPair, Stand
 
 SAMPLE_SECONDS = 2.0
 _JOBS = cast("Table", Job.__table__)
-_HOLD = (
+_HOLD = Bulk(
     update(_JOBS)
     .where(_JOBS.c.id == bindparam("job"), _JOBS.c.fence == bindparam("held"))
     .values(fence=bindparam("held"))
 )
-"""Of the table, not of objects: it is run with every step."""
+"""It is run with every step."""
 DIFFERENCES_AT_ONCE = 1_000
 REASON = 40
 """So long a reason may be (PostgreSQL refuses longer ones)."""
@@ -71,7 +72,7 @@ class SqlLedger:
 
     def under_fence(self, session: Session) -> None:
         """Lock the job's row; Fenced if somebody else holds the lease now."""
-        held = session.connection().execute(_HOLD, {"job": self.job_id, "held": self._fence})
+        held = _HOLD.execute(session.connection(), [{"job": self.job_id, "held": self._fence}])
         if held.rowcount != 1:
             raise Fenced("Another worker has taken this job over.")
 

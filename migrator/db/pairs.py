@@ -172,7 +172,7 @@ class SqlPairLedger:
         numbers = {"folder": self._target, "validity": validity, "first": first, "last": last or LARGEST}
         with self._db.reading() as session:
             rows = session.connection().execute(KEPT, numbers)
-            return [Kept(row.id, row.target_uid, row.size, row.instant, unpacked(row.flags), row.note) for row in rows]
+            return [Kept(entry, uid, size, at, unpacked(flags), note) for entry, uid, size, at, flags, note in rows]
 
     def _all(self, *where: ColumnElement[bool]) -> Sequence[Entry]:
         return [entry for page in self._paged(LedgerEntry.target_folder_id == self._target, *where) for entry in page]
@@ -272,7 +272,7 @@ class SqlPairLedger:
             return []
         connection = session.connection()
         if self._db.is_sqlite:  # nobody else writes now: these are the numbers that it would give
-            first = (connection.scalar(HIGHEST) or 0) + 1
+            first = (connection.exec_driver_sql(HIGHEST).scalar() or 0) + 1
             ids: Sequence[int] = range(first, first + len(rows))
         else:
             ids = connection.scalars(NEXT, {"count": len(rows)}).all()

@@ -15,10 +15,10 @@ from enum import Enum, auto
 from functools import cached_property
 from typing import NamedTuple
 
-from migrator.engine.prints import forgiving, prints_of
+from migrator.engine.prints import Printing
 from migrator.errors import Defect, FolderRefused, PostwagenError
 from migrator.mail.folders import FolderInfo
-from migrator.mail.messages import MessageKey, Prints, Row, header_block
+from migrator.mail.messages import MessageKey, Row
 from migrator.planning.batches import is_small, listed_together
 from migrator.ports import Changes, Letter, Opened, Page, Source, Traits, Unread, Want
 
@@ -44,33 +44,18 @@ Answer = Letter | Unread
 Item = Opened | Page | Letter | Unread | _Mark
 
 
-def with_prints(letter: Letter) -> Letter:
-    """The same letter, its prints taken; of its beginning only the header is held longer."""
-    return _printed(letter, letter.prints or prints_of(letter))
-
-
-def with_forgiving_prints(letter: Letter) -> Letter:
-    """As `with_prints`, for who compares it with what somebody may have altered."""
-    return _printed(letter, forgiving(letter, letter.prints))
-
-
-def _printed(letter: Letter, prints: Prints) -> Letter:
-    head = header_block(letter.head)
-    return Letter(letter.want, head, letter.size, letter.chunks, letter.close, prints, letter.packed, letter.tail)
-
-
 class ReadingAhead:
     """A Source that is read ahead. Until a run of reading has ended, nothing else may be asked of it."""
 
     def __init__(
-        self, source: Source, prepare: Callable[[Letter], Letter] = with_prints, *, octets: int = AHEAD_OCTETS
+        self, source: Source, prepare: Callable[[Letter], Letter] | None = None, *, octets: int = AHEAD_OCTETS
     ) -> None:
-        """`prepare`: what can be done with a letter before its turn comes; done in the reader's thread.
+        """`prepare`: what can be done with a letter before its turn comes, in the reader's thread; prints, by default.
 
         `octets`: so much is held ready, as it was prepared.
         """
         self._source = source
-        self._prepare = prepare
+        self._prepare = prepare or Printing()
         self._octets = octets
         self._route: list[FolderInfo] = []
         """Folders that are still to be surveyed."""

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from migrator.engine.adopt import Adoption
 from migrator.engine.announced import Announced
 from migrator.engine.booking import Booking
 from migrator.engine.hindered import Hindered, cured_letter
 from migrator.engine.history import History
-from migrator.engine.prints import prints_of
 from migrator.engine.progress import Count
 from migrator.engine.quiet import InDoubt, Quiet
 from migrator.engine.readback import look_after, read_back
@@ -58,8 +57,7 @@ if TYPE_CHECKING:
 PAGE_ROWS = 2000
 
 
-@dataclass(slots=True)
-class _Load:
+class _Load(NamedTuple):
     """A message that was read, ready to be intended."""
 
     row: Row
@@ -355,12 +353,12 @@ class FolderCarry:
             detail = f"{row.key} {self._hindered.message_id(row.key)}: {', '.join(sorted(cures))}"
             self._ends.ledger.warn("message_repaired", self._pair.source.name, detail)  # before its first octet
             letter = cured_letter(letter, cures)
-        prints = letter.prints or prints_of(letter)
+        prints = self._ends.printing.of(letter)
         entry = self._renamed.find(letter, prints)
         if entry is not None:
             letter.close()
             self._book.amended.append(Amendment(entry.id, origin=row.key))
-            self._weighing.weigh(row, replace(entry, origin=row.key))
+            self._weighing.weigh(row, entry._replace(origin=row.key))
             return None
         instant = internal_date(row.instant, letter.head)
         key = self._adoption.find(letter, prints, instant)

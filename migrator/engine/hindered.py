@@ -92,4 +92,4 @@ def cured_letter(letter: Letter, cures: Cures) -> Letter:
         head = head if len(head) >= HEAD_OCTETS else (head + chunk)[:HEAD_OCTETS]
         tail = tail_of([tail, chunk])
     made = Letter(letter.want, head, size, lambda: cured(letter.chunks(), cures), letter.close, tail=tail)
-    return replace(made, prints=forgiving(made, None))
+    return made._replace(prints=forgiving(made, None))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from migrator.engine.prints import prints_of
 from migrator.engine.settle import candidates
 from migrator.errors import FolderRecreated
 from migrator.mail.folders import FolderRef
@@ -39,7 +38,7 @@ def heal_source(ends: Ends, pair: FolderPair, ledger: PairLedger, validity: int)
     all_read = True
     for answer in ends.source.read([Want(pair.source.name, row.key, row.size) for row in rows]):
         if isinstance(answer, Letter):
-            prints = answer.prints or prints_of(answer)
+            prints = ends.printing.of(answer)
             found.append((answer.want.key, prints, instants[answer.want.key]))
             answer.close()
         else:

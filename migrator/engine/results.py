@@ -51,7 +51,8 @@ class Results:
             self._book.count.copied += 1
             self._book.count.octets += letter.size
             self._book.count.dropped_flags += len(dropped)
-            self._left_off.update(dropped)
+            if dropped:
+                self._left_off.update(dropped)
         elif isinstance(result, Refused):
             self._turned_away(number, row, letter, result)
         elif isinstance(result, Unknown):

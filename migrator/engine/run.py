@@ -18,6 +18,7 @@ from migrator.engine.hindered import Hindered
 from migrator.engine.history import forget_newer
 from migrator.engine.lanes import in_lanes
 from migrator.engine.placing import ensured, is_first
+from migrator.engine.prints import Printing
 from migrator.engine.quiet import InDoubt, Quiet
 from migrator.engine.settle import settle_folder
 from migrator.engine.together import carry_together, fit_together
@@ -85,6 +86,8 @@ class Ends:
     """Opens one more source and target of the same kind, at once or not at all."""
     quarantine: Quarantine | None = None
     """Where the octets are kept of what the target does not take."""
+    printing: Printing = field(default_factory=Printing)
+    """Takes the prints of what the source gives, perhaps before its turn has come."""
     samples: Samples = field(default_factory=Samples)
     """What is read back of what few targets alter."""
 
@@ -168,6 +171,7 @@ def _tried_again(suspects: Sequence[FolderPair], pairs: Sequence[FolderPair]) ->
 
 def _expect(ends: Ends, options: Options, fresh: Sequence[FolderInfo]) -> None:
     """Folders of which nothing was ever carried will be read to their end; of others nobody knows how much."""
+    ends.printing.any_header = not ends.target.traits.may_rewrite_headers
     if ends.source.traits.has_labels:
         return  # which folder is the first to show a message must not depend on what is read ahead
     limits = [limit for limit in (options.max_octets, ends.target.traits.max_octets) if limit is not None]

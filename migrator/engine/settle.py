@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from migrator.engine.quiet import Quiet
 from migrator.errors import ConnectionLost, FolderRenumbered
@@ -40,8 +39,8 @@ def settle_folder(target: Target, folder: FolderRef, ledger: PairLedger, quiet: 
     if not unsettled and not keyless:
         return folder
     if ledger.mark().target_validity not in (0, folder.validity):  # floors of the old folder mean nothing here
-        unsettled = [replace(entry, floor=1) for entry in unsettled]
-        keyless = [replace(entry, floor=1) for entry in keyless]
+        unsettled = [entry._replace(floor=1) for entry in unsettled]
+        keyless = [entry._replace(floor=1) for entry in keyless]
     floor = min(entry.floor for entry in (*unsettled, *keyless))
     claims = ledger.claims(folder.validity, floor)
     free = (row for page in target.listing(folder, floor=floor) for row in page.rows if row.key.uid not in claims)

@@ -9,12 +9,13 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from migrator.engine.ahead import ReadingAhead, with_forgiving_prints, with_prints
+from migrator.engine.ahead import ReadingAhead
 from migrator.engine.audit import audit
 from migrator.engine.budgeted import BudgetedSource
 from migrator.engine.chosen import ChosenSource
 from migrator.engine.lanes import Joint
 from migrator.engine.once import OnceSource
+from migrator.engine.prints import Printing, with_forgiving_prints
 from migrator.engine.rehearse import rehearse
 from migrator.engine.restore import release_deleted
 from migrator.engine.run import Ends, Options, run
@@ -149,8 +150,8 @@ def _ends(work: Work, world: World, *, like: ArchiveSource | None = None, at_onc
     `like`: where an archive is read, the same moment of it is read again.
     """
     with ExitStack() as stack:
-        kept = _kept(work, like)
-        source = _source(work, world, kept, at_once=at_once)
+        kept, printing = _kept(work, like), Printing()
+        source = _source(work, world, kept, printing, at_once=at_once)
         stack.callback(source.close)
         target = _target(work, world, at_once=at_once)
         stack.callback(target.close)
@@ -158,6 +159,7 @@ def _ends(work: Work, world: World, *, like: ArchiveSource | None = None, at_onc
             source, target, world.ledger, world.stop, world.clock, world.observer, source.expect, source.alongside,
             another=lambda: _another(work, world, kept),
             quarantine=world.quarantine if work.kind is JobKind.COPY else None,
+            printing=printing,
         )  # fmt: skip
 
 
@@ -178,17 +180,17 @@ def _kept(work: Work, like: ArchiveSource | None) -> ArchiveSource | None:
     return archives.open_source(work.source, datetime.fromisoformat(at) if at else None)
 
 
-def _source(work: Work, world: World, kept: ArchiveSource | None, *, at_once: bool) -> ReadingAhead:
+def _source(work: Work, world: World, kept: ArchiveSource | None, printing: Printing, *, at_once: bool) -> ReadingAhead:
+    prepare = with_forgiving_prints if work.kind is JobKind.VERIFY else printing
     if kept is not None:
         chosen = work.options.get("messages")
-        prepare = with_forgiving_prints if work.kind is JobKind.VERIFY else with_prints
         if chosen is None:
             return ReadingAhead(kept, prepare)  # but an empty choice is none, and not everything
         return ReadingAhead(ChosenSource(kept, [(item["folder"], item["key"]) for item in chosen]), prepare)
 
     if work.options.get("from_quarantine"):
         assert world.quarantine is not None
-        return ReadingAhead(world.quarantine.source(), with_prints)
+        return ReadingAhead(world.quarantine.source(), prepare)
 
     def opened() -> Source:
         return open_source(work.source, world.stop.wanted, world.may_reach, world.meter, reopening.losses)
@@ -204,7 +206,7 @@ def _source(work: Work, world: World, kept: ArchiveSource | None, *, at_once: bo
         retrying = OnceSource(retrying)
     if work.kind is JobKind.ARCHIVE:
         return ReadingAhead(retrying, archives.preparing(), octets=archives.AHEAD_OCTETS)
-    return ReadingAhead(retrying, with_forgiving_prints if work.kind is JobKind.VERIFY else with_prints)
+    return ReadingAhead(retrying, prepare)
 
 
 def _target(work: Work, world: World, *, at_once: bool) -> Target:

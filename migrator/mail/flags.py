@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from migrator.mail.folders import FolderRef
 
@@ -49,8 +49,7 @@ def labels_of(flags: Iterable[str]) -> list[str]:
     return sorted(flag.removeprefix(LABEL) for flag in flags if flag.startswith(LABEL))
 
 
-@dataclass(frozen=True, slots=True)
-class FittingFlags:
+class FittingFlags(NamedTuple):
     """What of a message's flags a target folder takes, and what it drops."""
 
     kept: tuple[str, ...]
@@ -79,6 +78,7 @@ def fitting(flags: frozenset[str], folder: FolderRef) -> FittingFlags:
     return FittingFlags(tuple(kept), tuple(dropped))
 
 
-def same_flags(one: Iterable[str], other: Iterable[str]) -> bool:
+@functools.lru_cache(1024)
+def same_flags(one: frozenset[str] | tuple[str, ...], other: frozenset[str]) -> bool:
     """Whether two sets of flags mean the same; keywords are compared without case."""
     return {flag.lower() for flag in normalised(one)} == {flag.lower() for flag in normalised(other)}

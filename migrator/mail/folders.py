@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Role(StrEnum):
@@ -92,8 +93,7 @@ class FolderInfo:
     """Its UIDVALIDITY, where the end says it unasked."""
 
 
-@dataclass(frozen=True, slots=True)
-class FolderRef:
+class FolderRef(NamedTuple):
     """A target folder, ready to be filled, as it was when this run looked at it."""
 
     name: str

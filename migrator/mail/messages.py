@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -59,8 +58,7 @@ class Row(NamedTuple):
     """The folder that has shown it before (`engine.once`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prints:
+class Prints(NamedTuple):
     """A message's octets in short: exact, forgiving, and of its header.
 
     `digest` is SHA-256 of the octets. `soft` is SHA-256 of the octets as targets are known to alter them (CR and LF
@@ -86,6 +84,7 @@ class Prints:
 PIECE_OCTETS = 128 * 1024
 """Of larger pieces each octet costs twice as much: the system is asked for memory for whatever is made of them."""
 _ENDS = (b"\r\n\r\n", b"\n\n", b"\r\r")
+_LINE_END = re.compile(rb"[\r\n]")
 _MUNGED = bytes(range(128)) + b"X" * 128
 
 
@@ -106,11 +105,22 @@ def header_block(head: bytes) -> bytes:
 
 def find_message_id(header: bytes) -> bytes:
     """The value of the first Message-ID field, unfolded and stripped; empty where there is none."""
-    for line in header.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ").splitlines():
+    at = header.lower().find(b"message-id")
+    if at < 0:
+        return b""
+    if header[at + 10 : at + 11] == b":" and header[at - 1 : at] in (b"", b"\n"):  # as nearly all are written
+        value = _unfolded(header[at + 11 :])
+        end = _LINE_END.search(value)
+        return value[: end.start() if end else len(value)].strip()
+    for line in _unfolded(header).splitlines():
         name, colon, value = line.partition(b":")
         if colon and name.strip().lower() == b"message-id":
             return value.strip()
     return b""
+
+
+def _unfolded(header: bytes) -> bytes:
+    return header.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ")
 
 
 def _without_cr(octets: bytes) -> bytes:
@@ -186,13 +196,14 @@ def exact_prints(head: bytes, chunks: Iterable[bytes]) -> Prints:
     return _strict(exact.digest(), header, hashlib.sha256(header).digest(), size)
 
 
-def plain_prints(head: bytes, chunks: Iterable[bytes]) -> Prints | None:
+def plain_prints(head: bytes, chunks: Iterable[bytes], *, any_header: bool = False) -> Prints | None:
     """Prints of a message that has nothing which targets are known to alter, for half the work: `soft` is its digest.
 
     None: it has something, no end of a line at its end, or a header that is not ASCII; `take_prints` must be asked.
+    `any_header`: for who alters no header that is not ASCII (all but Cyrus).
     """
     header = header_block(head)
-    if not header.isascii():
+    if not (any_header or header.isascii()):
         return None
     exact, size, last = hashlib.sha256(), 0, b""
     for chunk in chunks:

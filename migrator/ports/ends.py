@@ -92,15 +92,14 @@ class Unread:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(NamedTuple):
     """A message's octets. `chunks()` may be called again and again until `close()`; `head` is its beginning."""
 
     want: Want
     head: bytes
     size: int
     chunks: Callable[[], Iterator[bytes]]
-    close: Callable[[], None] = field(default=lambda: None)
+    close: Callable[[], None] = lambda: None
     prints: Prints | None = None
     """Where they were taken on the way already (`engine.ahead`)."""
     packed: bytes | None = None
@@ -149,8 +148,7 @@ class Source(Protocol):
         """Log out. Never raises."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
+class Parcel(NamedTuple):
     """One message to append: octets, the flags that the target takes, its internal date (None: now), its ledger id."""
 
     entry: int
@@ -173,8 +171,7 @@ class Batch:
     """Nothing else may be on its way with it: it is suspected of breaking connections."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """The target has it. `key` is None where the target does not say which key it got."""
 
     parcel: Parcel

@@ -29,8 +29,7 @@ class How(StrEnum):
     RECOVERED = "recovered"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What was intended and what was carried, for one origin (key at the old server)."""
 
     id: int
@@ -51,8 +50,7 @@ class Entry:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(NamedTuple):
     """What is going to be appended, written before the target's first octet."""
 
     origin: MessageKey
@@ -73,8 +71,7 @@ class Kept(NamedTuple):
     note: str
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """An entry that is confirmed from the beginning: its message was at the target before the ledger knew of it.
 
     Somebody else's, found by its octets; or appended to a `Historian`, where the same again does no harm, so that no
@@ -86,8 +83,7 @@ class Settled:
     how: How
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmation:
+class Confirmation(NamedTuple):
     """An entry's message is at the target."""
 
     entry: int

@@ -196,6 +196,7 @@ class MemoryTarget(_Connection):
             namespace=server.namespace,
             reports_keys=behaviour.reports_keys,
             max_octets=behaviour.max_octets,
+            may_rewrite_headers=behaviour.like_cyrus,
             limits="in memory",
         )
 

@@ -102,6 +102,8 @@ class Behaviour:
     keywords: frozenset[str] | None = None
     """The only keywords that folders keep; None: any."""
     alters: Callable[[bytes], bytes] = _same
+    like_cyrus: bool = False
+    """It may alter headers that are not ASCII, whether it does or not."""
     size_of: Callable[[bytes], int] = len
     """What is announced as size."""
     refuses_empty: bool = False

@@ -53,6 +53,7 @@ class Octets:
 
     def _arrived(self) -> bytes:
         """What comes next; at least one octet."""
+        self._in_short_waits()
         count = self._receive(self._arrival)
         return self._arrival[:count].tobytes()
 
@@ -63,8 +64,7 @@ class Octets:
             if self.wants_stop():
                 raise Stopped("Stopped while waiting for the server.")
             try:
-                self._in_short_waits()
-                count = self._sock.recv_into(place)
+                count = self._sock.recv_into(place, len(place))  # TLS would look at the place to know its length
             except TimeoutError:
                 waited += POLL_SECONDS
                 if waited >= self.timeout:
@@ -96,8 +96,10 @@ class Octets:
     def read_into(self, place: memoryview) -> None:
         """Exactly as many octets as fit there. (Of TLS each call brings a record, of 4 KiB from many servers.)"""
         at = min(len(place), len(self._buffer))
-        place[:at] = self._buffer[:at]
-        del self._buffer[:at]
+        if at:
+            place[:at] = self._buffer[:at]
+            del self._buffer[:at]
+        self._in_short_waits()
         while at < len(place):
             at += self._receive(place[at:])
 

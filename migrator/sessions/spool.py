@@ -54,10 +54,8 @@ class Spool:
             self._file.write(data)
 
     def chunks(self) -> Iterator[bytes]:
-        """All octets from the beginning, in pieces; small ones in one."""
+        """All octets from the beginning, in pieces."""
         if self._file is None:
-            if len(self._parts) > 1:
-                self._parts = [b"".join(self._parts)]
             yield from self._parts
             return
         with _disk_told():

@@ -16,7 +16,7 @@ from migrator.archive.file import PAGE_OCTETS, SEGMENT_OCTETS, ArchiveFile
 from migrator.archive.reading import IN_MEMORY, letter_of
 from migrator.archive.sealing import TAG_OCTETS
 from migrator.archive.target import ArchiveTarget
-from migrator.engine.ahead import with_prints
+from migrator.engine.prints import Printing
 from migrator.errors import ArchiveDamaged, ArchiveUnusable
 from migrator.mail.messages import HEAD_OCTETS, TAIL_OCTETS, MessageKey, take_prints
 from migrator.ports import Batch, Letter, Parcel, Stored, Want
@@ -175,7 +175,7 @@ def test_a_letter_that_is_read_back_is_what_it_was_and_is_not_read_once_more_for
     again: list[int] = []
     read = blobs.read
     monkeypatch.setattr(blobs, "read", lambda archive, which: again.append(which) or read(archive, which))
-    whole = with_prints(letter)
+    whole = Printing()(letter)
     assert again == []
     assert (whole.size, whole.prints) == (size, take_prints(octets[:HEAD_OCTETS], iter([octets])))
     assert letter.head == octets[:HEAD_OCTETS]

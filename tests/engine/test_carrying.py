@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 from unittest import mock
 
@@ -561,10 +562,22 @@ def test_a_header_that_the_target_alters_without_changing_its_length_is_noted_an
     world.old.put("INBOX", "Subject: Grüße\r\n\r\nGrüße\r\n".encode(), instant=days(0))
     world.old.make("Sent")
     world.old.put("Sent", "Subject: a\r\n\r\nGrüße\r\n".encode(), instant=days(0))
-    world.new.behaviour.alters = altered_as_cyrus_does
+    world.new.behaviour.alters, world.new.behaviour.like_cyrus = altered_as_cyrus_does, True
     world.run()
     assert world.warnings() == {("altered_by_target", "INBOX")}
     assert_at_rest(world)
+
+
+@pytest.mark.parametrize("like_cyrus", [True, False])
+@pytest.mark.parametrize("ahead", [True, False])
+def test_only_for_who_may_alter_a_header_it_is_looked_at_twice(world: World, like_cyrus: bool, ahead: bool) -> None:
+    octets = mail("1").replace(b"Subject: ", b"Subject: \xfc")
+    world.old.put("INBOX", octets)
+    world.new.behaviour.like_cyrus, world.reads_ahead = like_cyrus, ahead
+    world.run()
+    (entry,) = world.prints()
+    assert entry.digest == hashlib.sha256(octets).digest()
+    assert (entry.soft == entry.digest) == (not like_cyrus)
 
 
 def test_if_one_header_of_many_was_altered_all_are_named_and_else_only_a_few_are_read_back(world: World) -> None:
@@ -572,6 +585,7 @@ def test_if_one_header_of_many_was_altered_all_are_named_and_else_only_a_few_are
         for number in numbers:
             world.old.put("INBOX", f"Subject: Grüße {number}\r\n\r\nx\r\n".encode(), instant=days(0))
 
+    world.new.behaviour.like_cyrus = True
     put_more(*range(100))
     with mock.patch.object(readback, "candidates", wraps=readback.candidates) as reading:
         world.run()

@@ -95,6 +95,11 @@ def octets_are_altered_without_uidplus(world: World) -> None:
 
 
 def headers_are_altered(world: World) -> None:
+    headers_are_altered_by_who_does_not_look_like_it(world)
+    world.new.behaviour.like_cyrus = True
+
+
+def headers_are_altered_by_who_does_not_look_like_it(world: World) -> None:
     fill(world)
     for subject in ("Grüße", "Größe", "Grüße"):
         world.old.put("INBOX", f"Subject: {subject}\r\n\r\nWer bin ich?\r\n".encode(), instant=days(5))
@@ -267,6 +272,7 @@ CASES = {
         Case(octets_are_altered),
         Case(octets_are_altered_without_uidplus),
         Case(headers_are_altered),
+        Case(headers_are_altered_by_who_does_not_look_like_it),
         Case(every_append_may_become_a_zombie),
         Case(zombies_without_uidplus),
         Case(several_batches_are_on_their_way),

@@ -35,7 +35,7 @@ class Named(MemorySource):
         asked = list(wants)
         inner = [want._replace(key=_numbers(want.key)) for want in asked]
         for want, answer in zip(asked, super().read(inner), strict=True):
-            yield replace(answer, want=want)
+            yield answer._replace(want=want) if isinstance(answer, Letter) else replace(answer, want=want)
 
 
 def _numbers(key: MessageKey) -> MessageKey:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 
@@ -282,7 +281,7 @@ def test_an_error_of_the_batches_themselves_passes_through(bench: Bench) -> None
 
 def test_another_uidvalidity_at_the_moment_of_appending_is_doubt(bench: Bench) -> None:
     batch = bench.batch(1)
-    old = replace(batch.folder, validity=1)
+    old = batch.folder._replace(validity=1)
     assert kinds(bench.target.append([Batch(old, batch.parcels)], may_commit=MAY)) == [Unknown.__name__]
 
 

@@ -33,9 +33,11 @@ from migrator.db.store import Database
 from migrator.db.vault import Vault
 from migrator.engine import run as run_module
 from migrator.engine.ahead import ReadingAhead
+from migrator.engine.prints import Printing
 from migrator.engine.run import Ends, Options, Outcome, run
 from migrator.engine.wrappers import Reopening, RetryingSource, RetryingTarget
 from migrator.mail.folders import FolderInfo, Namespace
+from migrator.mail.messages import Prints
 from migrator.planning import lanes
 from migrator.ports import Changes, Event, Letter, Opened, Page, Want
 from migrator.sessions.memory import FakeClock, FakeStop, MemoryServer, MemorySource, MemoryTarget
@@ -251,10 +253,12 @@ class World:
             )
             if not self.reads_ahead:
                 return Ends(source, target, ledger, **common, another=another)
-            ahead = ReadingAhead(source)
+            printing = Printing()
+            ahead = ReadingAhead(source, printing)
             return Ends(
-                ahead, target, ledger, **common, expect=ahead.expect, alongside=ahead.alongside, another=another
-            )
+                ahead, target, ledger, **common, expect=ahead.expect, alongside=ahead.alongside, another=another,
+                printing=printing,
+            )  # fmt: skip
 
         return made()
 
@@ -271,6 +275,13 @@ class World:
         return run(self.ends(witness, stop), chosen)
 
     # ---- looking -------------------------------------------------------------------------------------------------
+
+    def prints(self) -> list[Prints]:
+        """Of all messages that the ledger knows."""
+        entry = LedgerEntry
+        columns = entry.digest, entry.soft, entry.header, entry.message_id, entry.size, entry.delicate
+        with self.db.reading() as session:
+            return [Prints(*row) for row in session.execute(select(*columns).order_by(entry.id))]
 
     def ledger_rows(self) -> list[tuple[Any, ...]]:
         """All that the ledger knows of messages, without times and ids of jobs."""

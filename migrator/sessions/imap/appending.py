@@ -16,7 +16,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from migrator.errors import ConnectionLost, PostwagenError, Stopped
@@ -297,7 +297,7 @@ def _keywords(parcel: Parcel) -> list[str]:
 def _without_longest_keyword(parcel: Parcel) -> Parcel:
     """A mail is worth more than its labels: some servers refuse it for a keyword that is too long for them."""
     longest = max(_keywords(parcel), key=len)
-    return replace(parcel, flags=tuple(flag for flag in parcel.flags if flag != longest))
+    return parcel._replace(flags=tuple(flag for flag in parcel.flags if flag != longest))
 
 
 def _is_tricky(parcel: Parcel) -> bool:

@@ -7,8 +7,7 @@ the server tells, also while messages are read between two pages, moves the wind
 from __future__ import annotations
 
 import functools
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from migrator.errors import FolderRefused
@@ -16,9 +15,9 @@ from migrator.mail.flags import normalised
 from migrator.mail.messages import MessageKey, Row
 from migrator.ports import Page
 from migrator.sessions.imap import translate
-from migrator.sessions.imap.replies import fetched, flags_of, gmail_labels, instant_of, number_of
+from migrator.sessions.imap.replies import fetched, flags_of, gmail_labels, instant_of, number_of, plainly_listed
 from migrator.sessions.imap.session import ImapSession
-from migrator.sessions.imap.wire import Answer
+from migrator.sessions.imap.wire import Answer, Part
 
 PAGE_ROWS = 2000
 LARGEST = 2**32 - 1
@@ -70,7 +69,8 @@ def begin(session: ImapSession, command: bytes, only: bytes = b"") -> bytes:
 
 def listed(session: ImapSession, tag: bytes, validity: int) -> tuple[list[Row], Answer]:
     """The rows that were asked for, in key order; a message may be told in several responses."""
-    found: dict[int, dict[str, Any]] = defaultdict(dict)
+    plain: dict[int, tuple[Row, list[Part]]] = {}
+    found: dict[int, dict[str, Any]] = {}
     run = session.wire.finish(tag)
     while True:
         try:
@@ -78,13 +78,28 @@ def listed(session: ImapSession, tag: bytes, validity: int) -> tuple[list[Row], 
         except StopIteration as end:
             answer: Answer = end.value
             break
+        row = _plain_row(parts, validity)
+        if row is not None and row.key.uid and row.key.uid not in found:
+            plain[row.key.uid] = row, parts
+            continue
         got = fetched(parts)
         if got is not None:
             got.close()
             if uid := got.uid:
-                found[uid] |= got.items
-    asked = (uid for uid, items in found.items() if "RFC822.SIZE" in items or "INTERNALDATE" in items)
-    return [_row(uid, found[uid], validity) for uid in sorted(asked)], answer
+                found[uid] = _items(found, plain, uid) | got.items
+    rows = {uid: row for uid, (row, _) in plain.items()}
+    for uid, items in found.items():
+        if "RFC822.SIZE" in items or "INTERNALDATE" in items:
+            rows[uid] = _row(uid, items, validity)
+    return [rows[uid] for uid in sorted(rows)], answer
+
+
+def _items(found: Mapping[int, dict[str, Any]], plain: dict[int, tuple[Row, list[Part]]], uid: int) -> dict[str, Any]:
+    """What was told of it before."""
+    if uid not in plain:
+        return found.get(uid, {})
+    before = fetched(plain.pop(uid)[1])
+    return before.items if before else {}
 
 
 def _window(session: ImapSession, command: bytes, validity: int) -> list[Row]:
@@ -97,9 +112,23 @@ def _window(session: ImapSession, command: bytes, validity: int) -> list[Row]:
     return page
 
 
+def _plain_row(parts: Sequence[Part], validity: int) -> Row | None:
+    found = plainly_listed(parts)
+    if found is None:
+        return None
+    uid, flags, date, size = found
+    return Row(MessageKey(validity, number_of(uid)), min(number_of(size), LARGEST), _written(flags), instant_of(date))
+
+
+@functools.lru_cache(1024)
+def _written(flags: bytes) -> frozenset[str]:
+    """Few sets of flags stand at many messages; so they are made, and kept, once."""
+    return normalised(flags_of(flags.split()))
+
+
 def _row(uid: int, items: dict[str, Any], validity: int) -> Row:
     size, labels = items.get("RFC822.SIZE"), items.get("X-GM-LABELS")
-    flags = _normal(tuple(flags_of(items.get("FLAGS"))))
+    flags = normalised(flags_of(items.get("FLAGS")))
     return Row(
         key=MessageKey(validity, uid),
         size=min(max(0, number_of(size)), LARGEST) if isinstance(size, bytes) else 0,
@@ -107,12 +136,6 @@ def _row(uid: int, items: dict[str, Any], validity: int) -> Row:
         instant=instant_of(items.get("INTERNALDATE")),
         same=number_of(items["X-GM-MSGID"]) if isinstance(items.get("X-GM-MSGID"), bytes) else 0,
     )
-
-
-@functools.lru_cache(1024)
-def _normal(flags: tuple[str, ...]) -> frozenset[str]:
-    """Few sets of flags stand at many messages; so they are made, and kept, once."""
-    return normalised(flags)
 
 
 def _moved(expunged: list[int], position: int, end: int, last: int) -> tuple[int, int, int]:

@@ -14,7 +14,7 @@ from migrator.sessions.octets import LINE_LIMIT
 
 LITERAL_LIMIT = 2**32 - 1
 """IMAP's numbers have 32 bits (RFC 9051, 9); whoever announces more is out of step, or wants to fill our disk."""
-_LITERAL = re.compile(rb"~?\{(\d{1,19})\+?\}\r?\n$")
+_LITERAL = re.compile(rb"\{(\d{1,19})\+?\}\r?\n\Z")
 _TEXT = re.compile(rb"(?i)(?:\*|\S+) (?:OK|NO|BAD|BYE|PREAUTH)\b|\+")
 """Lines that end in human text: `{5}` at their end is no literal."""
 _BEHIND_A_LITERAL = (b" ", b")", b"\r", b"\n", b"\0")
@@ -97,13 +97,11 @@ class ResponseParser:
                 raise ConnectionLost("The server sent more of a message than it had announced.")
         else:
             text = text.lstrip(b"\0")
-        found = _LITERAL.search(text) if b"}" in text[-3:] else None
-        if found is not None and not self._is_within and _TEXT.match(text):
-            found = None
-        self._is_within = found is not None
-        if found is None:
+        found = _LITERAL.match(text, text.rfind(b"{")) if b"}" in text[-3:] else None
+        if found is None or (not self._is_within and _TEXT.match(text)):
+            self._is_within = False
             return Line(text, None)
-        self._missing = int(found[1])
+        self._is_within, self._missing = True, int(found[1])
         if self._missing > LITERAL_LIMIT:
             raise ConnectionLost(f"The server announced {self._missing} octets at once, more than IMAP allows.")
         return Line(text, self._missing)

@@ -12,10 +12,10 @@ import functools
 import hashlib
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from imapclient.imap_utf7 import decode as utf7_decode
 from imapclient.imap_utf7 import encode as utf7_encode
@@ -32,9 +32,13 @@ _ATOM = re.compile(rb'(?:[^\s()"\[\x00]|\[(?:[^\[\]]{0,500}\])?)+')
 _QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 LONGEST_NAME = 900
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_NUMBERED = {month: f"{number:02d}" for number, month in enumerate(_MONTHS, 1)}
+_NAMED = {number: month for month, number in _NUMBERED.items()}
 _DATE = re.compile(r"\s*(\d{1,2})-([A-Za-z]{3})-(\d{4}) (\d{2}):(\d{2}):(\d{2}) ([+-]\d{4})")
+_PLAIN_DATE = re.compile(r"\d\d-[A-Z][a-z]{2}-(?:19[1-9]|20\d)\d \d\d:\d\d:\d\d [+-]\d{4}", re.ASCII)
+"""As most servers write it, and of a time in which nothing can be odd."""
 _PLAIN_ROW = re.compile(
-    rb'\* (\d+) FETCH \(UID (\d+) FLAGS \(([^()"{}\x00]*)\) INTERNALDATE ("[^"\\]*") RFC822\.SIZE (\d+)\)\r\n\Z'
+    rb'\* \d+ FETCH \(UID (\d+) FLAGS \(([^()"{}\x00]*)\) INTERNALDATE "([^"\\]*)" RFC822\.SIZE (\d+)\)\r\n\Z'
 )
 _PLAIN_BODY = re.compile(rb"\* (\d+) FETCH \(UID (\d+) BODY\[\] \{\d+\}\r\n\Z")
 """How most servers answer our two questions; whatever is written otherwise is read word for word."""
@@ -99,8 +103,7 @@ def _read_text(text: bytes, stack: list[list[Token]]) -> None:
             at = end
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(NamedTuple):
     """One FETCH response: the sequence number and what was delivered, by item name in upper case."""
 
     number: int
@@ -141,17 +144,18 @@ def fetched(parts: Sequence[Part]) -> Fetched | None:
 
 
 def _plainly_fetched(parts: Sequence[Part], first: bytes) -> Fetched | None:
-    """The same for an answer in the order in which we asked, without anything odd: most are, and should cost little."""
-    if len(parts) == 1:
-        if row := _PLAIN_ROW.match(first):
-            number, uid, flags, date, size = row.groups()
-            items: dict[str, Token] = {
-                "UID": uid, "FLAGS": flags.split(), "INTERNALDATE": date[1:-1], "RFC822.SIZE": size
-            }  # fmt: skip
-            return Fetched(number_of(number), items)
-    elif len(parts) == 3 and parts[2] == b")\r\n" and (body := _PLAIN_BODY.match(first)):
+    """The same for a message in the order in which we asked, without anything odd: most are, and should cost little."""
+    if len(parts) == 3 and parts[2] == b")\r\n" and (body := _PLAIN_BODY.match(first)):
         return Fetched(number_of(body[1]), {"UID": body[2], "BODY[]": parts[1]})
     return None
+
+
+def plainly_listed(parts: Sequence[Part]) -> tuple[bytes, bytes, bytes, bytes] | None:
+    """UID, flags, internal date and size as they stand there, where there is nothing odd: for most rows."""
+    first = parts[0]
+    assert isinstance(first, bytes)
+    found = _PLAIN_ROW.match(first) if len(parts) == 1 else None
+    return None if found is None else found.groups()  # type: ignore[return-value]  # as many as it has
 
 
 def is_in_step(parts: Sequence[Part]) -> bool:
@@ -184,7 +188,15 @@ def instant_of(value: Token) -> datetime | None:
     """INTERNALDATE as an instant in UTC; None where it is missing or impossible (quirks.md, 49)."""
     if not isinstance(value, bytes):
         return None
-    found = _DATE.match(value.decode("ascii", "replace"))
+    text = value.decode("ascii", "replace")
+    if _PLAIN_DATE.fullmatch(text) and text[3:6] in _NUMBERED:
+        try:
+            local = datetime.fromisoformat(f"{text[7:11]}-{_NUMBERED[text[3:6]]}-{text[:2]}T{text[12:20]}{text[21:]}")
+        except ValueError:
+            pass  # a leap second, or no date
+        else:
+            return local if local.tzinfo is UTC else local.astimezone(UTC)
+    found = _DATE.match(text)
     if not found or found.group(2).title() not in _MONTHS:
         return None
     day, month, year, hour, minute, second, zone = found.groups()
@@ -340,25 +352,25 @@ def listed_argument(wire: bytes) -> bytes:
     return b'"' + wire.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
 
 
-def flags_argument(flags: Iterable[str]) -> bytes:
+@functools.lru_cache(1024)
+def flags_argument(flags: tuple[str, ...]) -> bytes:
     """A flag list: the five system flags and strict keywords; anything else is a defect of ours."""
-    known = set(SYSTEM_FLAGS.values())
     for flag in flags:
-        if flag not in known and not is_keyword(flag):
+        if flag not in SYSTEM_FLAGS.values() and not is_keyword(flag):
             raise Defect("A flag reached the encoder that must not be sent.", detail=repr(flag[:60]))
     return b"(" + " ".join(flags).encode("ascii") + b")"
 
 
 def date_argument(instant: datetime) -> bytes:
     """An internal date, from the instant, in UTC; years 1900 to 9999."""
-    utc: datetime | None = None
-    with contextlib.suppress(OverflowError):
-        utc = instant.astimezone(UTC)
+    utc = instant if instant.tzinfo is UTC else None
+    if utc is None:
+        with contextlib.suppress(OverflowError):
+            utc = instant.astimezone(UTC)
     if utc is None or utc.year < 1900:
         raise Defect("A date reached the encoder that must not be sent.", detail=str(instant))
-    time = f"{utc.hour:02d}:{utc.minute:02d}:{utc.second:02d}"
-    text = f'"{utc.day:02d}-{_MONTHS[utc.month - 1]}-{utc.year:04d} {time} +0000"'
-    return text.encode("ascii")
+    iso = utc.isoformat()
+    return f'"{iso[8:10]}-{_NAMED[iso[5:7]]}-{iso[:4]} {iso[11:19]} +0000"'.encode("ascii")
 
 
 def set_argument(uids: Sequence[int]) -> bytes:

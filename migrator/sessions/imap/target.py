@@ -173,7 +173,7 @@ class ImapTarget:
         there = {got.uid for parts in responses if (got := fetched(parts))}
         for sign, flags in ((b"+", add), (b"-", remove)):
             if flags and there and answer.status == "OK":
-                argument = flags_argument(sorted(flags))
+                argument = flags_argument(tuple(sorted(flags)))
                 answer, _ = self._session.command(b"UID STORE %s %sFLAGS.SILENT %s" % (uids, sign, argument))
                 keywords = [flag for flag in flags if not flag.startswith("\\")]
                 if answer.status == "NO" and keywords and translate.blames_keywords(answer):

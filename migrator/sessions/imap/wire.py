@@ -113,14 +113,14 @@ class Wire(Octets):
         spool = Spool(size, HEAD_OCTETS)
         try:
             while spool.size < size:
-                piece = self._parser.event()
-                if piece is None:
-                    place = self._piece[: size - spool.size]
-                    self.read_into(place)
-                    self._parser.passed_by(len(place))
-                    piece = place.tobytes()
-                assert isinstance(piece, bytes)
-                spool.write(piece, HEAD_OCTETS)
+                begun = self._parser.event() or b""  # what came with its line, at most; the rest comes past the parser
+                assert isinstance(begun, bytes)
+                place, at = self._piece[: size - spool.size], len(begun)
+                place[:at] = begun
+                if at < len(place):
+                    self.read_into(place[at:])
+                    self._parser.passed_by(len(place) - at)
+                spool.write(place.tobytes(), HEAD_OCTETS)
         except BaseException:
             spool.close()
             self.drop()  # the rest of a mail would be read as answers

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -43,7 +42,7 @@ def parcel(number: int, octets: bytes = b"hallo\r\n", flags: tuple[str, ...] = (
 
 
 def batch(*parcels: Parcel, folder: str = FOLDER.name) -> Batch:
-    return Batch(dataclasses.replace(FOLDER, name=folder), parcels or tuple(parcel(number) for number in range(3)))
+    return Batch(FOLDER._replace(name=folder), parcels or tuple(parcel(number) for number in range(3)))
 
 
 class Sent:

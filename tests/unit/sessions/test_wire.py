@@ -203,6 +203,17 @@ def test_a_survey_lists_what_is_there(monkeypatch: Patch) -> None:
     assert rows(monkeypatch, row(1, 4) + row(2, 5) + row(3, 9)) == [4, 5, 9]
 
 
+@pytest.mark.parametrize("flags_first", [True, False])
+def test_a_message_may_be_told_in_several_responses(monkeypatch: Patch, flags_first: bool) -> None:
+    """Somebody marks it while it is listed; and a number that is none of a message is passed over."""
+    said = [row(1, 4), b"* 1 FETCH (UID 4 FLAGS (\\Flagged))\r\n"]
+    server = ScriptedServer(FETCH=b"".join(said[::-1] if flags_first else said) + row(2, 0))
+    with talking_to(server, monkeypatch) as session:
+        found, _ = listing_module.listed(session, listing_module.begin(session, b"FETCH 1:3"), 77)
+    flag = "\\Seen" if flags_first else "\\Flagged"
+    assert [(told.key, told.flags, told.size) for told in found] == [(MessageKey(77, 4), {flag}, 5)]
+
+
 def test_a_survey_in_descending_order_is_put_in_order(monkeypatch: Patch) -> None:
     assert rows(monkeypatch, row(3, 9) + row(2, 5) + row(1, 4)) == [4, 5, 9]
 
