@@ -1,13 +1,17 @@
-"""One statement for many rows, handed to the driver as it stands: SQLAlchemy's own way costs half as much again."""
+"""One statement for many rows, handed to the driver as it stands: SQLAlchemy's own way costs half as much again.
+
+PostgreSQL is given all rows as one text, where that was prepared: its driver takes 20 us for each statement.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import LargeBinary
+from sqlalchemy import JSON, LargeBinary, TableValuedAlias, bindparam, column, func
 from sqlalchemy.engine import Connection, CursorResult, Dialect
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import Insert, Update
@@ -16,13 +20,16 @@ from sqlalchemy.types import TypeEngine
 from migrator.db.models.base import Instant
 
 _Convert = Callable[[Any], Any]
+_ROWS = "rows"
 
 
 class Bulk:
     """An INSERT or UPDATE whose every value is a `bindparam`. What the columns' types make of a value is made here."""
 
-    def __init__(self, statement: Insert | Update) -> None:
+    def __init__(self, statement: Insert | Update, at_once: Insert | Update | None = None) -> None:
+        """`at_once`: the same for PostgreSQL, out of `given` rows."""
         self._statement = statement
+        self._at_once = at_once
         self._made: dict[str, tuple[str, Callable[[Sequence[Mapping[str, Any]]], list[Any]]]] = {}
         """By dialect: the text, and what makes the driver's rows of ours."""
 
@@ -36,6 +43,8 @@ class Bulk:
         return connection.exec_driver_sql(text, values[0] if len(values) == 1 else values)
 
     def _compiled(self, dialect: Dialect) -> tuple[str, Callable[[Sequence[Mapping[str, Any]]], list[Any]]]:
+        if self._at_once is not None and dialect.name == "postgresql":
+            return str(self._at_once.compile(dialect=dialect)), lambda rows: [{_ROWS: json.dumps(rows, default=_told)}]
         compiled = self._statement.compile(dialect=dialect)
         converted = {
             name: convert for name, value in compiled.binds.items() if (convert := _converter(value.type, dialect))
@@ -57,6 +66,19 @@ class Bulk:
             return [tuple(values) for values in made]
 
         return str(compiled), in_order
+
+
+def given(columns: Mapping[str, TypeEngine[Any]]) -> TableValuedAlias:
+    """PostgreSQL: the rows that `Bulk` is given, with these columns."""
+    shown = func.json_to_recordset(bindparam(_ROWS, type_=JSON)).table_valued(
+        *(column(name, kind) for name, kind in columns.items())
+    )
+    return shown.render_derived(name="given", with_types=True)
+
+
+def _told(value: bytes | datetime) -> str:
+    """What JSON has no form for, as PostgreSQL reads it."""
+    return "\\x" + value.hex() if isinstance(value, bytes) else value.isoformat()
 
 
 def _converter(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:

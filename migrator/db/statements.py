@@ -7,7 +7,7 @@ from typing import cast
 
 from sqlalchemy import Table, bindparam, insert, select, text, update
 
-from migrator.db.bulk import Bulk
+from migrator.db.bulk import Bulk, given
 from migrator.db.models import JobFolder, LedgerEntry
 from migrator.ports import How, Stand, Tally
 
@@ -38,10 +38,17 @@ HIGHEST = "SELECT max(id) FROM entries"
 """For the driver as it stands: it is run with every step."""
 NEXT = text("SELECT nextval('entries_id_seq') FROM generate_series(1, :count)")
 """On PostgreSQL: numbers for so many new entries."""
-INSERT = Bulk(insert(_TABLE).values({column.name: bindparam(column.name) for column in COLUMNS}))
+_NAMES = [column.name for column in COLUMNS]
+_NEW = given({column.name: column.type for column in COLUMNS})
+INSERT = Bulk(
+    insert(_TABLE).values({name: bindparam(name) for name in _NAMES}),
+    insert(_TABLE).from_select(_NAMES, select(*_NEW.c)),
+)
 _CONFIRMED = ("stand", "how", "note", "target_validity", "target_uid", "job_id")
+_KNOWN = given({"entry": _TABLE.c.id.type, **{f"new_{name}": _TABLE.c[name].type for name in _CONFIRMED}})
 CONFIRM = Bulk(
     update(_TABLE)
     .where(_TABLE.c.id == bindparam("entry"))
-    .values({name: bindparam(f"new_{name}", type_=_TABLE.c[name].type) for name in _CONFIRMED})
+    .values({name: bindparam(f"new_{name}", type_=_TABLE.c[name].type) for name in _CONFIRMED}),
+    update(_TABLE).where(_TABLE.c.id == _KNOWN.c.entry).values({name: _KNOWN.c[f"new_{name}"] for name in _CONFIRMED}),
 )
