@@ -53,18 +53,18 @@ class Octets:
 
     def _arrived(self) -> bytes:
         """What comes next; at least one octet."""
-        self._in_short_waits()
-        count = self._receive(self._arrival)
+        count = self._receive(self._arrival, 0, 1)
         return self._arrival[:count].tobytes()
 
-    def _receive(self, place: memoryview) -> int:
-        """What comes next, put there; at least one octet."""
-        waited = 0.0
-        while True:
-            if self.wants_stop():
+    def _receive(self, place: memoryview, at: int, enough: int) -> int:
+        """What comes next, put there from `at` on, until there is enough. How much is there then."""
+        self._in_short_waits()
+        receive, wants_stop, size, waited = self._sock.recv_into, self.wants_stop, len(place), 0.0
+        while at < enough:
+            if wants_stop():
                 raise Stopped("Stopped while waiting for the server.")
             try:
-                count = self._sock.recv_into(place, len(place))  # TLS would look at the place to know its length
+                count = receive(place[at:], size - at)  # TLS would look at the place to know its length
             except TimeoutError:
                 waited += POLL_SECONDS
                 if waited >= self.timeout:
@@ -74,7 +74,8 @@ class Octets:
                 raise ConnectionLost("The connection broke.", detail=str(error)) from error
             if not count:
                 raise ConnectionLost("The server closed the connection.")
-            return count
+            at, waited = at + count, 0.0
+        return at
 
     def _in_short_waits(self) -> None:
         """Others (a handshake, imaplib) may have set another time; setting it is a system call."""
@@ -99,9 +100,7 @@ class Octets:
         if at:
             place[:at] = self._buffer[:at]
             del self._buffer[:at]
-        self._in_short_waits()
-        while at < len(place):
-            at += self._receive(place[at:])
+        self._receive(place, at, len(place))
 
     def some(self) -> bytes:
         """What is there already, or what comes next; at least one octet."""

@@ -427,9 +427,9 @@ def test_a_server_that_falls_silent_is_waited_for_once(monkeypatch: Patch) -> No
         waited: list[float] = []
         receive = Octets._receive
 
-        def noted(self: Octets, place: memoryview) -> int:
+        def noted(self: Octets, place: memoryview, at: int, enough: int) -> int:
             try:
-                return receive(self, place)
+                return receive(self, place, at, enough)
             except Silence:
                 waited.append(self.timeout)
                 raise
