@@ -134,7 +134,8 @@ class Appender:
         if command.answer is None:
             if self._session.wire.dropped:  # when something else was asked meanwhile
                 raise ConnectionLost("The connection broke before an APPEND was answered.")
-            command.answer = self._session.wire.complete(command.tag)[0]
+            wire = self._session.wire
+            command.answer = wire.ended.pop(command.tag, None) or wire.complete(command.tag)[0]
             self._measure(command)
             if command.answer.status == "BAD":
                 self._session.wire.drop()  # the server may read octets of a mail as commands now

@@ -14,7 +14,7 @@ from migrator.ports import Absence, Letter, Unread, Want
 from migrator.sessions.imap import translate
 from migrator.sessions.imap.replies import Fetched, fetched, is_in_step, set_argument
 from migrator.sessions.imap.session import ImapSession
-from migrator.sessions.imap.wire import Answer, Part, answer_of
+from migrator.sessions.imap.wire import Answer, Part
 from migrator.sessions.spool import Spool
 
 GROUP_OCTETS = 8 * 1024 * 1024
@@ -64,8 +64,6 @@ class _Asked:
     run: Generator[list[Part], None, Answer]
     octets: int
     missing: dict[int, Want]
-    answer: Answer | None = None
-    """How it ended, once that was read."""
 
 
 class _Reading:
@@ -107,6 +105,7 @@ class _Reading:
                     for part in next(asked.run, ()):
                         if isinstance(part, Spool):
                             part.close()
+                wire.ended.pop(asked.fetch, None)
         except PostwagenError:
             wire.drop()
 
@@ -191,18 +190,18 @@ class _Reading:
         self._reach(asked)
         selected = self._session.selected
         renumbered = selected is None or any(want.key.validity != selected.validity for want in asked.missing.values())
-        while asked.answer is None:
+        answer: Answer | None = self._session.wire.ended.pop(asked.fetch, None)
+        while answer is None:
             try:
                 parts = next(asked.run)
             except StopIteration as end:
-                asked.answer = end.value
+                answer = end.value
                 break
             if not is_in_step(parts):
                 self._session.wire.drop()
                 raise ConnectionLost("The server sent a message of another length than it announced.")
             got = fetched(parts)
             if got is None:
-                self._note_end(parts)
                 continue
             uid = got.uid or 0
             group = asked if uid in asked.missing else self._behind(asked.folder, uid)
@@ -215,7 +214,7 @@ class _Reading:
                 yield letter
         self._asked.popleft()
         self._session.window.heard()
-        busy = translate.passing(asked.answer.text) if asked.answer.status != "OK" else None
+        busy = translate.passing(answer.text) if answer and answer.status != "OK" else None
         if busy:
             raise busy
         if renumbered:
@@ -226,13 +225,6 @@ class _Reading:
     def _behind(self, folder: str, uid: int) -> _Asked | None:
         """Whose message it is: Dovecot, for one, works on four commands at once, and mixes what they bring."""
         return next((one for one in self._asked if one.folder == folder and uid in one.missing), None)
-
-    def _note_end(self, parts: Sequence[Part]) -> None:
-        """Perhaps a group has ended before its turn."""
-        tag, _, rest = bytes(parts[0]).partition(b" ")  # type: ignore[arg-type]  # a response begins with text
-        for one in self._asked:
-            if one.fetch == tag:
-                one.answer = answer_of(rest)
 
     def _reach(self, asked: _Asked) -> None:
         """Open its folder, where that was asked for with it. Raises FolderRefused: nothing is on its way then."""

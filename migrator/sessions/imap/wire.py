@@ -66,6 +66,8 @@ class Wire(Octets):
         """Where a literal arrives, past the parser; the same place each time."""
         self.waiting: dict[bytes, _Due] = {}
         """Commands whose answer has not come yet, by tag."""
+        self.ended: dict[bytes, Answer] = {}
+        """Those that have ended before one that was sent before them: servers may work on several at once."""
         self.nearest = math.inf
         """Seconds between a command and its answer, the fewest so far."""
         self.expunged: list[int] = []
@@ -139,9 +141,13 @@ class Wire(Octets):
             first = parts[0]
             assert isinstance(first, bytes)
             if first[:1] != b"*":
-                self._ended(first.partition(b" ")[0])  # of a command that nobody waits for any more, too
-                if first.startswith(tag + b" "):
-                    return answer_of(first[len(tag) + 1 :])
+                name, _, rest = first.partition(b" ")
+                is_due = name in self.waiting
+                self._ended(name)
+                if name == tag:
+                    return answer_of(rest)
+                if is_due:
+                    self.ended[name] = answer_of(rest)
             elif first[:6].upper().startswith(b"* BYE"):
                 raise ConnectionLost("The server ended the connection.", detail=readable(first[6:]))
             elif gone := _EXPUNGE.match(first):

@@ -310,8 +310,9 @@ def test_a_server_that_cannot_stand_more_gets_one_command_at_a_time(monkeypatch:
     assert max(told) == 1, "the next one is made, and waits"
 
 
-def test_who_answers_only_when_more_has_come_is_no_obstacle(monkeypatch: Patch) -> None:
-    """The second answer comes with the third: nobody may wait for it before that one is sent."""
+@pytest.mark.parametrize("behind", [True, False])
+def test_who_answers_only_when_more_has_come_is_no_obstacle(monkeypatch: Patch, behind: bool) -> None:
+    """The second answer comes with the third, or behind it: nobody may wait for it before that one is sent."""
 
     waiting: list[bytes] = []
     seen: list[bytes] = []
@@ -322,7 +323,7 @@ def test_who_answers_only_when_more_has_come_is_no_obstacle(monkeypatch: Patch) 
             waiting.append(server.tags[-1])
             return LATER
         before, waiting[:] = b"".join(ONE.replace(b"%t", tag) for tag in waiting), []
-        return before + ONE
+        return ONE + before if behind else before + ONE
 
     server = ScriptedServer(APPEND=late)
     with talking_to(server, monkeypatch) as session:

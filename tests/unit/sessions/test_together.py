@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -248,6 +249,33 @@ def test_a_server_may_mix_what_several_commands_bring(monkeypatch: Patch, ended_
     asked = [command.split()[2] for command in library.server.commands if command.startswith(b"UID FETCH")]
     left_out = [] if ended_first else [b"2", b"6"]  # and the folder behind it
     assert asked == [b"1:2", b"3:4", b"5", b"6", *left_out]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_however_several_answers_are_mixed_each_message_is_delivered_and_asked_for_once(
+    monkeypatch: Patch, seed: int
+) -> None:
+    chance, uids = random.Random(seed), list(range(1, 10))
+    library = Library(A=uids)
+    coming: dict[bytes, list[bytes]] = {}
+
+    def mixing(rest: bytes) -> bytes:
+        tag = library.server.tags[-1]
+        coming[tag] = [fetch(uid, uid, b"A%d" % uid) for uid in _uids(rest.split()[2])] + [b"%b OK done\r\n" % tag]
+        if len(coming) < 3:
+            return LATER
+        said = []
+        while waiting := [answer for answer in coming.values() if answer]:
+            said.append(chance.choice(waiting).pop(0))
+        return b"".join(said).replace(tag, b"%t")
+
+    library.server.says["UID FETCH"] = mixing
+    monkeypatch.setattr(reading, "GROUP_MESSAGES", 3)
+    with library.session(monkeypatch) as session:
+        answers = [told(answer) for answer in listed(session).read([want("A", uid) for uid in uids])]
+        assert not session.wire.waiting
+    assert sorted(answers) == [f"A{uid}" for uid in uids]
+    assert len(coming) == 3
 
 
 def test_messages_of_a_folder_that_was_renumbered_are_left_for_later_and_others_are_read(
