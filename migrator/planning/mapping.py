@@ -72,7 +72,7 @@ def plan_mapping(
     wanted: list[_Wanted] = []
     adapted: set[FolderPath] = set()
     given: set[Role] = set()
-    for info in sorted(kept, key=_order):
+    for info in _in_turn(kept):
         role = _role(info, rules, given)
         path, role, reason = _place(info, role, hand, roles, places, under, before.get(info.name))
         places[info.path] = fitted = fitting_path(path, namespace)
@@ -180,6 +180,16 @@ def _check_rules(source: Sequence[FolderInfo], rules: MappingRules) -> None:
                 f"--map {old}={new}: the old server has no folder {old}.",
                 hint=f"It has: {', '.join(sorted(names)[:30])}.",
             )
+
+
+def _in_turn(folders: Sequence[FolderInfo]) -> list[FolderInfo]:
+    """In `_order`; what lies below `All Mail`, and is nothing else, comes behind it, for it goes where that goes."""
+    last = {info.path for info in folders if info.role is Role.ALL}
+
+    def is_below(info: FolderInfo) -> bool:
+        return info.role is None and any(info.path[:at] in last for at in range(1, len(info.path)))
+
+    return sorted(sorted(folders, key=_order), key=is_below)
 
 
 def _order(info: FolderInfo) -> tuple[int, int, list[str], str]:

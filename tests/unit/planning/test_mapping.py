@@ -138,6 +138,16 @@ def test_a_second_plan_finds_what_the_first_one_made(
     assert places(again, target_namespace) == places(first, target_namespace)
 
 
+def test_what_lies_below_all_mail_follows_it_the_second_time_too() -> None:
+    """All Mail is mapped last, and has a number here: its child was put beside it when that number was known."""
+    old = [folder(name) for name in ("INBOX", "INBOX/INBOX", "INBOX/Inbox", "INBOX/Inbox/INBOX")]
+    old[2] = replace(old[2], role=Role.ALL)
+    first = places(plan(old, [folder("INBOX")]))
+    assert first["INBOX/Inbox/INBOX"] == first["INBOX/Inbox"] + "/INBOX" == "INBOX/Inbox (2)/INBOX"
+    there = [replace(folder(name), role=Role.ALL if name.endswith("(2)") else None) for name in first.values()]
+    assert places(plan(old, there)) == first
+
+
 # ---- names ---------------------------------------------------------------------------------------------------------
 
 
