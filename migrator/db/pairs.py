@@ -7,12 +7,13 @@ from dataclasses import astuple
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from migrator.db.bulk import own_insert
 from migrator.db.cells import origin_columns, origin_of, packed, refused_entry, unpacked
 from migrator.db.models import Failure, Folder, LedgerEntry, Skipped
+from migrator.db.origins import KEYS_AT_ONCE, lots, one_of
 from migrator.db.statements import (
     COLUMNS,
     CONFIRM,
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
 PAGE = 1000
 LARGEST = 2**63 - 1
 """No key is higher."""
-KEYS_AT_ONCE = 400
 SHELVED = frozenset({"ambiguous", "not_seen_again", "damaged_at_target"})
 """Reasons for which an entry stays refused for good: another append might double it."""
 REASON = 40
@@ -87,34 +87,16 @@ class SqlPairLedger:
         """The entries of these origins, and what this job refused of them."""
         found: dict[MessageKey, Entry] = {}
         with self._db.reading() as session:
-            for start in range(0, len(keys), KEYS_AT_ONCE):
-                some = keys[start : start + KEYS_AT_ONCE]
-                for row in session.execute(select(*COLUMNS).where(self._is_origin(LedgerEntry, some))):
+            for some in lots(keys):
+                ours = LedgerEntry.origin_folder_id == self._origin, one_of(LedgerEntry, some)
+                for row in session.execute(select(*COLUMNS).where(*ours)):
                     entry = self._entry(row)
                     found[entry.origin] = entry
-                refused = select(Failure).where(Failure.job_id == self._ledger.job_id, self._is_origin(Failure, some))
-                for failure in session.scalars(refused):
+                here = Failure.job_id == self._ledger.job_id, Failure.folder_id == self._origin
+                for failure in session.scalars(select(Failure).where(*here, one_of(Failure, some))):
                     found[origin_of(failure)] = refused_entry(failure)
-        return found
-
-    def _is_origin(self, table: Any, keys: Sequence[MessageKey]) -> ColumnElement[bool]:
-        folder = table.origin_folder_id if table is LedgerEntry else table.folder_id
-        if all(not key.name for key in keys) and len({key.validity for key in keys}) == 1:
-            uids = [key.uid for key in keys]
-            return and_(folder == self._origin, table.origin_validity == keys[0].validity, table.origin_uid.in_(uids))
-        return and_(
-            folder == self._origin,
-            or_(
-                *(
-                    and_(
-                        table.origin_validity == key.validity,
-                        table.origin_uid == key.uid,
-                        table.origin_name == key.name,
-                    )
-                    for key in keys
-                )
-            ),
-        )
+        asked = set(keys)
+        return {origin: entry for origin, entry in found.items() if origin in asked}
 
     def strays(self, validity: int) -> Iterator[Sequence[Entry]]:
         """Settled entries of the source folder with another UIDVALIDITY."""

@@ -21,7 +21,7 @@ from migrator.db.bulk import own_insert
 from migrator.db.cells import origin_columns, origin_of, packed, unpacked
 from migrator.db.ledger import SqlLedger, numbered_folder
 from migrator.db.models import Folder, LedgerEntry, Quarantined, QuarantinedPart
-from migrator.db.pairs import KEYS_AT_ONCE
+from migrator.db.origins import KEYS_AT_ONCE
 from migrator.db.store import Database
 from migrator.errors import FolderRefused
 from migrator.mail.folders import FolderInfo
