@@ -53,7 +53,8 @@ class _Lazy(click.Group):
             command = getattr(importlib.import_module(module), name)
         finally:
             gc.enable()
-        gc.freeze()  # what was imported stays: the collector need not look through all of it time and again
+        gc.freeze()  # what was imported stays: the collector need not look through all of it time and again,
+        gc.set_threshold(20_000)  # nor after every 700 things: what is made for a message is in no cycle
         assert isinstance(command, click.Command)
         return command
 
