@@ -259,7 +259,7 @@ class FolderCarry:
         broken: list[PostwagenError] = []
         for load in self._until_broken(broken):
             alone = load.row.key in self._hindered
-            if loads and (alone or is_full(octets, len(loads), load.letter.size)):
+            if loads and (alone or is_full(octets, len(loads), load.letter.size, self._options.batch_octets)):
                 yield self._intend(loads)
                 loads, octets = [], 0
                 if self._pause():

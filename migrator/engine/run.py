@@ -26,6 +26,7 @@ from migrator.engine.unchanged import changed, is_taken_over
 from migrator.errors import ConnectionLost, FolderRefused, FolderRenumbered, PostwagenError, Radius, ServerBusy
 from migrator.mail.folders import FolderInfo
 from migrator.mail.messages import Row
+from migrator.planning.batches import BATCH_OCTETS
 from migrator.planning.lanes import side_by_side
 from migrator.planning.mapping import MappingPlan, MappingRules, plan_mapping
 from migrator.planning.roles import comparable
@@ -64,6 +65,8 @@ class Options:
     """A target folder that we filled was made anew: `ask`, `replay` or `keep`."""
     dry_run: bool = False
     quiet_seconds: float = 30.0
+    batch_octets: int = BATCH_OCTETS
+    """So much is appended by one command, at most, or one message."""
     lanes: int = 1
     """So many folders may be carried side by side, where further ends open."""
 

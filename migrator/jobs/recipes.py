@@ -25,6 +25,7 @@ from migrator.jobs import archives
 from migrator.jobs.orders import mapping_rules
 from migrator.jobs.states import JobKind
 from migrator.memory import be_thrifty
+from migrator.planning.batches import BATCH_OCTETS, COPY_OCTETS
 from migrator.planning.mapping import MappingRules, plan_mapping
 from migrator.planning.verification import Level
 from migrator.ports import (
@@ -110,7 +111,10 @@ def carry_out(work: Work, world: World) -> Result:
     joint = Joint(world.stop)
     with _ends(work, replace(world, stop=joint)) as ends:
         _open_both(ends, joint, side_by_side=work.target.protocol != "archive")
-        options = replace(engine_options(work.options, world.quiet_seconds), lanes=_lanes(work, ends))
+        most = BATCH_OCTETS if "archive" in (work.source.protocol, work.target.protocol) else COPY_OCTETS
+        options = replace(
+            engine_options(work.options, world.quiet_seconds), lanes=_lanes(work, ends), batch_octets=most
+        )
         return RECIPES[work.kind](ends, options, work.options)
 
 
