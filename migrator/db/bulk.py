@@ -78,7 +78,7 @@ def given(columns: Mapping[str, TypeEngine[Any]]) -> TableValuedAlias:
 
 def _told(value: bytes | datetime) -> str:
     """What JSON has no form for, as PostgreSQL reads it."""
-    return "\\x" + value.hex() if isinstance(value, bytes) else value.isoformat()
+    return "\\x" + value.hex() if isinstance(value, bytes) else _utc(value).isoformat()
 
 
 def _converter(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
@@ -90,12 +90,13 @@ def _converter(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
 
 def _instant_for_sqlite(value: datetime | None) -> str | None:
     """As `Instant` and SQLAlchemy make it, for less."""
-    if value is None:
-        return None
+    return None if value is None else _utc(value).isoformat(" ", "microseconds").removesuffix("+00:00")
+
+
+def _utc(value: datetime) -> datetime:
     if value.tzinfo is None:
         raise ValueError("a time without zone must not reach the database")
-    utc = value if value.tzinfo is UTC else value.astimezone(UTC)
-    return utc.isoformat(" ", "microseconds").removesuffix("+00:00")
+    return value if value.tzinfo is UTC else value.astimezone(UTC)
 
 
 def own_insert(session: Session, table: Any) -> Any:

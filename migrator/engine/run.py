@@ -149,6 +149,7 @@ def run(ends: Ends, options: Options) -> Outcome:
         return side_by_side(pairs, known, namespace, lanes)
 
     def carry(lane: Ends, share: Sequence[FolderPair]) -> None:
+        lane.printing.any_header = not lane.target.traits.may_rewrite_headers
         fresh = [pair.source for pair in share if pair.source.name not in known]
         _expect(lane, options, fresh)
         work = _Round(lane, options, share, quiet.twin(lane.stop), {info.name for info in fresh})
@@ -174,7 +175,6 @@ def _tried_again(suspects: Sequence[FolderPair], pairs: Sequence[FolderPair]) ->
 
 def _expect(ends: Ends, options: Options, fresh: Sequence[FolderInfo]) -> None:
     """Folders of which nothing was ever carried will be read to their end; of others nobody knows how much."""
-    ends.printing.any_header = not ends.target.traits.may_rewrite_headers
     if ends.source.traits.has_labels:
         return  # which folder is the first to show a message must not depend on what is read ahead
     limits = [limit for limit in (options.max_octets, ends.target.traits.max_octets) if limit is not None]

@@ -115,14 +115,13 @@ class Wire(Octets):
         spool = Spool(size, HEAD_OCTETS)
         try:
             while spool.size < size:
-                begun = self._parser.event() or b""  # what came with its line, at most; the rest comes past the parser
+                begun = self._parser.event() or b""  # what came with its line; the rest comes past the parser
                 assert isinstance(begun, bytes)
-                place, at = self._piece[: size - spool.size], len(begun)
-                place[:at] = begun
-                if at < len(place):
-                    self.read_into(place[at:])
-                    self._parser.passed_by(len(place) - at)
-                spool.write(place.tobytes(), HEAD_OCTETS)
+                rest = self._piece[: size - spool.size - len(begun)]
+                if rest:
+                    self.read_into(rest)
+                    self._parser.passed_by(len(rest))
+                spool.write(b"".join((begun, rest)), HEAD_OCTETS)
         except BaseException:
             spool.close()
             self.drop()  # the rest of a mail would be read as answers
