@@ -105,6 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         complain(defect)
         _json_error(words, defect)
         sys.exit(defect.exit_code)
+    gc.freeze()  # whoever leaves need not tidy up
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -7,7 +7,7 @@ from itertools import chain
 
 from migrator.archive import blobs
 from migrator.archive.file import ArchiveFile
-from migrator.mail.messages import HEAD_OCTETS, PIECE_OCTETS, plain_prints, tail_of, take_prints
+from migrator.mail.messages import HEAD_OCTETS, PIECE_OCTETS, header_block, plain_prints, tail_of, take_prints
 from migrator.ports import Letter, Want
 
 IN_MEMORY = 1024 * 1024
@@ -30,7 +30,7 @@ def letter_of(archive: ArchiveFile, want: Want, blob: int) -> Letter:
             yield piece
 
     head = start[:HEAD_OCTETS]
-    prints = plain_prints(head, noting_the_end())
+    prints = plain_prints(header_block(head), noting_the_end())
     if prints is None:
         prints, tail = take_prints(head, blobs.read(archive, blob)), tail_of(blobs.read(archive, blob))
     return Letter(want, head, prints.size, lambda: blobs.read(archive, blob), prints=prints, tail=tail)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import JSON, LargeBinary, TableValuedAlias, bindparam, column, func
+from sqlalchemy import JSON, Boolean, LargeBinary, TableValuedAlias, bindparam, column, func
 from sqlalchemy.engine import Connection, CursorResult, Dialect
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import Insert, Update
@@ -83,8 +83,8 @@ def _told(value: bytes | datetime) -> str:
 
 def _converter(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
     """None: the driver takes such values as they are. Octets too: every driver of ours takes `bytes`."""
-    if isinstance(kind, Instant) and dialect.name == "sqlite":
-        return _instant_for_sqlite
+    if dialect.name == "sqlite" and isinstance(kind, Instant | Boolean):
+        return _instant_for_sqlite if isinstance(kind, Instant) else int
     return None if isinstance(kind, LargeBinary) else kind.dialect_impl(dialect).bind_processor(dialect)
 
 

@@ -16,16 +16,15 @@ LITTLE_MORE = 4
 
 def lots(keys: Sequence[MessageKey]) -> Iterator[Sequence[MessageKey]]:
     """What may be asked for in one statement."""
-    at_once = max(1, len(keys)) if _stand_close(keys) else KEYS_AT_ONCE
+    at_once = max(1, len(keys)) if _stand_close(_uids(keys)) else KEYS_AT_ONCE
     for start in range(0, len(keys), at_once):
         yield keys[start : start + at_once]
 
 
 def one_of(table: Any, keys: Sequence[MessageKey]) -> ColumnElement[bool]:
     """That a row's origin is one of these, or, where they stand close together, one between them."""
-    if _have_one_validity(keys):
-        uids = [key.uid for key in keys]
-        some = table.origin_uid.between(min(uids), max(uids)) if _stand_close(keys) else table.origin_uid.in_(uids)
+    if uids := _uids(keys):
+        some = table.origin_uid.between(min(uids), max(uids)) if _stand_close(uids) else table.origin_uid.in_(uids)
         return and_(table.origin_validity == keys[0].validity, some)
     return or_(
         *(
@@ -35,12 +34,11 @@ def one_of(table: Any, keys: Sequence[MessageKey]) -> ColumnElement[bool]:
     )
 
 
-def _have_one_validity(keys: Sequence[MessageKey]) -> bool:
-    return all(not key.name for key in keys) and len({key.validity for key in keys}) == 1
+def _uids(keys: Sequence[MessageKey]) -> Sequence[int]:
+    """Their UIDs, where they all have one and are of the same UIDVALIDITY; else none."""
+    validities, uids, names = zip(*keys, strict=True) if keys else ((), (), ())
+    return uids if len(set(validities)) == 1 and not any(names) else ()
 
 
-def _stand_close(keys: Sequence[MessageKey]) -> bool:
-    if not _have_one_validity(keys):
-        return False
-    uids = [key.uid for key in keys]
-    return max(uids) - min(uids) < LITTLE_MORE * len(uids)
+def _stand_close(uids: Sequence[int]) -> bool:
+    return bool(uids) and max(uids) - min(uids) < LITTLE_MORE * len(uids)

@@ -89,7 +89,7 @@ class SqlPairLedger:
         with self._db.reading() as session:
             for some in lots(keys):
                 ours = LedgerEntry.origin_folder_id == self._origin, one_of(LedgerEntry, some)
-                for row in session.execute(select(*COLUMNS).where(*ours)):
+                for row in session.execute(select(*COLUMNS).where(*ours)).all():
                     entry = self._entry(row)
                     found[entry.origin] = entry
                 here = Failure.job_id == self._ledger.job_id, Failure.folder_id == self._origin
@@ -153,7 +153,7 @@ class SqlPairLedger:
         """What was appended to the target folder and lies there between these UIDs."""
         numbers = {"folder": self._target, "validity": validity, "first": first, "last": last or LARGEST}
         with self._db.reading() as session:
-            rows = session.connection().execute(KEPT, numbers)
+            rows = session.connection().execute(KEPT, numbers).all()
             return [Kept(entry, uid, size, at, unpacked(flags), note) for entry, uid, size, at, flags, note in rows]
 
     def _all(self, *where: ColumnElement[bool]) -> Sequence[Entry]:
@@ -238,7 +238,7 @@ class SqlPairLedger:
                 {
                     "entry": item.entry,
                     "new_stand": CONFIRMED_STAND,
-                    "new_how": item.how.value,
+                    "new_how": str(item.how),
                     "new_note": item.note,
                     "new_target_validity": item.target_key.validity if item.target_key else None,
                     "new_target_uid": item.target_key.uid if item.target_key else None,

@@ -39,9 +39,9 @@ def look_after(
     missing: dict[int, Kept] = {}
     reached, redated, reflagged, free, doubled = floor - 1, 0, 0, 0, 0
     for page in ends.target.listing(now, floor=floor):
-        highest = max((row.key.uid for row in page.rows), default=0)
+        highest = max([row.key.uid for row in page.rows], default=0)
         if highest > reached:
-            missing.update((kept.uid, kept) for kept in ledger.kept(now.validity, reached + 1, highest))
+            missing |= {kept.uid: kept for kept in ledger.kept(now.validity, reached + 1, highest)}
             reached = highest
         amended: list[Amendment] = []
         doubled += _doubled(page.rows, missing)
@@ -56,7 +56,7 @@ def look_after(
                 amended.append(Amendment(kept.id, note="unread_back"))
         if amended:
             ledger.step(amended=amended)
-    missing.update((kept.uid, kept) for kept in ledger.kept(now.validity, reached + 1))
+    missing |= {kept.uid: kept for kept in ledger.kept(now.validity, reached + 1)}
     unseen = [*(keyless if free < len(keyless) else ()), *_whole(ledger, floor, {kept.id for kept in missing.values()})]
     for code, number in (
         ("not_seen_again", len(unseen)),

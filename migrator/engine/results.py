@@ -48,10 +48,11 @@ class Results:
             self._book.stored(number, result.key)
             self._weighing.history.keep(result.key, letter.want.key)
             self.appended += 1
-            self._book.count.copied += 1
-            self._book.count.octets += letter.size
-            self._book.count.dropped_flags += len(dropped)
+            count = self._book.count
+            count.copied += 1
+            count.octets += letter.size
             if dropped:
+                count.dropped_flags += len(dropped)
                 self._left_off.update(dropped)
         elif isinstance(result, Refused):
             self._turned_away(number, row, letter, result)

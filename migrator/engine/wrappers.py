@@ -251,7 +251,7 @@ class _HandedOut:
         """First those that are to be sent again, then new ones. Never raises."""
         while self.has_more():
             batch = self._again.popleft()
-            self._open.update((parcel.entry, (batch, parcel)) for parcel in batch.parcels)
+            self._open |= {parcel.entry: (batch, parcel) for parcel in batch.parcels}
             yield batch
 
     def has_more(self) -> bool:

@@ -108,10 +108,13 @@ def find_message_id(header: bytes) -> bytes:
     at = header.lower().find(b"message-id")
     if at < 0:
         return b""
-    if header[at + 10 : at + 11] == b":" and header[at - 1 : at] in (b"", b"\n"):  # as nearly all are written
+    if header[at + 10 : at + 11] == b":" and header[at - 1 : at] in (b"", b"\n"):  # as nearly all are written,
+        end = header.find(b"\r", at)
+        if end == header.find(b"\n", at) - 1 and header[end + 2 : end + 3] not in (b" ", b"\t"):  # and in one line
+            return header[at + 11 : end].strip()
         value = _unfolded(header[at + 11 :])
-        end = _LINE_END.search(value)
-        return value[: end.start() if end else len(value)].strip()
+        found = _LINE_END.search(value)
+        return value[: found.start() if found else len(value)].strip()
     for line in _unfolded(header).splitlines():
         name, colon, value = line.partition(b":")
         if colon and name.strip().lower() == b"message-id":
@@ -196,13 +199,12 @@ def exact_prints(head: bytes, chunks: Iterable[bytes]) -> Prints:
     return _strict(exact.digest(), header, hashlib.sha256(header).digest(), size)
 
 
-def plain_prints(head: bytes, chunks: Iterable[bytes], *, any_header: bool = False) -> Prints | None:
+def plain_prints(header: bytes, chunks: Iterable[bytes], *, any_header: bool = False) -> Prints | None:
     """Prints of a message that has nothing which targets are known to alter, for half the work: `soft` is its digest.
 
     None: it has something, no end of a line at its end, or a header that is not ASCII; `take_prints` must be asked.
-    `any_header`: for who alters no header that is not ASCII (all but Cyrus).
+    `header`: its `header_block`. `any_header`: for who alters no header that is not ASCII (all but Cyrus).
     """
-    header = header_block(head)
     if not (any_header or header.isascii()):
         return None
     exact, size, last = hashlib.sha256(), 0, b""

@@ -27,6 +27,13 @@ def _disk_told() -> Iterator[None]:
         raise DiskFull(f"The disk for temporary files is full ({where}).", detail=str(error.strerror)) from error
 
 
+def _read_again(file: IO[bytes]) -> Iterator[bytes]:
+    with _disk_told():
+        file.seek(0)  # writes what is still in the buffer
+    while data := file.read(CHUNK):
+        yield data
+
+
 class Spool:
     """Write once, read as often as you like, close when done. Raises DiskFull."""
 
@@ -55,13 +62,7 @@ class Spool:
 
     def chunks(self) -> Iterator[bytes]:
         """All octets from the beginning, in pieces."""
-        if self._file is None:
-            yield from self._parts
-            return
-        with _disk_told():
-            self._file.seek(0)  # writes what is still in the buffer
-        while data := self._file.read(CHUNK):
-            yield data
+        return iter(self._parts) if self._file is None else _read_again(self._file)
 
     def close(self) -> None:
         """Forget the octets."""

@@ -117,7 +117,7 @@ def _plain_row(parts: Sequence[Part], validity: int) -> Row | None:
     if found is None:
         return None
     uid, flags, date, size = found
-    return Row(MessageKey(validity, number_of(uid)), min(number_of(size), LARGEST), _written(flags), instant_of(date))
+    return Row(MessageKey(validity, int(uid)), min(int(size), LARGEST), _written(flags), instant_of(date))
 
 
 @functools.lru_cache(1024)

@@ -98,10 +98,15 @@ class ResponseParser:
         else:
             text = text.lstrip(b"\0")
         found = _LITERAL.match(text, text.rfind(b"{")) if b"}" in text[-3:] else None
-        if found is None or (not self._is_within and _TEXT.match(text)):
+        if found is None or not (self._is_within or _is_numbered(text) or _TEXT.match(text) is None):
             self._is_within = False
             return Line(text, None)
         self._is_within, self._missing = True, int(found[1])
         if self._missing > LITERAL_LIMIT:
             raise ConnectionLost(f"The server announced {self._missing} octets at once, more than IMAP allows.")
         return Line(text, self._missing)
+
+
+def _is_numbered(text: bytes) -> bool:
+    """`* 12 FETCH …`, as nearly all lines with a literal begin."""
+    return text[:2] == b"* " and text[2:3].isdigit()

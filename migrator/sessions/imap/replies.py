@@ -38,9 +38,9 @@ _DATE = re.compile(r"\s*(\d{1,2})-([A-Za-z]{3})-(\d{4}) (\d{2}):(\d{2}):(\d{2}) 
 _PLAIN_DATE = re.compile(r"\d\d-[A-Z][a-z]{2}-(?:19[1-9]|20\d)\d \d\d:\d\d:\d\d [+-]\d{4}", re.ASCII)
 """As most servers write it, and of a time in which nothing can be odd."""
 _PLAIN_ROW = re.compile(
-    rb'\* \d+ FETCH \(UID (\d+) FLAGS \(([^()"{}\x00]*)\) INTERNALDATE "([^"\\]*)" RFC822\.SIZE (\d+)\)\r\n\Z'
+    rb'\* \d+ FETCH \(UID (\d{1,18}) FLAGS \(([^()"{}\x00]*)\) INTERNALDATE "([^"\\]*)" RFC822\.SIZE (\d{1,18})\)\r\n\Z'
 )
-_PLAIN_BODY = re.compile(rb"\* (\d+) FETCH \(UID (\d+) BODY\[\] \{\d+\}\r\n\Z")
+_PLAIN_BODY = re.compile(rb"\* (\d{1,18}) FETCH \(UID (\d{1,18}) BODY\[\] \{\d+\}\r\n\Z")
 """How most servers answer our two questions; whatever is written otherwise is read word for word."""
 _AFTER_LITERAL = re.compile(
     rb"(?i)[\s\0]*(?:(?:UID|FLAGS|INTERNALDATE|MODSEQ|RFC822\.SIZE|ENVELOPE|BODYSTRUCTURE|EMAILID|THREADID|SAVEDATE|PREVIEW"
@@ -146,7 +146,7 @@ def fetched(parts: Sequence[Part]) -> Fetched | None:
 def _plainly_fetched(parts: Sequence[Part], first: bytes) -> Fetched | None:
     """The same for a message in the order in which we asked, without anything odd: most are, and should cost little."""
     if len(parts) == 3 and parts[2] == b")\r\n" and (body := _PLAIN_BODY.match(first)):
-        return Fetched(number_of(body[1]), {"UID": body[2], "BODY[]": parts[1]})
+        return Fetched(int(body[1]), {"UID": body[2], "BODY[]": parts[1]})
     return None
 
 

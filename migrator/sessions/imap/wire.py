@@ -20,7 +20,7 @@ from migrator.errors import ConnectionLost, Defect
 from migrator.mail.messages import HEAD_OCTETS, readable
 from migrator.ports import RoundTrips
 from migrator.sessions.connect import shake_hands
-from migrator.sessions.imap.parsing import Event, Line, ResponseParser
+from migrator.sessions.imap.parsing import Line, ResponseParser
 from migrator.sessions.octets import Octets
 from migrator.sessions.spool import IN_MEMORY, Spool
 
@@ -93,35 +93,32 @@ class Wire(Octets):
     def response(self) -> list[Part]:
         """One response: its text, with every literal as a part of its own (large ones spooled)."""
         parts: list[Part] = []
-        while True:
-            line = self._event()
-            assert isinstance(line, Line)
-            parts.append(line.text)
-            if line.literal is None:
-                return parts
-            parts.append(self._literal(line.literal))
-
-    def _event(self) -> Event:
         try:
-            while (event := self._parser.event()) is None:
-                self._parser.feed(self.some())
+            while True:
+                while (line := self._parser.event()) is None:
+                    self._parser.feed(self.some())
+                assert isinstance(line, Line)
+                parts.append(line.text)
+                if line.literal is None:
+                    return parts
+                parts.append(self._literal(line.literal))
         except ConnectionLost:
             self.drop()  # nothing that follows could be believed
             raise
-        return event
 
     def _literal(self, size: int) -> Spool:
         """So many octets. In pieces, so that an absurd size takes no memory before its octets are there."""
         spool = Spool(size, HEAD_OCTETS)
         try:
             while spool.size < size:
-                begun = self._parser.event() or b""  # what came with its line; the rest comes past the parser
-                assert isinstance(begun, bytes)
-                rest = self._piece[: size - spool.size - len(begun)]
-                if rest:
+                piece = self._parser.event() or b""  # what came with its line; the rest comes past the parser
+                assert isinstance(piece, bytes)
+                if missing := size - spool.size - len(piece):
+                    rest = self._piece[:missing]
                     self.read_into(rest)
                     self._parser.passed_by(len(rest))
-                spool.write(b"".join((begun, rest)), HEAD_OCTETS)
+                    piece = b"".join((piece, rest))
+                spool.write(piece, HEAD_OCTETS)
         except BaseException:
             spool.close()
             self.drop()  # the rest of a mail would be read as answers
@@ -147,10 +144,11 @@ class Wire(Octets):
                     return answer_of(rest)
                 if is_due:
                     self.ended[name] = answer_of(rest)
-            elif first[:6].upper().startswith(b"* BYE"):
-                raise ConnectionLost("The server ended the connection.", detail=readable(first[6:]))
-            elif gone := _EXPUNGE.match(first):
-                self.expunged.append(int(gone.group(1)))
+            elif not (first[2:3].isdigit() and b" FETCH (" in first):  # as nearly all are
+                if first[:6].upper().startswith(b"* BYE"):
+                    raise ConnectionLost("The server ended the connection.", detail=readable(first[6:]))
+                if gone := _EXPUNGE.match(first):
+                    self.expunged.append(int(gone.group(1)))
             yield parts
 
     def _ended(self, tag: bytes) -> None:

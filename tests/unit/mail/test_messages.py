@@ -68,7 +68,7 @@ def test_a_plain_message_is_one_that_nobody_alters_and_its_prints_are_the_same(
 ) -> None:
     pieces = [octets[at : at + step] for at in range(0, len(octets), step)]
     with mock.patch.object(messages, "PIECE_OCTETS", piece):
-        found = plain_prints(octets[:HEAD_OCTETS], pieces, any_header=any_header)
+        found = plain_prints(header_block(octets[:HEAD_OCTETS]), pieces, any_header=any_header)
     plain = octets.endswith(b"\n") and re.search(rb"\0|\r(?!\n)|(?<!\r)\n", octets) is None
     plain = plain and (any_header or octets.partition(b"\r\n\r\n")[0].isascii())
     assert (found is not None) == plain
@@ -91,7 +91,7 @@ def test_the_forgiving_prints_survive_what_cyrus_does_and_the_message_is_suspect
     octets = re.sub(rb"[\r\0]", b"", octets).replace(b"\n", b"\r\n")  # others it refuses
     altered = altered_as_cyrus_does(octets)
     assert (prints(altered).soft, prints(altered).header) == (prints(octets).soft, prints(octets).header)
-    assert altered == octets or plain_prints(octets[:HEAD_OCTETS], [octets]) is None
+    assert altered == octets or plain_prints(header_block(octets[:HEAD_OCTETS]), [octets]) is None
     assert altered == octets or prints(octets).suspect
 
 
