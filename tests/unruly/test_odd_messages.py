@@ -77,6 +77,35 @@ def test_what_an_answer_leaves_out_is_asked_for_alone(copy: Copy) -> None:
         assert copy(old, new).json["messages"]["copied"] == 12
 
 
+class OneAtATime(OrderlyImap):
+    """BAD to each FETCH that is there before the one before it was answered."""
+
+    hurried = False
+    refused = 0
+
+    def on_uid_fetch(self, talk: Talk, tag: bytes, command: bytes) -> Iterator[bytes]:
+        if not self.hurried or b"BODY" not in command:
+            yield from super().on_uid_fetch(talk, tag, command)
+            return
+        self.refused += 1
+        self.fetched(talk, tag)
+        yield tag + b" BAD command in progress\r\n"
+
+    def fetched(self, talk: Talk, tag: bytes) -> bytes:
+        talk.sock.setblocking(False)
+        self.hurried = bool(talk.stream.peek(1))
+        talk.sock.setblocking(True)
+        return super().fetched(talk, tag)
+
+
+def test_what_is_refused_behind_another_command_is_asked_for_in_groups_and_one_after_the_other(copy: Copy) -> None:
+    with OneAtATime(*map(letter, range(1200))) as old, OrderlyImap() as new:
+        assert copy(old, new).json["messages"]["copied"] == 1200
+        asked = sum(command.startswith(b"UID FETCH") and b"BODY" in command for command in old.heard)
+    assert old.refused, "three groups were on their way"
+    assert asked == 3 + old.refused
+
+
 class Nil(OrderlyImap):
     """BODY[] NIL, although there are octets."""
 

@@ -12,12 +12,12 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from migrator.errors import ConnectionLost, PostwagenError, Stopped
 from migrator.mail.messages import MessageKey
@@ -25,6 +25,7 @@ from migrator.ports import AppendResult, AppendResults, Batch, Parcel, Refused, 
 from migrator.sessions.imap import translate
 from migrator.sessions.imap.replies import date_argument, flags_argument, uid_set
 from migrator.sessions.imap.session import ImapSession
+from migrator.sessions.imap.window import Moment
 from migrator.sessions.imap.wire import Answer
 
 LITERAL_MINUS_OCTETS = 4096
@@ -35,24 +36,14 @@ _LITERAL_LIKE = re.compile(rb"\{\d+\+?\}$")
 
 @dataclass(slots=True)
 class _Command:
-    """An APPEND that was completed: the server may store it at any moment. `answer`: once it was read.
-
-    `begun`: when, and what this connection had had answered by then.
-    """
+    """An APPEND that was completed: the server may store it at any moment. `answer`: once it was read."""
 
     batch: Batch
     parcels: Sequence[Parcel]
-    tag: bytes
-    begun: _Moment
-    answer: Answer | None = None
-
-
-class _Moment(NamedTuple):
-    """How much was answered at a time: octets of messages, commands."""
-
-    at: float
     octets: int
-    commands: int
+    tag: bytes
+    begun: Moment
+    answer: Answer | None = None
 
 
 _Waiting = deque[tuple[Batch, Sequence[Parcel]]]
@@ -71,8 +62,6 @@ class Appender:
         """Keywords that this server has taken; None: it has taken nothing yet."""
         self._on_the_way: deque[_Command] = deque()
         """The oldest first; not yet told how they ended."""
-        self._octets = self._commands = 0
-        """Answered so far."""
 
     def append(self, batches: Iterable[Batch], may_commit: Callable[[], bool]) -> AppendResults:
         """One result per parcel of each batch that was begun. Raises when the connection broke or the mailbox is hit.
@@ -114,15 +103,12 @@ class Appender:
         return self._is_free(parcels[0])
 
     def _is_room(self, parcels: Sequence[Parcel]) -> bool:
-        octets = _octets(parcels) + sum(_octets(command.parcels) for command in self._on_the_way)
-        return self._session.window.admits(len(self._on_the_way), octets)
-
-    def _now(self) -> _Moment:
-        return _Moment(time.monotonic(), self._octets, self._commands)
+        octets = _octets(parcels) + sum(command.octets for command in self._on_the_way)
+        return self._session.appending.admits(len(self._on_the_way), octets)
 
     def _is_free(self, parcel: Parcel) -> bool:
         """Whether a message may be sent without asking the server first."""
-        known = self._accepted is not None and self._accepted.issuperset(_keywords(parcel))
+        known = self._accepted is not None and self._accepted.issuperset(_keywords(parcel.flags))
         return known and parcel.letter.size <= self._free_octets and not _is_tricky(parcel)
 
     def catch_up(self) -> None:
@@ -136,19 +122,11 @@ class Appender:
                 raise ConnectionLost("The connection broke before an APPEND was answered.")
             wire = self._session.wire
             command.answer = wire.ended.pop(command.tag, None) or wire.complete(command.tag)[0]
-            self._measure(command)
+            now, nearest = time.monotonic(), wire.nearest
+            self._session.appending.answered(command.begun, command.octets, now, nearest)
             if command.answer.status == "BAD":
                 self._session.wire.drop()  # the server may read octets of a mail as commands now
         return command.answer
-
-    def _measure(self, command: _Command) -> None:
-        """Tell the window how fast the server takes what we send."""
-        self._octets += _octets(command.parcels)
-        self._commands += 1
-        now, begun = self._now(), command.begun
-        self._session.window.answered(
-            now.at - begun.at, now.octets - begun.octets, now.commands - begun.commands, self._session.wire.nearest
-        )
 
     def _left(self) -> Iterator[AppendResult]:
         """What became of those on their way when nothing more is sent."""
@@ -183,7 +161,7 @@ class Appender:
         self, batch: Batch, parcels: Sequence[Parcel], may_commit: Callable[[], bool], waiting: _Waiting
     ) -> Iterator[AppendResult]:
         """One command. It is on its way then, or the server ended it before."""
-        committed, begun = False, self._now()
+        committed, begun = False, self._session.appending.moment(time.monotonic())
         try:
             tag, refused = self._begin(batch, parcels)
             if refused is None:
@@ -197,7 +175,7 @@ class Appender:
             yield from map(Unknown if committed else Unsent, parcels)
             raise
         if refused is None:
-            self._on_the_way.append(_Command(batch, parcels, tag, begun))
+            self._on_the_way.append(_Command(batch, parcels, _octets(parcels), tag, begun))
         else:
             yield from self._told(refused, batch, parcels, waiting)
 
@@ -217,7 +195,7 @@ class Appender:
                 refused = wire.go_ahead(tag)
                 if refused is not None:
                     return tag, refused
-                self._accepted = {*(self._accepted or ()), *_keywords(parcel)}
+                self._accepted = {*(self._accepted or ()), *_keywords(parcel.flags)}
             left = size
             for chunk in parcel.letter.chunks():
                 left -= len(chunk)
@@ -237,7 +215,7 @@ class Appender:
             middle = len(parcels) // 2
             waiting.extendleft([(batch, parcels[middle:]), (batch, parcels[:middle])])
             return
-        if answer.status == "NO" and translate.blames_keywords(answer) and _keywords(parcels[0]):
+        if answer.status == "NO" and translate.blames_keywords(answer) and _keywords(parcels[0].flags):
             waiting.appendleft((batch, [_without_longest_keyword(parcels[0])]))
             return
         yield from self._results(answer, batch, parcels)
@@ -288,16 +266,17 @@ class Appender:
 
 
 def _octets(parcels: Iterable[Parcel]) -> int:
-    return sum(parcel.letter.size for parcel in parcels)
+    return sum([parcel.letter.size for parcel in parcels])
 
 
-def _keywords(parcel: Parcel) -> list[str]:
-    return [flag for flag in parcel.flags if not flag.startswith("\\")]
+@functools.lru_cache(1024)
+def _keywords(flags: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(flag for flag in flags if not flag.startswith("\\"))
 
 
 def _without_longest_keyword(parcel: Parcel) -> Parcel:
     """A mail is worth more than its labels: some servers refuse it for a keyword that is too long for them."""
-    longest = max(_keywords(parcel), key=len)
+    longest = max(_keywords(parcel.flags), key=len)
     return parcel._replace(flags=tuple(flag for flag in parcel.flags if flag != longest))
 
 

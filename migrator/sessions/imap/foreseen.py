@@ -77,6 +77,8 @@ class Foreseen:
             self._due.clear()
             self._session.wire.drop()
             raise
+        if answer.status == "BAD":
+            self._session.manners.misunderstood()
         if selected is None or answer.status != "OK":
             return None
         return Listed(selected, due.floor, [row for row in page if row.key.uid >= due.floor])

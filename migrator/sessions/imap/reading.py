@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -14,14 +15,12 @@ from migrator.ports import Absence, Letter, Unread, Want
 from migrator.sessions.imap import translate
 from migrator.sessions.imap.replies import Fetched, fetched, is_in_step, set_argument
 from migrator.sessions.imap.session import ImapSession
+from migrator.sessions.imap.window import Moment
 from migrator.sessions.imap.wire import Answer, Part
 from migrator.sessions.spool import Spool
 
 GROUP_OCTETS = 8 * 1024 * 1024
 GROUP_MESSAGES = 500
-ON_THE_WAY = 12
-"""So many groups at most, where they are small; some servers break connections in which more is on its way
-(quirks.md, 14)."""
 _SUBSTITUTE = b"retrieval using the imap4 protocol failed for the following message"
 
 
@@ -63,6 +62,7 @@ class _Asked:
     fetch: bytes
     run: Generator[list[Part], None, Answer]
     octets: int
+    begun: Moment
     missing: dict[int, Want]
 
 
@@ -80,6 +80,8 @@ class _Reading:
         """The folder that will be open when all that is on the way has been answered."""
         self._left_out: list[Want] = []
         """What the answers have left out of the folder that is being read (quirks.md, 4)."""
+        self._hurried = False
+        """Some of that only because it was asked for behind something else."""
 
     def letters(self) -> Iterator[Letter | Unread]:
         """Everything. What an answer left out is asked for once more, alone, before the next folder is read."""
@@ -133,16 +135,14 @@ class _Reading:
         return group[0].folder if group else None
 
     def _is_room(self, group: Sequence[Want]) -> bool:
-        """Two groups are on their way, or more small ones. Another folder waits where something of this one is to be
-        asked again, or where its name may be written wrongly (`ImapSession.names`)."""
+        """Whether it may be asked for behind those on their way. Another folder waits where something of this one is to
+        be asked again, or where its name may be written wrongly (`ImapSession.names`)."""
         if not self._asked:
             return True
-        if self._session.window.is_modest:
-            return False
         if self._open != group[0].folder and (self._left_out or not self._session.names):
             return False
-        octets = sum(asked.octets for asked in self._asked) + sum(want.size for want in group)
-        return len(self._asked) == 1 or (len(self._asked) < ON_THE_WAY and octets <= 2 * GROUP_OCTETS)
+        octets = sum([asked.octets for asked in self._asked]) + sum([want.size for want in group])
+        return self._session.reading.admits(len(self._asked), octets)
 
     def _opened(self) -> str | None:
         selected = self._session.selected
@@ -158,7 +158,7 @@ class _Reading:
     def _ask(self, group: Sequence[Want]) -> None:
         folder, opening = group[0].folder, None
         if self._open != folder:
-            if self._session.names and not self._session.window.is_modest:
+            if self._session.names and not self._session.manners.is_modest:
                 opening = self._session.begin_opening(folder, writable=self._writable)
             else:
                 self._session.open_folder(folder, writable=self._writable)
@@ -166,15 +166,22 @@ class _Reading:
         missing = {want.key.uid: want for want in group}
         fetch = self._session.wire.start(b"UID FETCH %s (UID BODY.PEEK[])" % set_argument(sorted(missing)))
         octets = sum(want.size for want in group)
-        self._asked.append(_Asked(folder, opening, fetch, self._session.wire.finish(fetch), octets, missing))
+        begun = self._session.reading.moment(time.monotonic())
+        self._asked.append(_Asked(folder, opening, fetch, self._session.wire.finish(fetch), octets, begun, missing))
 
     def _asked_alone(self) -> Iterator[Letter | Unread]:
-        """What was left out, message by message; the folders behind this one are asked for once more."""
+        """What was left out, message by message, or first in groups; the folders behind this one are asked for once
+        more."""
         taken_back = [list(asked.missing.values()) for asked in self._asked if asked.missing]
         self.forget()
         self._again.extendleft(reversed(taken_back))
         self._open = self._opened()
         left_out, self._left_out = self._left_out, []
+        if self._hurried:
+            for group in _groups(left_out):
+                self._ask(group)
+                yield from self._delivered()
+            left_out, self._left_out, self._hurried = self._left_out, [], False
         for want in left_out:
             self._ask([want])
             yield from self._delivered()
@@ -213,7 +220,10 @@ class _Reading:
                 del group.missing[uid]
                 yield letter
         self._asked.popleft()
-        self._session.window.heard()
+        now, nearest = time.monotonic(), self._session.wire.nearest
+        self._session.reading.answered(asked.begun, asked.octets, now, nearest)
+        if answer and answer.status == "BAD":
+            self._hurried |= self._session.manners.misunderstood()
         busy = translate.passing(answer.text) if answer and answer.status != "OK" else None
         if busy:
             raise busy
@@ -224,7 +234,10 @@ class _Reading:
 
     def _behind(self, folder: str, uid: int) -> _Asked | None:
         """Whose message it is: Dovecot, for one, works on four commands at once, and mixes what they bring."""
-        return next((one for one in self._asked if one.folder == folder and uid in one.missing), None)
+        for one in self._asked:
+            if uid in one.missing and one.folder == folder:
+                return one
+        return None
 
     def _reach(self, asked: _Asked) -> None:
         """Open its folder, where that was asked for with it. Raises FolderRefused: nothing is on its way then."""

@@ -39,7 +39,7 @@ from migrator.sessions.imap.replies import (
     status_numbers,
     tokens,
 )
-from migrator.sessions.imap.window import Window
+from migrator.sessions.imap.window import APPENDING, READING, Manners, Window
 from migrator.sessions.imap.wire import Answer, Part, Wire, WireIMAP4, answer_of
 from migrator.sessions.octets import Silence
 
@@ -105,7 +105,8 @@ class ImapSession:
         """`losses`: so many connections to this server have broken before."""
         self.endpoint = endpoint
         self.profile = profile_of(endpoint.host)
-        self.window = Window(losses, modest=self.profile.modest)
+        self.manners = Manners(losses, modest=self.profile.modest)
+        self.reading, self.appending = Window(self.manners, READING), Window(self.manners, APPENDING)
         self.selected: Selected | None = None
         self.opened_for_writing: set[str] = set()
         """Names of folders, since the connection was made."""
@@ -218,7 +219,7 @@ class ImapSession:
         self.client._cached_capabilities = tuple(word.encode() for word in self.capabilities)  # noqa: SLF001 - it would ask again
         self.client._imap.state = "AUTH"  # noqa: SLF001 - we logged in over the wire
         introduced = self.wire.start(_ID) if "ID" in self.capabilities or self.profile.introduces else None
-        if introduced is not None and self.window.is_modest:
+        if introduced is not None and self.manners.is_modest:
             self.wire.complete(introduced)
             introduced = None
         asks = asks_namespace and "NAMESPACE" in self.capabilities

@@ -39,7 +39,7 @@ class ImapSource:
     def foresee(self, folders: Sequence[str]) -> None:
         """These are asked for together when the first one is surveyed."""
         self._foreseen.drop()
-        if self._session.window.is_modest:
+        if self._session.manners.is_modest:
             return
         self._foreseen = Foreseen(self._session, [(name, 1) for name in folders], writable=False)
 

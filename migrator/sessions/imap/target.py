@@ -60,7 +60,7 @@ class ImapTarget:
 
     def prepare(self, wishes: Sequence[FolderWish]) -> None:
         """Make, open and subscribe all of them at once, where names are known as the server writes them."""
-        if self._session.names and not self._connection.window.is_modest:
+        if self._session.names and not self._connection.manners.is_modest:
             self._prepared = prepared(self._session, wishes)
 
     def ensure_folder(self, path: FolderPath, role: Role | None, *, subscribe: bool = True) -> FolderRef:
@@ -118,7 +118,7 @@ class ImapTarget:
 
     def foresee(self, listings: Sequence[tuple[str, int]]) -> None:
         """These are asked for together when the first one is looked at."""
-        if self._session.names and not self._connection.window.is_modest:
+        if self._session.names and not self._connection.manners.is_modest:
             self._foreseen = Foreseen(self._connection, listings, writable=True)
 
     def look(self, name: str) -> FolderRef:

@@ -1,65 +1,108 @@
 """How much may be on its way to a server before its answers have come. Pure: who measures tells.
 
 A line is full when what is on its way keeps the server at work until our next octets arrive; more than that only puts
-more in doubt when the line breaks, and takes memory. So the window is what the server has shown to take in two of its
-fastest round trips, within bounds: it grows while that makes it take more. After a connection broke, the next one is
-used modestly for a while, each command behind the answer of the one before: some servers cannot stand more (quirks.md,
-14), and no answer says which.
+more in doubt when the line breaks, and takes memory. So the window is what the server has shown to do in two of its
+fastest round trips, within bounds: it grows while that makes it do more. After a connection broke, the next one is
+used modestly for a while, each command behind the answer of the one before, and so is one that refuses what stood
+behind another command: some servers cannot stand more (quirks.md, 14), and no answer says which.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 MIB = 1024 * 1024
-LEAST_OCTETS, MOST_OCTETS = 3 * MIB, 8 * MIB
-LEAST_COMMANDS, MOST_COMMANDS = 10, 64
-"""Where they are small."""
 AT_ONCE = 2
 """However large: the server never waits for us."""
 ROUND_TRIPS = 2.0
 MODEST_ANSWERS, MORE_MODEST = 50, 4
-"""So many answers after the first loss, so many times as many after each further one."""
+"""So many answers after the first sign, so many times as many after each further one."""
 
 
-@dataclass(slots=True)
-class Window:
-    """Of one connection. `losses`: so many connections to this server have broken before. `modest`: never more than one
-    command."""
+class Bounds(NamedTuple):
+    """Of a window: octets, and commands where they are small."""
 
-    losses: int = 0
-    modest: bool = False
-    _octets: float = field(default_factory=lambda: LEAST_OCTETS)
-    _commands: float = field(default_factory=lambda: LEAST_COMMANDS)
-    _answers: int = 0
+    least_octets: int
+    most_octets: int
+    least_commands: int
+    most_commands: int
+
+
+APPENDING = Bounds(3 * MIB, 8 * MIB, 10, 64)
+"""What is on its way is held until it was answered."""
+READING = Bounds(16 * MIB, 64 * MIB, 12, 48)
+"""Groups of messages that were asked for, which may be one command more each: they wait at the server, not here."""
+
+
+class Manners:
+    """How a connection is used. Shared by its windows."""
+
+    def __init__(self, losses: int = 0, *, modest: bool = False) -> None:
+        """`losses`: so many connections to this server have broken before. `modest`: never more than one command."""
+        self._signs = losses
+        self._modest = modest
+        self._answers, self._patience = 0, _patience(losses)
 
     @property
     def is_modest(self) -> bool:
         """Whether a command is to wait for the answer of the one before."""
-        patience = MODEST_ANSWERS * MORE_MODEST ** (self.losses - 1) if self.losses else 0
-        return self.modest or self._answers < patience
-
-    def admits(self, commands: int, octets: int) -> bool:
-        """Whether one command more may be on its way: behind so many, so many octets with its own."""
-        if not commands:
-            return True
-        if self.is_modest:
-            return False
-        return commands < AT_ONCE or (commands < self._commands and octets <= self._octets)
+        return self._modest or self._answers < self._patience
 
     def heard(self) -> None:
         """A command was answered."""
         self._answers += 1
 
-    def answered(self, seconds: float, octets: int, commands: int, nearest: float) -> None:
-        """A command was answered so many seconds after it was begun, and so much has been answered meanwhile, it
-        itself too. `nearest`: the fastest answer that this server ever gave."""
-        self.heard()
+    def misunderstood(self) -> bool:
+        """A command was answered by BAD. Whether that may be because it came behind another one: none will for now."""
+        hurried = not self.is_modest
+        if hurried:
+            self._signs += 1
+            self._patience = self._answers + _patience(self._signs)
+        return hurried
+
+
+def _patience(signs: int) -> int:
+    return MODEST_ANSWERS * MORE_MODEST ** (signs - 1) if signs else 0
+
+
+class Moment(NamedTuple):
+    """How much was answered at a time: octets of messages, commands."""
+
+    at: float
+    octets: int
+    commands: int
+
+
+class Window:
+    """Of one connection, in one direction."""
+
+    def __init__(self, manners: Manners, bounds: Bounds) -> None:
+        self._manners = manners
+        self._bounds = bounds
+        self._octets, self._commands = float(bounds.least_octets), float(bounds.least_commands)
+        self._answered_octets = self._answered_commands = 0
+
+    def admits(self, commands: int, octets: int) -> bool:
+        """Whether one command more may be on its way: behind so many, so many octets with its own."""
+        if not commands:
+            return True
+        if self._manners.is_modest:
+            return False
+        return commands < AT_ONCE or (commands < self._commands and octets <= self._octets)
+
+    def moment(self, at: float) -> Moment:
+        """Now, in seconds of a clock that never goes back."""
+        return Moment(at, self._answered_octets, self._answered_commands)
+
+    def answered(self, begun: Moment, octets: int, at: float, nearest: float) -> None:
+        """A command of so many octets was answered. `begun`: when it was sent. `nearest`: the fastest answer that this
+        server ever gave."""
+        self._manners.heard()
+        self._answered_octets += octets
+        self._answered_commands += 1
+        seconds = at - begun.at
         if seconds > 0:
             share = ROUND_TRIPS * min(1.0, nearest / seconds)
-            self._octets = _within(LEAST_OCTETS, max(self._octets, octets * share), MOST_OCTETS)
-            self._commands = _within(LEAST_COMMANDS, max(self._commands, commands * share), MOST_COMMANDS)
-
-
-def _within(least: float, number: float, most: float) -> float:
-    return min(max(number, least), most)
+            done_octets, done_commands = self._answered_octets - begun.octets, self._answered_commands - begun.commands
+            self._octets = min(max(self._octets, done_octets * share), self._bounds.most_octets)
+            self._commands = min(max(self._commands, done_commands * share), self._bounds.most_commands)

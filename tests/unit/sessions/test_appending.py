@@ -12,9 +12,9 @@ from migrator.errors import ConnectionLost, Defect, FolderRefused, PostwagenErro
 from migrator.mail.folders import FolderRef
 from migrator.mail.messages import MessageKey
 from migrator.ports import AppendResult, Batch, FlagChange, Letter, Parcel, Refused, Stored, Want
-from migrator.sessions.imap import window
+from migrator.sessions.imap import session as sessions
 from migrator.sessions.imap.target import ImapTarget
-from migrator.sessions.imap.window import AT_ONCE, LEAST_COMMANDS, Window
+from migrator.sessions.imap.window import APPENDING, AT_ONCE, Manners, Window
 from tests.unit.sessions.scripted import CUT, LATER, SELECTED, Say, ScriptedServer, talking_to
 
 Patch = pytest.MonkeyPatch
@@ -23,8 +23,7 @@ Patch = pytest.MonkeyPatch
 @pytest.fixture
 def large(monkeypatch: Patch) -> None:
     """Whatever is sent counts as much."""
-    monkeypatch.setattr(window, "LEAST_OCTETS", 0)
-    monkeypatch.setattr(window, "MOST_OCTETS", 0)
+    monkeypatch.setattr(sessions, "APPENDING", APPENDING._replace(least_octets=0, most_octets=0))
 
 
 FOLDER = FolderRef("INBOX", 77, 10, 3)
@@ -272,7 +271,8 @@ def test_some_batches_are_on_their_way_while_the_next_one_is_made_and_no_more(mo
 
 
 def test_more_small_batches_are_on_their_way_and_of_large_ones_two(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(window, "MOST_COMMANDS", LEAST_COMMANDS)
+    least = APPENDING.least_commands
+    monkeypatch.setattr(sessions, "APPENDING", APPENDING._replace(most_commands=least))
     server = ScriptedServer(APPEND=ONE)
     made: list[int] = []
     most: dict[int, int] = {}
@@ -288,11 +288,11 @@ def test_more_small_batches_are_on_their_way_and_of_large_ones_two(monkeypatch: 
             made.clear()
             told = enumerate(target.append(batches(size), may_commit=lambda: True))
             most[size] = max(len(made) - answered - 1 for answered, _ in told)  # one more is made, and waits
-    assert most == {100: LEAST_COMMANDS, 1_600_000: AT_ONCE}
+    assert most == {100: least, 1_600_000: AT_ONCE}
 
 
-@pytest.mark.parametrize("window", [Window(modest=True), Window(losses=1)])
-def test_a_server_that_cannot_stand_more_gets_one_command_at_a_time(monkeypatch: Patch, window: Window) -> None:
+@pytest.mark.parametrize("manners", [Manners(modest=True), Manners(losses=1)])
+def test_a_server_that_cannot_stand_more_gets_one_command_at_a_time(monkeypatch: Patch, manners: Manners) -> None:
     """Its provider is known for that, or a connection to it broke."""
     made: list[int] = []
     told: list[int] = []
@@ -304,7 +304,7 @@ def test_a_server_that_cannot_stand_more_gets_one_command_at_a_time(monkeypatch:
 
     server = ScriptedServer(APPEND=ONE, CAPABILITY=CAPABILITY + b"MULTIAPPEND LITERAL+\r\n")
     with talking_to(server, monkeypatch) as session:
-        session.window = window
+        session.appending = Window(manners, APPENDING)
         for answered, _ in enumerate(ImapTarget(session).append(batches(), may_commit=lambda: True), 1):
             told.append(len(made) - answered)
     assert max(told) == 1, "the next one is made, and waits"
