@@ -77,9 +77,11 @@ class Foreseen:
             self._due.clear()
             self._session.wire.drop()
             raise
+        if selected is None:
+            return None
         if answer.status == "BAD":
             self._session.manners.misunderstood()
-        if selected is None or answer.status != "OK":
+        if answer.status != "OK":
             return None
         return Listed(selected, due.floor, [row for row in page if row.key.uid >= due.floor])
 

@@ -63,6 +63,8 @@ class _Asked:
     run: Generator[list[Part], None, Answer]
     octets: int
     begun: Moment
+    behind: bool
+    """It was sent before everything else was answered."""
     missing: dict[int, Want]
 
 
@@ -165,9 +167,9 @@ class _Reading:
             self._open = folder
         missing = {want.key.uid: want for want in group}
         fetch = self._session.wire.start(b"UID FETCH %s (UID BODY.PEEK[])" % set_argument(sorted(missing)))
-        octets = sum(want.size for want in group)
-        begun = self._session.reading.moment(time.monotonic())
-        self._asked.append(_Asked(folder, opening, fetch, self._session.wire.finish(fetch), octets, begun, missing))
+        run, octets = self._session.wire.finish(fetch), sum(want.size for want in group)
+        begun, behind = self._session.reading.moment(time.monotonic()), bool(self._asked) or opening is not None
+        self._asked.append(_Asked(folder, opening, fetch, run, octets, begun, behind, missing))
 
     def _asked_alone(self) -> Iterator[Letter | Unread]:
         """What was left out, message by message, or first in groups; the folders behind this one are asked for once
@@ -221,8 +223,9 @@ class _Reading:
                 yield letter
         self._asked.popleft()
         now, nearest = time.monotonic(), self._session.wire.nearest
-        self._session.reading.answered(asked.begun, asked.octets, now, nearest)
-        if answer and answer.status == "BAD":
+        delivered = asked.octets - sum([want.size for want in asked.missing.values()])
+        self._session.reading.answered(asked.begun, delivered, now, nearest)
+        if asked.behind and answer and answer.status == "BAD":
             self._hurried |= self._session.manners.misunderstood()
         busy = translate.passing(answer.text) if answer and answer.status != "OK" else None
         if busy:

@@ -53,7 +53,7 @@ class Manners:
         self._answers += 1
 
     def misunderstood(self) -> bool:
-        """A command was answered by BAD. Whether that may be because it came behind another one: none will for now."""
+        """A command that came behind another one was answered by BAD: none will for now. Whether that is new."""
         hurried = not self.is_modest
         if hurried:
             self._signs += 1

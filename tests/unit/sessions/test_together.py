@@ -165,6 +165,7 @@ def test_a_folder_that_is_refused_is_refused_in_its_turn_and_the_next_one_is_lis
         with pytest.raises(FolderRefused, match="B"):
             surveyed(source, "B")
         assert surveyed(source, "C") == ("C", [4])
+        assert not session.manners.is_modest, "BAD to the listing of a folder that is not open says nothing else"
 
 
 @pytest.mark.parametrize("other", ["another folder", "messages", "folders"])
@@ -276,6 +277,22 @@ def test_however_several_answers_are_mixed_each_message_is_delivered_and_asked_f
         assert not session.wire.waiting
     assert sorted(answers) == [f"A{uid}" for uid in uids]
     assert len(coming) == 3
+
+
+@pytest.mark.parametrize("groups,modest", [(1, False), (2, True)])
+def test_bad_to_a_command_is_a_sign_only_where_it_came_behind_another_one(
+    monkeypatch: Patch, groups: int, modest: bool
+) -> None:
+    library = Library(A=[1, 2, 3, 4])
+    answer = library.server.says["UID FETCH"]
+    assert callable(answer)
+    library.server.says["UID FETCH"] = lambda rest: b"%t BAD hm\r\n" if b":4 " in rest else answer(rest)
+    monkeypatch.setattr(reading, "GROUP_MESSAGES", 4 // groups)
+    with library.session(monkeypatch) as session:  # which does not know how names are written, and waits for opening
+        assert sorted(map(told, ImapSource(session).read([want("A", uid) for uid in (1, 2, 3, 4)]))) == [
+            "A1", "A2", "A3", "A4",
+        ]  # fmt: skip
+        assert session.manners.is_modest == modest
 
 
 def test_messages_of_a_folder_that_was_renumbered_are_left_for_later_and_others_are_read(
