@@ -6,7 +6,7 @@ A step locks the job's row by writing to it under the fence: whoever lost the le
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import cast
@@ -87,15 +87,22 @@ class SqlLedger:
                 (info, None, rule) for info, rule in skipped
             ]
             shown.sort(key=lambda item: _tree_order(item[0]))
+            targets = {pair.source.name: name for pair, name in pairs}
             for position, (info, pair, reason) in enumerate(shown):
                 row = known.get(info.name) or JobFolder(job_id=self.job_id, source_name=info.name)
                 _show(row, position, info, pair, reason)
+                if info.name in targets:
+                    row.target_name, row.error = targets[info.name], None
                 session.add(row)
             for name in known.keys() - {item[0].name for item in shown}:
                 _end(known[name])
             session.flush()
             self._done = frozenset(name for name, row in known.items() if row.state == "done")
-            self._pairs = {(pair.source.name, name): self._made(session, pair, name) for pair, name in pairs}
+            numbers = _numbered_folders(session, self.mailbox_id, targets)
+            self._pairs = {
+                (old, new): SqlPairLedger(self, self._db, numbers["old", old], numbers["new", new], old)
+                for old, new in targets.items()
+            }
 
     def done(self) -> frozenset[str]:
         """As it was when the run was planned."""
@@ -256,3 +263,14 @@ def numbered_folder(session: Session, mailbox_id: int, side: str, name: str) -> 
     session.add(folder)
     session.flush()
     return folder.id
+
+
+def _numbered_folders(session: Session, mailbox_id: int, targets: Mapping[str, str]) -> Mapping[tuple[str, str], int]:
+    """The same of many, by side and name: old ones, and where they go."""
+    ours = select(Folder.side, Folder.name, Folder.id).where(Folder.mailbox_id == mailbox_id)
+    numbers = {(row.side, row.name): row.id for row in session.execute(ours)}
+    wanted = dict.fromkeys([*(("old", name) for name in targets), *(("new", name) for name in targets.values())])
+    new = [Folder(mailbox_id=mailbox_id, side=side, name=name) for side, name in wanted if (side, name) not in numbers]
+    session.add_all(new)
+    session.flush()
+    return numbers | {(folder.side, folder.name): folder.id for folder in new}

@@ -7,7 +7,7 @@ from dataclasses import astuple
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import Select, delete, select, update
 from sqlalchemy.orm import Session
 
 from migrator.db.bulk import own_insert
@@ -15,6 +15,8 @@ from migrator.db.cells import origin_columns, origin_of, packed, refused_entry, 
 from migrator.db.models import Failure, Folder, LedgerEntry, Skipped
 from migrator.db.origins import KEYS_AT_ONCE, lots, one_of
 from migrator.db.statements import (
+    CARRIED,
+    CARRIED_ELSEWHERE,
     COLUMNS,
     CONFIRM,
     CONFIRMED_STAND,
@@ -22,10 +24,17 @@ from migrator.db.statements import (
     INSERT,
     INTENDED_STAND,
     KEPT,
+    KEYLESS,
+    MARK,
+    MARKED,
     NEXT,
     NUMBERS,
+    OF_SOURCE,
     SHOW,
     SHOWN,
+    STRAYS,
+    UNREAD_BACK,
+    UNSETTLED,
 )
 from migrator.db.store import Database
 from migrator.mail.messages import MessageKey, Prints
@@ -47,7 +56,6 @@ from migrator.ports import (
 if TYPE_CHECKING:
     from migrator.db.ledger import SqlLedger
 
-PAGE = 1000
 LARGEST = 2**63 - 1
 """No key is higher."""
 SHELVED = frozenset({"ambiguous", "not_seen_again", "damaged_at_target"})
@@ -75,8 +83,7 @@ class SqlPairLedger:
     def mark(self) -> Mark:
         """What the last pass knew of both folders."""
         with self._db.reading() as session:
-            columns = (Folder.id, Folder.validity, Folder.looked, Folder.state, Folder.unlooked)
-            rows = session.execute(select(*columns).where(Folder.id.in_((self._origin, self._target))))
+            rows = session.connection().execute(MARKED, {"source": self._origin, "target": self._target})
             found = {row.id: row for row in rows}
         origin, target = found[self._origin], found[self._target]
         return Mark(
@@ -100,30 +107,23 @@ class SqlPairLedger:
 
     def strays(self, validity: int) -> Iterator[Sequence[Entry]]:
         """Settled entries of the source folder with another UIDVALIDITY."""
-        yield from self._paged(
-            LedgerEntry.origin_folder_id == self._origin,
-            LedgerEntry.origin_validity != validity,
-            LedgerEntry.origin_name == "",
-            LedgerEntry.stand != Stand.INTENDED.value,
-        )
+        return self._paged(STRAYS, folder=self._origin, validity=validity)
 
     def of_source(self) -> Iterator[Sequence[Entry]]:
         """Settled entries of the source folder."""
-        yield from self._paged(LedgerEntry.origin_folder_id == self._origin, LedgerEntry.stand != Stand.INTENDED.value)
+        return self._paged(OF_SOURCE, folder=self._origin)
 
     def unsettled(self) -> Sequence[Entry]:
         """What is in doubt in the target folder."""
-        return self._all(LedgerEntry.stand == Stand.INTENDED.value)
+        return self._all(UNSETTLED)
 
     def keyless(self) -> Sequence[Entry]:
         """Confirmed entries whose key the target did not name."""
-        return self._all(
-            LedgerEntry.stand == Stand.CONFIRMED.value, LedgerEntry.target_uid.is_(None), LedgerEntry.note != "lost"
-        )
+        return self._all(KEYLESS)
 
     def unread_back(self) -> Sequence[Entry]:
         """Delicate messages that were not compared yet."""
-        return self._all(LedgerEntry.stand == Stand.CONFIRMED.value, LedgerEntry.note == "unread_back")
+        return self._all(UNREAD_BACK)
 
     def claims(self, validity: int, floor: int) -> frozenset[int]:
         """UIDs of the target folder that an entry owns."""
@@ -137,17 +137,10 @@ class SqlPairLedger:
 
     def carried(self, *, not_validity: int | None = None, floor: int = 0, after: int = 0) -> Sequence[Entry]:
         """A page of confirmed entries of the target folder that have a key."""
-        where = [
-            LedgerEntry.target_folder_id == self._target,
-            LedgerEntry.stand == Stand.CONFIRMED.value,
-            LedgerEntry.target_uid >= floor,
-            LedgerEntry.id > after,
-        ]
-        if not_validity is not None:
-            where.append(LedgerEntry.target_validity != not_validity)
-        with self._db.reading() as session:
-            rows = session.execute(select(*COLUMNS).where(*where).order_by(LedgerEntry.id).limit(PAGE))
-            return [self._entry(row) for row in rows]
+        numbers = {"folder": self._target, "floor": floor, "after": after}
+        if not_validity is None:
+            return self._page(CARRIED, numbers)
+        return self._page(CARRIED_ELSEWHERE, {**numbers, "validity": not_validity})
 
     def kept(self, validity: int, first: int, last: int | None = None) -> Sequence[Kept]:
         """What was appended to the target folder and lies there between these UIDs."""
@@ -156,21 +149,18 @@ class SqlPairLedger:
             rows = session.connection().execute(KEPT, numbers).all()
             return [Kept(entry, uid, size, at, unpacked(flags), note) for entry, uid, size, at, flags, note in rows]
 
-    def _all(self, *where: ColumnElement[bool]) -> Sequence[Entry]:
-        return [entry for page in self._paged(LedgerEntry.target_folder_id == self._target, *where) for entry in page]
+    def _all(self, statement: Select[Any]) -> Sequence[Entry]:
+        return [entry for page in self._paged(statement, folder=self._target) for entry in page]
 
-    def _paged(self, *where: ColumnElement[bool]) -> Iterator[Sequence[Entry]]:
+    def _paged(self, statement: Select[Any], **numbers: int) -> Iterator[Sequence[Entry]]:
         after = 0
-        while True:
-            with self._db.reading() as session:
-                rows = session.execute(
-                    select(*COLUMNS).where(*where, LedgerEntry.id > after).order_by(LedgerEntry.id).limit(PAGE)
-                )
-                page = [self._entry(row) for row in rows]
-            if not page:
-                return
+        while page := self._page(statement, {**numbers, "after": after}):
             after = page[-1].id
             yield page
+
+    def _page(self, statement: Select[Any], numbers: dict[str, int]) -> Sequence[Entry]:
+        with self._db.reading() as session:
+            return [self._entry(row) for row in session.connection().execute(statement, numbers)]
 
     def _entry(self, row: Any) -> Entry:
         """`row` has the `COLUMNS`."""
@@ -355,14 +345,9 @@ class SqlPairLedger:
         _insert_new(session, Skipped, skips)
 
     def _mark(self, session: Session, mark: Mark) -> None:
-        for folder, validity in ((self._origin, mark.source_validity), (self._target, mark.target_validity)):
-            if validity:
-                session.execute(update(Folder).where(Folder.id == folder).values(validity=validity))
-        if mark.looked:
-            session.execute(update(Folder).where(Folder.id == self._target).values(looked=mark.looked))
-        if mark.state is not None:
-            seen = {"state": mark.state, "unlooked": mark.unlooked}
-            session.execute(update(Folder).where(Folder.id == self._origin).values(**seen))
+        unlooked = None if mark.state is None else mark.unlooked
+        source = _marked(self._origin, mark.source_validity, state=mark.state, unlooked=unlooked)
+        MARK.execute(session.connection(), [source, _marked(self._target, mark.target_validity, looked=mark.looked)])
 
     def _tally(self, session: Session, tally: Tally, *, done: bool) -> None:
         """Absolute numbers. Until the folder is done they only grow, so that no bar ever jumps back."""
@@ -374,6 +359,19 @@ class SqlPairLedger:
         for name, value, before in zip(NUMBERS, astuple(tally), row[1:], strict=True):
             shown[f"new_{name}"] = value if done else max(value, before or 0)
         connection.execute(SHOW, shown)
+
+
+def _marked(
+    folder: int, validity: int, *, looked: int = 0, state: str | None = None, unlooked: int | None = None
+) -> dict[str, Any]:
+    """Zero and None leave what is there."""
+    return {
+        "folder": folder,
+        "new_validity": validity or None,
+        "new_looked": looked or None,
+        "new_state": state,
+        "new_unlooked": unlooked,
+    }
 
 
 def _insert_new(session: Session, table: Any, rows: Sequence[dict[str, Any]]) -> None:
