@@ -83,6 +83,8 @@ class Prints(NamedTuple):
 
 PIECE_OCTETS = 128 * 1024
 """Of larger pieces each octet costs twice as much: the system is asked for memory for whatever is made of them."""
+_MANY_OCTETS, _LONG_LINE = 4096, 32
+"""In less, and in shorter lines, to look for lines of one length costs more than it saves."""
 _ENDS = (b"\r\n\r\n", b"\n\n", b"\r\r")
 _LINE_END = re.compile(rb"[\r\n]")
 _MUNGED = bytes(range(128)) + b"X" * 128
@@ -150,6 +152,33 @@ def _bare_header(head: bytes) -> bytes:
 def _is_paired(piece: bytes, without_cr: bytes) -> bool:
     """The usual case: CR and LF all stand in pairs."""
     return without_cr.replace(b"\n", b"\r\n") == piece
+
+
+def _is_all_paired(octets: bytes) -> bool:
+    """The same. Lines of one length, as base64 has them (RFC 2045, 6.8), are seen by where their ends stand."""
+    start, end, length = _even_lines(octets)
+    if start == end:
+        return _is_paired(octets, _without_cr(octets))
+    lines = bytearray(memoryview(octets)[start:end])
+    count = len(lines) // length
+    if lines[length - 2 :: length] != b"\r" * count:
+        return False
+    lines[length - 2 :: length] = lines[length - 1 :: length] = b" " * count
+    if b"\r" in lines or b"\n" in lines:  # lines within lines, perhaps
+        return _is_paired(octets, _without_cr(octets))
+    return _is_all_paired(octets[:start]) and _is_all_paired(octets[end:])
+
+
+def _even_lines(octets: bytes) -> tuple[int, int, int]:
+    """Where, around their middle, lines of one length begin and end; and that length, with the LF. Or nowhere."""
+    middle = octets.find(b"\n", len(octets) // 2)
+    length = octets.find(b"\n", middle + 1) - middle
+    if len(octets) < _MANY_OCTETS or middle < 0 or length < _LONG_LINE:
+        return 0, 0, 0
+    before, behind = octets[middle::-length], octets[middle::length]
+    start = middle + 1 - length * (len(before) - len(before.lstrip(b"\n")) - 1)
+    end = middle + 1 + length * (len(behind) - len(behind.lstrip(b"\n")) - 1)
+    return (start, end, length) if end - start >= _LONG_LINE * length else (0, 0, 0)
 
 
 def _header_print(header: bytes) -> bytes:
@@ -224,7 +253,7 @@ def _is_plain(piece: bytes, last: bytes) -> bool:
     if (last == b"\r") != piece.startswith(b"\n"):
         return False
     whole = piece[last == b"\r" : len(piece) - piece.endswith(b"\r")]
-    return _is_paired(whole, _without_cr(whole)) and b"\x00" not in piece
+    return b"\x00" not in piece and _is_all_paired(whole)
 
 
 def _strict(digest: bytes, header: bytes, header_print: bytes, size: int) -> Prints:

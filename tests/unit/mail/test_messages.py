@@ -7,7 +7,7 @@ import re
 from unittest import mock
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from migrator.mail import messages
@@ -77,6 +77,32 @@ def test_a_plain_message_is_one_that_nobody_alters_and_its_prints_are_the_same(
         assert found == whole._replace(soft=whole.digest)
         assert not whole.delicate
         assert altered_as_dovecot_does(octets) == octets
+
+
+blocks = st.builds(
+    lambda length, count: (b"A" * length + b"\r\n") * count, st.sampled_from((0, 1, 30, 37, 76)), st.integers(1, 300)
+)
+spoils = st.tuples(
+    st.integers(0, 1000),
+    st.sampled_from((-20, -2, -1, 0, 1)),
+    st.sampled_from((b"\r", b"\n", b"\0", b"A", b"\r\n", b"\n\r", b"A\r\n")),
+    st.booleans(),
+)
+
+
+@settings(max_examples=500)
+@given(even=st.lists(blocks, max_size=4), spoils=st.lists(spoils, max_size=3), piece=st.sampled_from((5000, 1 << 17)))
+def test_what_is_wrong_with_a_line_end_is_seen_among_thousands_of_even_lines_too(
+    even: list[bytes], spoils: list[tuple[int, int, bytes, bool]], piece: int
+) -> None:
+    octets = b"".join(even)
+    ends = [found.start() for found in re.finditer(b"\n", octets)]
+    for line, offset, put, instead in spoils if ends else ():
+        at = max(0, ends[line % len(ends)] + offset)
+        octets = octets[:at] + put + octets[at + len(put) * instead :]
+    with mock.patch.object(messages, "PIECE_OCTETS", piece):
+        found = plain_prints(header_block(octets[:HEAD_OCTETS]), [octets])
+    assert (found is not None) == bool(re.fullmatch(rb"(?:[^\r\n\0]*+\r\n)++", octets))
 
 
 @given(tricky)
