@@ -21,9 +21,10 @@ _data_dir = click.option("--data-dir", type=click.Path(), help="The service's da
 
 
 def opened(data_dir: str | None) -> tuple[Settings, Database]:
-    """The settings and the service's database, at its newest revision."""
+    """The settings and the service's database, at its newest revision, until the command ends."""
     settings = all_settings.load(data_dir=data_dir)
     db = Database(settings.database_url)
+    click.get_current_context().call_on_close(db.dispose)
     db.upgrade()
     return settings, db
 
