@@ -222,7 +222,8 @@ def flags_of(value: Token) -> list[str]:
     """A flag list as text; what is not ASCII cannot be a flag and is left out."""
     if not isinstance(value, list):
         return []
-    return [flag.decode("ascii") for flag in value if isinstance(flag, bytes) and flag.isascii()]
+    flags = [b"NIL" if flag is None else flag for flag in value]  # an atom that means nothing else here
+    return [flag.decode("ascii") for flag in flags if isinstance(flag, bytes) and flag.isascii()]
 
 
 def gmail_labels(value: Token) -> frozenset[str]:
